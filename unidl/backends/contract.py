@@ -1,0 +1,130 @@
+"""What a backend must supply. A backend's package is a module that has these names; nothing else about it is known outside.
+
+`OPS` needs every op that is not composed (see `unidl.ops.op`). Layers need nothing: each has a definition in ops. A backend
+*lowers* a layer, an optimizer, to the framework's own where that is better, and the conformance tests prove it equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from unidl.description.plan import LayerPlan
+
+Tensor = Any
+Native = Any
+
+
+class Slot(Protocol):
+    """One weight of a description inside the native object, which holds the only copy.
+
+    The native layout may differ (a transposed kernel, a part of a packed matrix): `view` is the linear map from the native
+    tensor to the canonical one, so it serves values and gradients alike.
+    """
+
+    @property
+    def native(self) -> Any:
+        """The framework's parameter, variable or buffer; several slots may share one."""
+
+    def view(self, tensor: Tensor) -> Tensor:
+        """The canonical tensor in a tensor of the native layout (a weight's value, or its gradient)."""
+
+    def read(self) -> Tensor:
+        """The value now, in canonical layout, as a tensor on the device."""
+
+    def write(self, value: Any) -> None:
+        """Overwrite the value with an array or tensor in canonical layout."""
+
+
+class Lowered(Protocol):
+    """How a layer runs in a built model, as data."""
+
+    native: str  # the class that runs it: "torch.nn.Linear", or the adapter's name
+    way: str  # "native" or "definition"
+    reason: str  # why the definition, where it is one
+
+
+class Backend(Protocol):
+    """The contract. The three packages in this folder fulfil it with modules of the same names."""
+
+    NAME: str
+    OPS: Mapping[str, Callable[..., Any]]
+    TENSOR_TYPES: tuple[type, ...]
+    SHARES_TENSORS: bool  # whether other backends' tensors may be what its engine computes with (Keras)
+
+    # tensor.py
+    def accepts_tensors_of(self, other: Backend) -> bool:
+        """Whether that backend's tensors are what this one's engine computes with."""
+
+    def is_compiling(self) -> bool:
+        """Whether this framework's compiler is tracing right now, where a ContextVar cannot be read."""
+
+    def arrays_to_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """NumPy arrays in an op's arguments as tensors; floating ones in the float dtype (and device) of the tensors beside."""
+
+    def to_tensor(self, value: Any, dtype: str | None = None, device: Any = None) -> Tensor:
+        """An array, scalar or tensor of this framework as a tensor."""
+
+    def to_numpy(self, tensor: Tensor) -> np.ndarray:
+        """A tensor, or a variable, as an array, off its device and graph."""
+
+    # device.py
+    def version(self) -> str:
+        """The framework's version; for Keras with its engine."""
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices there are: "cpu", "gpu:0", …"""
+
+    def device(self, name: str) -> Any:
+        """The framework's own device for "cpu", "gpu", "gpu:1" or "auto". Raises DeviceError if it is not there."""
+
+    # program.py
+    def build(self, plan: LayerPlan, *, device: Any, natives: Mapping[int, Native]) -> Native:
+        """The native object of a traced model, with every weight zero until it is written.
+
+        Args:
+            natives: id of a plan -> a native object that exists already, for layers shared with a built model.
+        """
+
+    def run(self, native: Native, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+        """Call the native object; leaves its own training flag as it was."""
+
+    def child(self, native: Native, key: str) -> Native:
+        """The native object under a key ("hidden", "blocks/0") of an adapter. Raises NativeStructureError."""
+
+    def lowered(self, plan: LayerPlan, native: Native) -> Lowered:
+        """How that layer runs, and why."""
+
+    def slots(self, plan: LayerPlan, native: Native) -> dict[str, Slot]:
+        """The layer's own weights (children's not), by their canonical names. Raises NativeStructureError."""
+
+    def set_trainable(self, plan: LayerPlan, native: Native, trainable: bool) -> None:
+        """Freeze or unfreeze one layer: its weights take no gradient, and its states stay as they are in training."""
+
+    # gradient.py
+    def value_and_grad(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any]
+    ) -> tuple[Any, list[Tensor]]:
+        """`function(*args, **kwargs)`, a scalar, and its gradient by each wanted tensor, parameter or variable (zeros where
+        the value does not depend on it)."""
+
+    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function compiled by the framework's compiler."""
+
+    # training.py
+    def compile_step(self, step: Callable[..., Any], native: Native, jit: bool) -> Callable[..., Any]:
+        """The training (or evaluation) step as this framework runs it best: a tf.function, or the function itself."""
+
+    def training_mode(self, native: Native, training: bool) -> AbstractContextManager[None]:
+        """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""
+
+    def random_state(self, seed: int, device: Any) -> AbstractContextManager[None]:
+        """Inside, random ops draw from a generator seeded so; the process' own generators stay as they were."""
+
+    # optimizers.py
+    def optimizer(self, definition: Any, slots: Mapping[str, Slot]) -> Any:
+        """An object with `apply(gradients, learning_rate)`: the framework's own optimizer, or the definition, on those slots."""

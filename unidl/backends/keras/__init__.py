@@ -1,0 +1,13 @@
+"""Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
+
+from unidl.backends.keras.engine import keras as keras
+from unidl.backends.keras.ops import OPS as OPS
+from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
+from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
+from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.keras.tensor import is_compiling as is_compiling
+from unidl.backends.keras.tensor import to_numpy as to_numpy
+from unidl.backends.keras.tensor import to_tensor as to_tensor
+
+NAME = "keras"
+SHARES_TENSORS = True

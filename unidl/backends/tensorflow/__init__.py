@@ -1,0 +1,14 @@
+"""TensorFlow: a description becomes a `tf.Module` with a `tf.function` traced from the definitions."""
+
+import tensorflow as tf
+
+from unidl.backends.tensorflow.ops import OPS as OPS
+from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
+from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
+from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
+from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
+
+NAME = "tensorflow"
+TENSOR_TYPES = (tf.Tensor, tf.Variable)
+SHARES_TENSORS = False

@@ -1,0 +1,124 @@
+"""What tracing a description yields: a tree of layers with their weights, shapes and graph. Every backend builds from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from unidl.graph.node import Node, ancestors, symbols
+from unidl.graph.spec import Shape
+
+if TYPE_CHECKING:
+    from unidl.description.layer import Layer
+
+
+@dataclass(frozen=True)
+class WeightSpec:
+    """One weight of a layer, before any framework.
+
+    Args:
+        name: The attribute under which the layer reads it.
+        shape: Canonical shape.
+        dtype: Name of its dtype.
+        initializer: Draws its first value (see unidl.initializers).
+        trainable: Whether a gradient is taken by it; False for a state such as a moving mean.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    initializer: Any
+    trainable: bool
+
+
+@dataclass(eq=False)
+class Call:
+    """One traced call of a layer.
+
+    Args:
+        args: Positional inputs, as symbolic tensors (placeholders of this call) and plain values.
+        kwargs: Keyword inputs, likewise.
+        outputs: The symbolic tensor or nest of them that forward returned.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The steps from the inputs to the outputs, in order."""
+        return ancestors(self.outputs)
+
+
+@dataclass(eq=False)
+class LayerPlan:
+    """A layer in its place in a model.
+
+    Args:
+        layer: The description.
+        path: Structural path from the root, "" for the root itself.
+        attributes: What the layer's `setup` and constructor stored on it, sublayers left out.
+        structure: Attribute name -> nest of child keys, for sublayers held in attributes, lists, tuples and dicts.
+        children: Child key ("hidden", "blocks/0") -> plan. A shared layer is one plan under several keys.
+        weights: Weight name -> spec, in order of declaration.
+        calls: The traced calls of the last inference trace, one for each place where the layer is used.
+        dynamic: Whether Python control flow in `forward` depends on tensors, so that no single graph says it all.
+        reached: Whether any trace called it; a layer that is never called has no shapes and is not built.
+        dtype: The floating dtype that its weights have.
+    """
+
+    layer: Layer
+    path: str
+    dtype: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+    structure: dict[str, Any] = field(default_factory=dict)
+    children: dict[str, LayerPlan] = field(default_factory=dict)
+    weights: dict[str, WeightSpec] = field(default_factory=dict)
+    updated: set[str] = field(default_factory=set)
+    calls: list[Call] = field(default_factory=list)
+    dynamic: bool = False
+    reached: bool = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LayerPlan:
+        return self  # a plan is never changed once it is traced; copies of native objects share it
+
+    @property
+    def kind(self) -> str:
+        """The layer's class name."""
+        return type(self.layer).__name__
+
+    @property
+    def title(self) -> str:
+        """How messages name the layer: "Dense 'head'"."""
+        return f"{self.kind} {self.path!r}" if self.path else f"{self.kind} {self.layer.name!r}"
+
+    @property
+    def input_shapes(self) -> list[Shape]:
+        """Shapes of the tensors of its first call."""
+        from_call = self.calls[0]
+        return [t.shape for t in symbols((from_call.args, from_call.kwargs))]
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        """Shapes of what its first call returned."""
+        return [t.shape for t in symbols(self.calls[0].outputs)]
+
+    def walk(self) -> Iterator[LayerPlan]:
+        """This plan and those below it, each once, parents first."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            plan = waiting.pop(0)
+            if id(plan) in seen:
+                continue
+            seen.add(id(plan))
+            yield plan
+            waiting = list(plan.children.values()) + waiting
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether this layer or one below it is dynamic."""
+        return any(plan.dynamic for plan in self.walk())
+

@@ -1,0 +1,95 @@
+"""Every error that unidl raises on purpose.
+
+Each is a small page of documentation: what was attempted, what was expected, what was received, and what to do. Each also
+derives from the built-in error a Python programmer would expect, so `except ValueError` goes on working.
+"""
+
+from __future__ import annotations
+
+
+class UnidlError(Exception):
+    """Base of all errors that unidl raises on purpose.
+
+    Args:
+        attempted: One sentence: what was tried, with the layer's path where there is one.
+        expected: What would have been right.
+        received: What came instead.
+        fix: What the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        attempted: str,
+        *,
+        expected: str | None = None,
+        received: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        lines = [attempted]
+        if expected is not None:
+            lines.append(f"Expected: {expected}")
+        if received is not None:
+            lines.append(f"Received: {received}")
+        if fix is not None:
+            lines.append(f"Fix: {fix}")
+        super().__init__("\n".join(lines))
+        self.attempted = attempted
+        self.expected = expected
+        self.received = received
+        self.fix = fix
+
+
+class BackendUnavailableError(UnidlError, ImportError):
+    """A backend is missing, misspelt or broken."""
+
+
+class BackendMismatchError(UnidlError, RuntimeError):
+    """Objects of two backends, or of two builds, meet where one is needed."""
+
+
+class DeviceError(UnidlError, ValueError):
+    """A device is misspelt or not there."""
+
+
+class ShapeError(UnidlError, ValueError):
+    """A shape does not fit."""
+
+
+class DtypeError(UnidlError, TypeError):
+    """A data type does not fit."""
+
+
+class ArgumentError(UnidlError, ValueError):
+    """An argument has a value that unidl does not know or cannot use."""
+
+
+class DataError(UnidlError, ValueError):
+    """The data given to a Trainer or a model cannot be used as it is."""
+
+
+class WeightError(UnidlError, ValueError):
+    """Weights are missing, extra, or of another shape."""
+
+
+class NotPortableError(UnidlError, TypeError):
+    """An operation that not every backend understands alike; the message names the `ops` call that works everywhere."""
+
+
+class NativeStructureError(UnidlError, RuntimeError):
+    """The native object was changed so that the description no longer fits it."""
+
+
+class NotBuiltError(UnidlError, RuntimeError):
+    """Something needs a built model and the model is not built."""
+
+
+class ForeignNameError(UnidlError, AttributeError):
+    """A name from another framework; the message says unidl's way."""
+
+
+class LayerPathError(UnidlError, KeyError):
+    """No layer has this path."""
+
+    def __str__(self) -> str:
+        """The message as it stands (KeyError would show its repr)."""
+        return str(self.args[0])

@@ -1,0 +1,214 @@
+"""Symbolic tensors: what stands for a tensor while a model is described.
+
+A symbolic tensor implements exactly the operators that mean the same in every framework and refuses everything else with the
+name of the op that works. So a model that builds is portable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from unidl.errors import NotPortableError
+from unidl.graph.branch import decide
+from unidl.graph.node import Node
+from unidl.graph.spec import Shape, TensorSpec, is_float, promote
+
+# Filled by `unidl.ops` when it is imported: operator name -> the op that records it. An arrow from here to there would point up.
+OPERATORS: dict[str, Callable[..., Any]] = {}
+
+# A method or property people know from a framework's tensor -> the op that does it everywhere.
+FOREIGN_METHODS: dict[str, str] = {
+    "T": "ops.transpose(x)", "mT": "ops.swapaxes(x, -1, -2)", "abs": "ops.abs(x)", "add_": "x = x + y",
+    "all": "ops.all(x)", "any": "ops.any(x)", "amax": "ops.max(x, axis)", "amin": "ops.min(x, axis)",
+    "argmax": "ops.argmax(x, axis)", "argmin": "ops.argmin(x, axis)", "argsort": "ops.argsort(x, axis)",
+    "astype": "ops.cast(x, dtype)", "bmm": "ops.matmul(x, y)", "bool": 'ops.cast(x, "bool")',
+    "chunk": "ops.split(x, parts, axis)", "clamp": "ops.clip(x, low, high)", "clip": "ops.clip(x, low, high)",
+    "clone": "x (tensors are never changed in place)", "contiguous": "x (layout is the backend's business)",
+    "copy": "x (tensors are never changed in place)", "cos": "ops.cos(x)", "cpu": "unidl.to_numpy(x), outside forward",
+    "cuda": 'device="gpu" when the model is built', "cumsum": "ops.cumsum(x, axis)", "detach": "ops.stop_gradient(x)",
+    "device": "like=x in the op that makes a tensor", "dim": "len(x.shape)", "dot": "ops.matmul(x, y)", "double": 'ops.cast(x, "float64")',
+    "exp": "ops.exp(x)", "expand": "ops.broadcast_to(x, shape)", "flatten": "ops.reshape(x, shape)",
+    "flip": "ops.flip(x, axis)", "float": 'ops.cast(x, "float32")', "gather": "ops.take_along_axis(x, indices, axis)",
+    "get_shape": "x.shape", "grad": "unidl.grad(f)", "half": 'ops.cast(x, "float16")', "int": 'ops.cast(x, "int32")',
+    "item": "unidl.to_numpy(x), outside forward", "log": "ops.log(x)", "log_softmax": "ops.log_softmax(x, axis)", "long": 'ops.cast(x, "int64")',
+    "masked_fill": "ops.where(mask, value, x)", "matmul": "ops.matmul(x, y)", "max": "ops.max(x, axis)",
+    "mean": "ops.mean(x, axis)", "min": "ops.min(x, axis)", "mm": "ops.matmul(x, y)", "mul_": "x = x * y",
+    "ndim": "len(x.shape)", "new_zeros": "ops.zeros(shape, like=x)", "norm": "ops.norm(x, axis)", "numel": "ops.size(x)",
+    "numpy": "unidl.to_numpy(x), outside forward", "permute": "ops.transpose(x, axes)", "pow": "x ** y", "prod": "ops.prod(x, axis)",
+    "ravel": "ops.reshape(x, (-1,))", "relu": "ops.relu(x)", "repeat": "ops.tile(x, repeats) or ops.repeat(x, count, axis)",
+    "requires_grad": "unidl.grad(f)", "reshape": "ops.reshape(x, shape)", "round": "ops.round(x)", "set_shape": "Input(shape)",
+    "sigmoid": "ops.sigmoid(x)", "sin": "ops.sin(x)", "size": "x.shape or ops.shape(x)", "softmax": "ops.softmax(x, axis)",
+    "sort": "ops.sort(x, axis)", "split": "ops.split(x, parts, axis)", "sqrt": "ops.sqrt(x)", "squeeze": "ops.squeeze(x, axis)",
+    "std": "ops.std(x, axis)", "sum": "ops.sum(x, axis)", "swapaxes": "ops.swapaxes(x, a, b)", "t": "ops.transpose(x)",
+    "tanh": "ops.tanh(x)", "tile": "ops.tile(x, repeats)", "to": "ops.cast(x, dtype)", "tolist": "unidl.to_numpy(x), outside forward",
+    "topk": "ops.top_k(x, k)", "transpose": "ops.transpose(x, axes)", "type": "ops.cast(x, dtype)", "unbind": "ops.unstack(x, axis)",
+    "unsqueeze": "ops.expand_dims(x, axis)", "var": "ops.var(x, axis)", "view": "ops.reshape(x, shape)", "zero_": "ops.zeros_like(x)",
+}  # fmt: skip
+
+
+def _refuse(what: str, instead: str) -> NoReturn:
+    raise NotPortableError(
+        f"{what} does not mean the same in every framework, so unidl refuses it in a model.", fix=f"Write {instead}."
+    )
+
+
+class SymbolicTensor:
+    """A tensor that is not computed yet: a shape, a dtype and the node that will make it.
+
+    Args:
+        spec: Its shape and dtype.
+        node: What produces it.
+    """
+
+    __array_ufunc__ = None  # an ndarray on the left defers to the reflected operator here, which refuses it by name
+    __slots__ = ("spec", "unidl_node")
+
+    def __init__(self, spec: TensorSpec, node: Node) -> None:
+        self.spec = spec
+        self.unidl_node = node
+
+    @property
+    def shape(self) -> Shape:
+        """Length of each axis, None where it may vary."""
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self.spec.dtype
+
+    def __repr__(self) -> str:
+        return f"<symbolic {self.dtype} tensor of shape {self.shape}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in FOREIGN_METHODS:
+            _refuse(f"A tensor's .{name}", FOREIGN_METHODS[name])
+        raise AttributeError(f"A symbolic tensor has no attribute {name!r}; it has shape, dtype and the portable operators.")
+
+    def __bool__(self) -> bool:
+        return decide(self)
+
+    def __iter__(self) -> NoReturn:
+        _refuse("A loop over a tensor's first axis", "ops.unstack(x, axis=0)")
+
+    def __len__(self) -> NoReturn:
+        _refuse("len() of a tensor", "x.shape[0] or ops.shape(x)[0]")
+
+    def __int__(self) -> NoReturn:
+        _refuse("int() of a tensor", 'ops.cast(x, "int64")')
+
+    def __float__(self) -> NoReturn:
+        _refuse("float() of a tensor", 'ops.cast(x, "float32")')
+
+    def __index__(self) -> NoReturn:
+        _refuse("A tensor as a Python index", "ops.take(x, indices, axis)")
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        _refuse("A NumPy function on a tensor", "the function of the same name in unidl.ops")
+
+    def __contains__(self, _: object) -> NoReturn:
+        _refuse("`in` on a tensor", "ops.any(ops.equal(x, value))")
+
+    def __setitem__(self, *_: object) -> NoReturn:
+        _refuse("Assignment to a part of a tensor", "ops.where(mask, value, x) or ops.concatenate(parts, axis)")
+
+    def __getitem__(self, index: Any) -> SymbolicTensor:
+        return OPERATORS["getitem"](self, _basic(index))
+
+    __hash__ = object.__hash__
+
+
+def _basic(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple, if it is basic slicing: integers, slices with positive steps, ... and None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if isinstance(part, slice):
+            bounds = (part.start, part.stop, part.step)
+            if any(b is not None and (isinstance(b, bool) or not isinstance(b, (int, np.integer))) for b in bounds):
+                _refuse("A slice with bounds that are no integers", "ops.take(x, ops.arange(start, stop), axis)")
+            if part.step is not None and part.step <= 0:
+                _refuse("A slice with a negative step", "ops.flip(x, axis)")
+        elif part is None or part is Ellipsis:
+            continue
+        elif isinstance(part, bool) or not isinstance(part, (int, np.integer)):
+            _refuse(
+                "Indexing by a list, an array or a tensor",
+                "ops.take(x, indices, axis), ops.take_along_axis(x, indices, axis) or ops.where(mask, x, other)",
+            )
+    return parts
+
+
+def _operand(symbol: str, name: str, tensor: SymbolicTensor, other: Any) -> None:
+    """Refuse an operand with which the frameworks would not agree on the result."""
+    if isinstance(other, (bool, int, float)):
+        kind: Any = type(other)
+        if symbol in _COMPARISONS or promote(tensor.dtype, kind) == tensor.dtype:
+            if symbol not in _COMPARISONS and tensor.dtype == "bool":
+                _refuse(f"`{symbol}` on bool", f"ops.{name}(x, y), or ops.logical_and and its like")
+            if symbol == "/" and not is_float(tensor.dtype):
+                _refuse("`/` between integers", "ops.divide(x, y)")
+            return
+        _refuse(f"`{symbol}` between {tensor.dtype} and a Python {kind.__name__}", f"ops.{name}(x, y)")
+    if isinstance(other, SymbolicTensor):
+        if other.dtype != tensor.dtype:
+            _refuse(f"`{symbol}` between {tensor.dtype} and {other.dtype}", f"ops.{name}(x, y)")
+        if symbol == "/" and not is_float(tensor.dtype):
+            _refuse("`/` between integers", "ops.divide(x, y)")
+        if tensor.dtype == "bool" and symbol not in _COMPARISONS:
+            _refuse(f"`{symbol}` on bool", f"ops.{name}(x, y), or ops.logical_and and its like")
+        return
+    what = "a NumPy value" if isinstance(other, (np.ndarray, np.generic)) else f"a {type(other).__name__}"
+    _refuse(f"`{symbol}` between a tensor and {what}", f"ops.{name}(x, y)")
+
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_BINARY = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**", "matmul": "@",
+    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+_OP_OF = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "mod",
+    "pow": "power", "matmul": "matmul", "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal",
+    "gt": "greater", "ge": "greater_equal",
+}  # fmt: skip
+_REFUSED = {
+    "and": "ops.logical_and(x, y)", "or": "ops.logical_or(x, y)", "xor": "ops.logical_xor(x, y)",
+    "lshift": "ops.multiply(x, 2 ** n)", "rshift": "ops.floor_divide(x, 2 ** n)",
+    "divmod": "ops.floor_divide(x, y) and ops.mod(x, y)",
+}  # fmt: skip
+
+
+def _binary(name: str, symbol: str, reflected: bool) -> Callable[[SymbolicTensor, Any], SymbolicTensor]:
+    op = _OP_OF[name]
+
+    def operator(self: SymbolicTensor, other: Any) -> SymbolicTensor:
+        _operand(symbol, op, self, other)
+        return OPERATORS[op](other, self) if reflected else OPERATORS[op](self, other)
+
+    return operator
+
+
+def _refused(what: str, instead: str) -> Callable[..., NoReturn]:
+    def operator(*_: Any) -> NoReturn:
+        _refuse(what, instead)
+
+    return operator
+
+
+for _name, _symbol in _BINARY.items():
+    setattr(SymbolicTensor, f"__{_name}__", _binary(_name, _symbol, reflected=False))
+    if _symbol not in _COMPARISONS:
+        setattr(SymbolicTensor, f"__r{_name}__", _binary(_name, _symbol, reflected=True))
+        # torch would change the caller's tensor in place, TensorFlow would not
+        setattr(SymbolicTensor, f"__i{_name}__", _refused(f"`{_symbol}=` on a tensor", f"x = x {_symbol} y"))
+for _name, _instead in _REFUSED.items():
+    for _prefix in ("", "r"):
+        setattr(SymbolicTensor, f"__{_prefix}{_name}__", _refused(f"The operator behind __{_name}__", _instead))
+setattr(SymbolicTensor, "__neg__", lambda self: OPERATORS["negative"](self))
+setattr(SymbolicTensor, "__pos__", lambda self: self)
+setattr(SymbolicTensor, "__abs__", _refused("abs() of a tensor", "ops.abs(x)"))
+setattr(SymbolicTensor, "__invert__", _refused("`~` on a tensor", "ops.logical_not(x)"))
+setattr(SymbolicTensor, "__round__", _refused("round() of a tensor", "ops.round(x)"))

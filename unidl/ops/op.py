@@ -1,0 +1,214 @@
+"""The op: one neutral operation, and how a call of it finds its framework.
+
+What a call needs:
+- An op has a name, a signature, a docstring and a rule that gives the shape and dtype of its result.
+- On symbolic tensors the rule is applied and a node is recorded; no framework is touched.
+- On a framework's tensors the backend that owns them computes, found with `isinstance`; without any tensor, the backend of
+  the model that is running, else the one in force.
+- NumPy arrays beside tensors become tensors; a floating array takes the float tensors' dtype, as a Python float does.
+- A *composed* op has a body written with other ops. A backend may still have its own; where it has none the body runs.
+- Nothing here may stop `torch.compile(fullgraph=True)`: plain loops, `isinstance`, dictionaries. No ContextVar on the way of a
+  call that has a tensor.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import numpy as np
+
+from unidl.backends import registry
+from unidl.backends.contract import Backend
+from unidl.errors import BackendMismatchError, NotPortableError
+from unidl.graph.node import OpCall, map_nest
+from unidl.graph.spec import TensorSpec
+from unidl.graph.tensor import OPERATORS, SymbolicTensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# name -> op, for backends' tables, tests and tools
+OPS: dict[str, Op] = {}
+
+_families: list[tuple[tuple[type, ...], Backend]] = []
+_running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", default=None)
+
+
+def _add_family(backend: Backend) -> None:
+    # Keras comes last: on its TensorFlow and torch engines the tensors belong to those backends
+    _families.append((backend.TENSOR_TYPES, backend))
+    _families.sort(key=lambda family: family[1].SHARES_TENSORS)
+
+
+registry.when_loaded(_add_family)
+
+
+@contextmanager
+def running(backend: Backend) -> Iterator[None]:
+    """Make a backend the one that serves ops without a tensor while its native object runs."""
+    token = _running.set(backend)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def _backend_of_tensor(value: Any) -> Backend | None:
+    for types, backend in _families:
+        if isinstance(value, types):
+            return backend
+    if isinstance(value, (bool, int, float, str, np.ndarray, np.generic)) or value is None or callable(value):
+        return None
+    name = registry.owner_of(value)
+    if name is None:
+        return None
+    backend = registry.load(name)  # a framework's tensor whose backend was not loaded yet
+    return backend if isinstance(value, backend.TENSOR_TYPES) else None
+
+
+def _scan(values: Any, found: list[Any]) -> None:
+    """Append to `found` the symbolic mark or the backend of each tensor in the nested values."""
+    for value in values:
+        if isinstance(value, SymbolicTensor):
+            found.append(SymbolicTensor)
+        elif isinstance(value, (list, tuple)):
+            _scan(value, found)
+        elif isinstance(value, dict):
+            _scan(value.values(), found)
+        else:
+            backend = _backend_of_tensor(value)
+            if backend is not None:
+                found.append(backend)
+
+
+def backend_without_tensor() -> Backend:
+    """The backend for a call that has no tensor: that of the running model, else the one in force."""
+    for backend in registry.loaded():
+        if backend.is_compiling():  # inside a compiler a ContextVar cannot be read
+            return backend
+    return _running.get() or registry.load()
+
+
+class Op:
+    """One neutral operation.
+
+    Args:
+        function: The Python function whose signature, docstring and, for a composed op, body it takes.
+        rule: Gives the TensorSpec (or nest of them) of the result; called like the op itself, with symbolic tensors. None for
+            a composed op: its body gives it.
+        composed: Whether the body of `function` is the definition.
+    """
+
+    def __init__(self, function: Callable[..., Any], rule: Callable[..., Any] | None, composed: bool) -> None:
+        functools.update_wrapper(self, function)
+        self.name = function.__name__
+        self.function = function
+        self.rule = rule
+        self.composed = composed
+        self.signature = inspect.signature(function)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_op_named, (self.name,))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute on a framework's tensors, or record on symbolic ones."""
+        found: list[Any] = []
+        _scan(args, found)
+        if kwargs:
+            _scan(kwargs.values(), found)
+        if not found:
+            backend = backend_without_tensor()
+        elif SymbolicTensor in found:
+            return self._record(args, kwargs, found)
+        else:
+            backend = found[0]
+            for other in found:
+                if other is not backend:
+                    backend = _meet(backend, other, self.name)
+        implementation = backend.OPS.get(self.name)
+        if implementation is None:
+            if self.composed:
+                return self.function(*args, **kwargs)
+            raise NotPortableError(
+                f"Backend {backend.NAME!r} does not supply ops.{self.name}.",
+                expected="every op that is not composed of others, as unidl.backends.contract says",
+            )
+        if _has_array(args) or _has_array(tuple(kwargs.values())):
+            args, kwargs = backend.arrays_to_tensors(args, kwargs)
+        return implementation(*args, **kwargs)
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]) -> Any:
+        if any(f is not SymbolicTensor for f in found):
+            raise BackendMismatchError(
+                f"ops.{self.name} received a tensor of a framework beside a symbolic one.",
+                expected="symbolic tensors, Python scalars and NumPy arrays while a model is described",
+                fix="Give the constant as a NumPy array: unidl.to_numpy(tensor).",
+            )
+        bound = self.signature.bind(*args, **kwargs)  # a wrong argument fails here, with Python's own message
+        bound.apply_defaults()
+        if self.rule is None:
+            result = self.function(*args, **kwargs)
+            spec = map_nest(lambda t: t.spec if isinstance(t, SymbolicTensor) else t, result)
+        else:
+            spec = self.rule(*bound.args, **bound.kwargs)
+        node = OpCall(args, kwargs, op=self)
+        node.outputs = map_nest(lambda s: SymbolicTensor(s, node) if isinstance(s, TensorSpec) else s, spec)
+        return node.outputs
+
+
+def _op_named(name: str) -> Op:
+    return OPS[name]
+
+
+def _has_array(values: tuple[Any, ...]) -> bool:
+    for value in values:
+        if isinstance(value, (np.ndarray, np.generic)):
+            return True
+        if isinstance(value, (list, tuple)) and _has_array(tuple(value)):
+            return True
+    return False
+
+
+def _meet(a: Backend, b: Backend, name: str) -> Backend:
+    """The backend for tensors of two: Keras' own objects beside its engine's tensors go to Keras; others do not mix."""
+    for one, other in ((a, b), (b, a)):
+        if one.SHARES_TENSORS and one.accepts_tensors_of(other):
+            return one
+    raise BackendMismatchError(
+        f"ops.{name} received tensors of two backends, {a.NAME} and {b.NAME}.",
+        expected="tensors of one backend",
+        fix="Move one over: unidl.to_numpy(tensor) gives an array that every backend takes.",
+    )
+
+
+def op(rule: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Declare an op that each backend supplies; `rule` gives the shape and dtype of its result."""
+
+    def declare(function: Function) -> Function:
+        return _register(Op(function, rule, composed=False))
+
+    return declare
+
+
+def composed(function: Function) -> Function:
+    """Declare an op whose body, written with other ops, is its definition. A backend may have a faster way."""
+    return _register(Op(function, None, composed=True))
+
+
+def _register(new: Op) -> Any:
+    if new.name in OPS:
+        raise ValueError(f"There already is an op {new.name!r}.")
+    OPS[new.name] = new
+    return new
+
+
+def as_operators(ops: Mapping[str, Any]) -> None:
+    """Hand the ops behind the portable operators to the symbolic tensors."""
+    OPERATORS.update(ops)

@@ -1,0 +1,63 @@
+"""Which backend and which device are in force: argument > using() > set_backend() > UNIDL_BACKEND > first installed.
+
+Everything is read when it is needed, never at import. `using` holds in one thread or async task; `set_backend` in the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+BACKEND_VARIABLE = "UNIDL_BACKEND"
+DEVICE_VARIABLE = "UNIDL_DEVICE"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting and where it came from, for messages."""
+
+    value: str
+    source: str
+
+
+_using: ContextVar[str | None] = ContextVar("unidl_backend", default=None)
+_process: dict[str, str] = {}
+
+
+def chosen_backend() -> Choice | None:
+    """The backend that the user asked for, outside any argument; None when nobody chose."""
+    inner = _using.get()
+    if inner is not None:
+        return Choice(inner, "unidl.using()")
+    if "backend" in _process:
+        return Choice(_process["backend"], "unidl.set_backend()")
+    variable = os.environ.get(BACKEND_VARIABLE, "").strip()
+    return Choice(variable, f"the environment variable {BACKEND_VARIABLE}") if variable else None
+
+
+def choose_for_process(name: str) -> None:
+    """Record the backend for the rest of the process."""
+    _process["backend"] = name
+
+
+@contextmanager
+def chosen_in_block(name: str) -> Iterator[None]:
+    """Make a backend the one in force inside a `with` block, in this thread or async task only."""
+    token = _using.set(name)
+    try:
+        yield
+    finally:
+        _using.reset(token)
+
+
+def chosen_device(argument: str | None = None) -> Choice:
+    """The device asked for: the argument, else UNIDL_DEVICE, else "auto"."""
+    if argument is not None:
+        return Choice(argument, "the argument device=")
+    variable = os.environ.get(DEVICE_VARIABLE, "").strip()
+    if variable:
+        return Choice(variable, f"the environment variable {DEVICE_VARIABLE}")
+    return Choice("auto", "the default")
