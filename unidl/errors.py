@@ -37,6 +37,13 @@ class UnidlError(Exception):
         self.expected = expected
         self.received = received
         self.fix = fix
+        self.place: str | None = None
+
+    def locate(self, place: str) -> None:
+        """Say where it happened (the innermost layer that was called), once."""
+        if self.place is None:
+            self.place = place
+            self.args = (f"{place}: {self.args[0]}", *self.args[1:])
 
 
 class BackendUnavailableError(UnidlError, ImportError):
@@ -61,6 +68,10 @@ class DtypeError(UnidlError, TypeError):
 
 class ArgumentError(UnidlError, ValueError):
     """An argument has a value that unidl does not know or cannot use."""
+
+
+class UnknownArgumentError(ArgumentError, TypeError):
+    """A call has an argument that does not exist, or lacks one."""
 
 
 class DataError(UnidlError, ValueError):

@@ -67,6 +67,12 @@ def decide(tensor: Any) -> bool:
     return run.answer((frame.f_code, frame.f_lasti))
 
 
+def questions() -> int:
+    """How many questions the run in progress has asked so far."""
+    run = _current.get()
+    return 0 if run is None else len(run.given)
+
+
 def explore(function: Callable[[], Result]) -> Iterator[Result]:
     """Yield the function's result once per run until every answer of every question was given.
 

@@ -1,0 +1,83 @@
+"""The constructor's arguments of a description, captured with no code in the class."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from unidl import habits
+from unidl.errors import ArgumentError, UnknownArgumentError
+
+
+@dataclass
+class Record:
+    """What unidl keeps of a description beside the user's own attributes.
+
+    Args:
+        arguments: The constructor's arguments by name, defaults left out.
+        name: The explicit name, or None.
+        built: The build that owns the description's weights (see unidl.models), or None.
+    """
+
+    arguments: dict[str, Any]
+    name: str | None = None
+    built: Any = field(default=None, compare=False)
+
+
+def snake_case(name: str) -> str:
+    """Conv2D -> conv2d, BatchNormalization -> batch_normalization, MultiHeadAttention -> multi_head_attention."""
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
+
+
+class Captured(type):
+    """Metaclass: makes an object, records its constructor's arguments, then runs the constructor.
+
+    So a class need not call `super().__init__()`. `name=` may be given to every description.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Construct, with the arguments recorded in `_unidl`."""
+        signature = inspect.signature(cls.__init__)
+        name = None
+        if "name" not in signature.parameters:
+            name = kwargs.pop("name", None)
+            _check_name(cls, name)
+        try:
+            bound = signature.bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise _wrong_arguments(cls, signature, kwargs, error) from None
+        self = cls.__new__(cls)
+        arguments = dict(list(bound.arguments.items())[1:])
+        self.__dict__["_unidl"] = Record(arguments, name)
+        self.__init__(*args, **kwargs)
+        return self
+
+
+def _check_name(cls: type, name: Any) -> None:
+    if name is not None and (not isinstance(name, str) or not name.isidentifier()):
+        raise ArgumentError(
+            f"{cls.__name__} cannot have the name {name!r}.",
+            expected="a Python identifier: the name becomes part of weight paths and an attribute of the native object",
+            received=repr(name),
+        )
+
+
+def _wrong_arguments(
+    cls: type, signature: inspect.Signature, given: dict[str, Any], error: TypeError
+) -> UnknownArgumentError:
+    names = [n for n in signature.parameters if n != "self"]
+    unknown = [n for n in given if n not in signature.parameters]
+    fix = None
+    if unknown:
+        way = habits.suggestion(unknown[0], habits.ARGUMENTS, names)
+        fix = f"Write {way}." if way else None
+    described = f"has no argument {unknown[0]!r}" if unknown else f"cannot be made: {error}"
+    return UnknownArgumentError(
+        f"{cls.__name__} {described}.",
+        expected=f"{cls.__name__}({', '.join(str(p) for n, p in signature.parameters.items() if n != 'self')})",
+        received=", ".join(f"{k}={v!r}" for k, v in given.items()) or None,
+        fix=fix,
+    )

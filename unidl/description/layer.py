@@ -1,0 +1,222 @@
+"""Layer: a description of a computation with weights. What a user writes, and what every layer of unidl is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl import habits
+from unidl.description.binding import Binding
+from unidl.description.capture import Captured, Record, snake_case
+from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, ShapeError
+from unidl.graph.node import symbols
+from unidl.graph.spec import Shape
+
+
+class Layer(metaclass=Captured):
+    """A layer, described once for every backend.
+
+    Write `setup` to declare weights and `forward` to say what is computed, with `unidl.ops`. The constructor's arguments are
+    captured; `super().__init__()` need not be called. Sublayers are attributes, or stand in lists, tuples and dicts that are.
+
+    In `forward`, `self` is bound to one native object: `self.gain` is the native weight, `self.hidden` the native sublayer.
+
+    Example:
+        >>> import unidl
+        >>> class Scale(unidl.Layer):
+        ...     def setup(self, shape):
+        ...         self.add_weight("gain", (shape[-1],), initializer="ones")
+        ...     def forward(self, x):
+        ...         return x * self.gain
+        >>> Scale().output_shape((None, 8))
+        (None, 8)
+    """
+
+    _unidl: Record
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for foreign, way in habits.METHODS.items():
+            if foreign in vars(cls):
+                raise ForeignNameError(
+                    f"{cls.__name__} defines {foreign!r}, which unidl never calls.", fix=f"In unidl this is {way}."
+                )
+
+    # -- what a subclass writes ------------------------------------------------------------------------------------------
+
+    def setup(self, *shapes: Shape) -> None:
+        """Declare weights, knowing the inputs' shapes (batch axis first, None where unknown). Runs once for each build."""
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the outputs from the inputs, with portable operators and unidl.ops."""
+        raise ArgumentError(
+            f"{type(self).__name__} has no forward.", fix="Define forward(self, x) on the class; it says what is computed."
+        )
+
+    # -- what setup and forward may call ---------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Any = "glorot_uniform",
+        trainable: bool = True,
+        dtype: str | None = None,
+    ) -> None:
+        """Declare a weight; only inside `setup`. It is then read as an attribute of that name.
+
+        Args:
+            name: A Python identifier, free in the layer.
+            shape: Canonical shape, all axes known.
+            initializer: Name of an initializer, one of unidl.initializers, an array, or a number.
+            trainable: False for a state that `self.update` changes.
+            dtype: Name of the dtype; None is the model's floating dtype.
+
+        Raises:
+            ArgumentError: The name cannot be an attribute or is taken, or it is called outside setup.
+            ShapeError: An axis is unknown.
+        """
+        self._need_binding("add_weight").add_weight(self, name, shape, initializer, trainable, dtype)
+
+    def update(self, name: str, value: Any) -> None:
+        """Give a state (a weight with `trainable=False`) its next value, in training; in inference it has no effect.
+
+        Args:
+            name: The state's name.
+            value: A tensor of its shape; no gradient is taken through it.
+        """
+        self._need_binding("update").update(name, value)
+
+    @property
+    def training(self) -> bool:
+        """Whether this call is part of training; a Python bool, in `forward` only."""
+        return self._need_binding("training").training
+
+    def _need_binding(self, what: str) -> Binding:
+        binding: Binding | None = self.__dict__.get("_binding")
+        if binding is None:
+            raise NotBuiltError(
+                f"{type(self).__name__}.{what} was used outside setup and forward.",
+                expected="add_weight in setup; update and training in forward",
+            )
+        return binding
+
+    # -- what everybody may ask ------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The explicit name, else the class's name in snake case."""
+        return self._unidl.name or snake_case(type(self).__name__)
+
+    def sublayers(self) -> dict[str, Any]:
+        """Attribute name -> sublayer, or nest of them in lists, tuples and dicts."""
+        return {name: value for name, value in vars(self).items() if _holds_layer(value)}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Inside a forward: compute. On symbolic tensors (`unidl.Input`): extend the functional graph."""
+        binding: Binding | None = self.__dict__.get("_binding")
+        if binding is not None:
+            return binding.call(self, args, kwargs)
+        if any(True for _ in symbols((args, kwargs))):
+            return FUNCTIONAL_CALL(self, args, kwargs)
+        return self._call_unbound(*args, **kwargs)
+
+    def _call_unbound(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotBuiltError(
+            f"{type(self).__name__} was called on {', '.join(type(a).__name__ for a in args) or 'nothing'}, "
+            "and a layer alone has no weights.",
+            expected="a symbolic tensor (unidl.Input), or a call in a model's forward",
+            fix=f"unidl.Sequential([{type(self).__name__}(…)])(x), or unidl.testing.check_layer to try a layer out.",
+        )
+
+    def output_shape(self, *shapes: Shape) -> Any:
+        """The shape, or nest of shapes, that the layer gives for inputs of these shapes (batch axis first).
+
+        Raises:
+            ShapeError: The layer does not take such inputs.
+        """
+        return OUTPUT_SHAPE(self, shapes)
+
+    def __getattr__(self, name: str) -> Any:
+        # only asked for what is not stored: weights and sublayers live on the native object
+        binding: Binding | None = self.__dict__.get("_binding")
+        if binding is not None:
+            return binding.attribute(self, name)
+        raise self._no_attribute(name)
+
+    def _no_attribute(self, name: str) -> AttributeError:
+        way = habits.MODEL.get(name)
+        if way is not None:
+            return ForeignNameError(f"{type(self).__name__} has no {name!r}.", fix=f"In unidl: {way}.")
+        return AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        binding: Binding | None = self.__dict__.get("_binding")
+        if binding is not None and binding.locked:
+            raise ArgumentError(
+                f"forward of {type(self).__name__} sets self.{name}; a value kept so would not survive compiling, copying or saving.",
+                expected="forward computes and returns",
+                fix="Return the value, or declare a state: self.add_weight(name, shape, trainable=False) in setup and "
+                "self.update(name, value) in forward.",
+            )
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{key}={value!r}" for key, value in self._unidl.arguments.items())
+        return f"{type(self).__name__}({given})"
+
+    def check_rank(self, shape: Shape, least: int, axes: str, most: int | None = None) -> None:
+        """Refuse an input whose number of axes does not fit; for use in `setup`.
+
+        Args:
+            shape: The input's shape with its batch axis.
+            least: The smallest number of axes.
+            axes: What the axes are, for the message: "(batch, features)".
+            most: The largest number, None for no limit.
+        """
+        if len(shape) < least or (most is not None and len(shape) > most):
+            count = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
+            raise ShapeError(
+                f"{type(self).__name__} needs an input of {count} axes {axes}.",
+                received=f"{len(shape)} axes, {shape}",
+                fix=f"Reshape or expand the input so that its axes are {axes}.",
+            )
+
+    def check_known(self, shape: Shape, axis: int, what: str) -> int:
+        """The length of an axis that the layer needs to know; for use in `setup`."""
+        length = shape[axis]
+        if length is None:
+            raise ShapeError(
+                f"{type(self).__name__} needs to know the length of its input's {what} axis.",
+                expected=f"a number at axis {axis}",
+                received=str(shape),
+                fix="Give that axis in Input(shape) or build(shape).",
+            )
+        return length
+
+
+def _holds_layer(value: Any) -> bool:
+    if isinstance(value, Layer):
+        return True
+    if isinstance(value, (list, tuple)):
+        return any(_holds_layer(item) for item in value)
+    if isinstance(value, dict):
+        return any(_holds_layer(item) for item in value.values())
+    return False
+
+
+def _not_ready(*_: Any) -> Any:
+    raise RuntimeError("unidl.description.trace is not imported")
+
+
+# Filled by unidl.description.trace, which knows layers and would else be imported in a circle.
+FUNCTIONAL_CALL: Any = _not_ready
+OUTPUT_SHAPE: Any = _not_ready
+
+
+def bind(layer: Layer, attributes: dict[str, Any], binding: Binding) -> Layer:
+    """The description as `self` in forward: the same class, its plain attributes, and a binding instead of sublayers."""
+    bound = object.__new__(type(layer))
+    bound.__dict__.update(attributes)
+    bound.__dict__["_unidl"] = layer._unidl
+    bound.__dict__["_binding"] = binding
+    return bound

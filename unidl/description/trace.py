@@ -1,0 +1,330 @@
+"""Tracing: run a description on symbolic tensors to learn its layers, weights, shapes and graph.
+
+`setup` runs on a symbolic copy, so the user's object stays as it was. `forward` runs for training and for inference, and both
+ways at each branch on a tensor.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from unidl import initializers
+from unidl.description import layer as layer_module
+from unidl.description.layer import Layer, bind
+from unidl.description.plan import Call, LayerPlan, WeightSpec
+from unidl.errors import ArgumentError, NotPortableError, ShapeError, UnidlError
+from unidl.graph.branch import explore, questions
+from unidl.graph.node import LayerCall, Placeholder, WeightRead, map_nest
+from unidl.graph.spec import Shape, TensorSpec, dtype_name
+from unidl.graph.tensor import SymbolicTensor
+
+_active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
+
+
+class ChildKey(str):
+    """A sublayer's key where a nest of sublayers stood: "hidden", "blocks/0"."""
+
+
+class SymbolicBinding:
+    """What a bound description sees while it is traced."""
+
+    def __init__(self, plan: LayerPlan, tracer: Tracer) -> None:
+        self.plan = plan
+        self.tracer = tracer
+        self.locked = False
+
+    @property
+    def training(self) -> bool:
+        return self.tracer.training
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        if name in self.plan.weights:
+            weight = self.plan.weights[name]
+            dtype = self.plan.dtype if weight.dtype in ("float16", "bfloat16", "float32", "float64") else weight.dtype
+            node = WeightRead(name=name)
+            node.outputs = SymbolicTensor(TensorSpec(weight.shape, dtype), node)
+            return node.outputs
+        if name in self.plan.structure:
+            return map_nest(
+                lambda leaf: self.tracer.bound(self.plan.children[leaf]) if isinstance(leaf, ChildKey) else leaf,
+                self.plan.structure[name],
+            )
+        raise layer._no_attribute(name)
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.tracer.call(self.plan, args, kwargs)
+
+    def update(self, name: str, value: Any) -> None:
+        weight = self.plan.weights.get(name)
+        if weight is None or weight.trainable:
+            states = [w.name for w in self.plan.weights.values() if not w.trainable]
+            raise ArgumentError(
+                f"update({name!r}, …): {self.plan.title} has no state of that name.",
+                expected=f"one of {states}" if states else "a weight declared with trainable=False in setup",
+                fix=f"self.add_weight({name!r}, shape, trainable=False) in setup.",
+            )
+        shape = getattr(value, "shape", ())
+        if tuple(shape) != weight.shape:
+            raise ShapeError(
+                f"update({name!r}, …) of {self.plan.title} needs a value of the state's shape.",
+                expected=str(weight.shape),
+                received=str(tuple(shape)),
+            )
+        self.plan.updated.add(name)
+
+    def add_weight(
+        self, layer: Layer, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
+    ) -> None:
+        if self.locked:
+            raise ArgumentError(
+                f"add_weight({name!r}) was called in forward.",
+                expected="weights declared in setup, so that they are known before anything is computed",
+                fix="Move it to def setup(self, shape).",
+            )
+        if not name.isidentifier() or name in self.plan.weights or name in layer.__dict__ or hasattr(type(layer), name):
+            raise ArgumentError(
+                f"{self.plan.title} cannot have a weight named {name!r}.",
+                expected="a Python identifier that the layer does not use yet",
+                received=repr(name),
+            )
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(axis is None for axis in shape):
+            raise ShapeError(
+                f"The weight {name!r} of {self.plan.title} needs every axis known.",
+                received=str(shape),
+                fix="Give that axis of the input in Input(shape) or build(shape).",
+            )
+        dtype = self.plan.dtype if dtype is None else dtype_name(dtype)
+        self.plan.weights[name] = WeightSpec(name, shape, dtype, initializers.get(initializer), trainable)
+
+
+class Tracer:
+    """Traces one description.
+
+    Args:
+        dtype: The floating dtype in which it is to compute.
+    """
+
+    def __init__(self, dtype: str = "float32") -> None:
+        self.dtype = dtype
+        self.training = False
+        self.plans: dict[int, LayerPlan] = {}
+        self._bound: dict[int, Layer] = {}
+        self._run = 0
+        self._last_run: dict[int, int] = {}
+        self._asked_below = [0]  # for each layer being called: questions that its sublayers asked
+
+    def trace(self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True) -> LayerPlan:
+        """The plan of a root layer for inputs like `args` and `kwargs` (TensorSpecs and plain values, nested).
+
+        Args:
+            training: Whether to run forward for training too; else only for inference.
+        """
+        plan = self.plan_of(root, "")
+        inputs = map_nest(_placeholder, (args, kwargs))
+        outputs: Any = None
+        for self.training in (True, False) if training else (False,):
+            outputs = None
+            for result in explore(lambda: self._one_run(plan, inputs)):
+                outputs = result if outputs is None else _merge(plan, outputs, result)
+        plan.calls[-1].outputs = outputs
+        return plan
+
+    def _one_run(self, plan: LayerPlan, inputs: Any) -> Any:
+        self._run += 1
+        with tracing():
+            self.call(plan, *inputs)
+            return plan.calls[-1].outputs
+
+    def plan_of(self, layer: Layer, path: str) -> LayerPlan:
+        """The plan of a layer; a shared layer keeps the path under which it was met first."""
+        plan = self.plans.get(id(layer))
+        if plan is None:
+            plan = self.plans[id(layer)] = LayerPlan(layer, path, self.dtype)
+        return plan
+
+    def bound(self, plan: LayerPlan) -> Layer:
+        """The description bound to its plan."""
+        bound = self._bound.get(id(plan))
+        if bound is None:
+            attributes = {k: v for k, v in vars(plan.layer).items() if k != "_unidl"}
+            bound = self._bound[id(plan)] = bind(plan.layer, attributes, SymbolicBinding(plan, self))
+        return bound
+
+    def call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a layer on symbolic tensors: an inner graph for the layer, one node in the caller's."""
+        before = questions()
+        self._asked_below.append(0)
+        try:
+            result = self._call(plan, args, kwargs)
+        except UnidlError as error:
+            error.locate(f"In {plan.title}")
+            raise
+        finally:
+            below = self._asked_below.pop()
+            asked = questions() - before
+            plan.dynamic = plan.dynamic or asked > below
+            self._asked_below[-1] += asked
+        return result
+
+    def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        bound = self.bound(plan)
+        if not plan.reached:
+            self._set_up(plan, bound, args)
+        inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
+        _check_signature(plan, args, kwargs)
+        outputs = bound.forward(*inner_args, **inner_kwargs)
+        _check_outputs(plan, outputs)
+        if self._last_run.get(id(plan)) != self._run:
+            plan.calls = []
+            self._last_run[id(plan)] = self._run
+        plan.calls.append(Call(inner_args, inner_kwargs, outputs))
+        node = LayerCall(args, kwargs, layer=plan.layer, key=plan.path)
+        node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
+        return node.outputs
+
+    def _set_up(self, plan: LayerPlan, bound: Layer, args: tuple[Any, ...]) -> None:
+        shapes = [map_nest(lambda t: t.shape if isinstance(t, SymbolicTensor) else None, arg) for arg in args]
+        parameters = inspect.signature(bound.setup).parameters.values()
+        if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            shapes = shapes[: len(parameters)]  # a mask beside the input, say, that setup does not ask for
+        bound.setup(*shapes)
+        for name, nest in bound.sublayers().items():
+            plan.structure[name] = self._register(plan, name, nest)
+        for name in [name for name in bound.__dict__ if name in plan.structure or _holds(bound.__dict__[name])]:
+            del bound.__dict__[name]
+        plan.attributes = {k: v for k, v in vars(bound).items() if k not in ("_unidl", "_binding")}
+        bound.__dict__["_binding"].locked = True
+        plan.reached = True
+
+    def _register(self, parent: LayerPlan, key: str, value: Any) -> Any:
+        """Plans for the layers in a nest; returns the nest with keys in their place."""
+        if isinstance(value, Layer):
+            path = f"{parent.path}/{key}" if parent.path else key
+            parent.children[key] = self.plan_of(value, path)
+            return ChildKey(key)
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._register(parent, f"{key}/{i}", item) for i, item in enumerate(value)])
+        if isinstance(value, dict):
+            return {k: self._register(parent, f"{key}/{k}", item) for k, item in value.items()}
+        return value
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Mark that a forward is being traced, so that a layer made inside it is refused."""
+    token = _active.set(True)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+def _holds(value: Any) -> bool:
+    return layer_module._holds_layer(value)
+
+
+def _placeholder(leaf: Any) -> Any:
+    """A fresh input for a spec or symbolic tensor; a plain value stays."""
+    spec = leaf.spec if isinstance(leaf, SymbolicTensor) else leaf
+    if not isinstance(spec, TensorSpec):
+        return leaf
+    node = Placeholder()
+    node.outputs = SymbolicTensor(spec, node)
+    return node.outputs
+
+
+def _check_signature(plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    signature = inspect.signature(type(plan.layer).forward)
+    try:
+        signature.bind(None, *args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{plan.title} was called with inputs that its forward does not take: {error}.",
+            expected=f"forward{signature}",
+            received=f"{len(args)} positional" + (f", {', '.join(kwargs)}" if kwargs else ""),
+        ) from None
+
+
+def _check_outputs(plan: LayerPlan, outputs: Any) -> None:
+    found = []
+
+    def check(leaf: Any) -> Any:
+        if isinstance(leaf, SymbolicTensor):
+            found.append(leaf)
+        elif leaf is not None:
+            raise NotPortableError(
+                f"forward of {plan.title} returns a {type(leaf).__name__}.",
+                expected="a tensor, or lists, tuples and dicts of tensors",
+                fix="Return what unidl.ops computed from the inputs; ops.tensor(value) makes a constant.",
+            )
+        return leaf
+
+    map_nest(check, outputs)
+    if not found:
+        raise NotPortableError(
+            f"forward of {plan.title} returns no tensor.", fix="Return the output; is a `return` missing?"
+        )
+
+
+def _merge(plan: LayerPlan, a: Any, b: Any) -> Any:
+    """The outputs of two runs as one: an axis on which they differ is unknown."""
+    if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
+        if len(a.shape) != len(b.shape) or a.dtype != b.dtype:
+            raise NotPortableError(
+                f"The branches in forward of {plan.title} return different kinds of tensors.",
+                expected="the same number of axes and the same dtype, whichever way the branch goes",
+                received=f"{a.dtype} {a.shape} and {b.dtype} {b.shape}",
+            )
+        shape: Shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
+        return a if shape == a.shape else SymbolicTensor(TensorSpec(shape, a.dtype), a.unidl_node)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
+        return type(a)([_merge(plan, m, n) for m, n in zip(a, b, strict=True)])
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return {key: _merge(plan, a[key], b[key]) for key in a}
+    if a is None and b is None:
+        return None
+    raise NotPortableError(
+        f"The branches in forward of {plan.title} return different structures.",
+        expected="the same structure, whichever way the branch goes",
+        received=f"{type(a).__name__} and {type(b).__name__}",
+    )
+
+
+def _functional_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call on symbolic tensors outside any forward: a node of a functional graph."""
+    if _active.get():
+        raise ArgumentError(
+            f"A {type(layer).__name__} was made inside forward, where it would be new at each call.",
+            fix="Make it in __init__ or setup (self.hidden = layers.Dense(…)) and call self.hidden(x) in forward.",
+        )
+    plan = Tracer().trace(layer, args, kwargs, training=False)
+    node = LayerCall(args, kwargs, layer=layer)
+    outputs = plan.calls[-1].outputs
+    node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
+    return node.outputs
+
+
+def _output_shape(layer: Layer, shapes: tuple[Any, ...]) -> Any:
+    args = tuple(_spec_nest(shape) for shape in shapes)
+    outputs = Tracer().trace(layer, args, {}, training=False).calls[-1].outputs
+    return map_nest(lambda t: t.shape, outputs)
+
+
+def _spec_nest(shape: Any) -> Any:
+    """A shape, or nest of shapes, as specs: a tuple of integers and None is one shape."""
+    if isinstance(shape, TensorSpec):
+        return shape
+    if isinstance(shape, tuple) and all(axis is None or isinstance(axis, int) for axis in shape):
+        return TensorSpec(shape)
+    if isinstance(shape, dict):
+        return {key: _spec_nest(item) for key, item in shape.items()}
+    return type(shape)([_spec_nest(item) for item in shape])
+
+
+layer_module.FUNCTIONAL_CALL = _functional_call
+layer_module.OUTPUT_SHAPE = _output_shape

@@ -1,0 +1,101 @@
+"""What an initializer is, how one is found by name, and the generator that a weight draws from."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from unidl.errors import ArgumentError, ShapeError, UnknownArgumentError
+
+# name -> class; each class enters itself
+NAMES: dict[str, type[Initializer]] = {}
+
+FOREIGN = {
+    "random_normal": "normal",
+    "random_uniform": "uniform",
+    "zero": "zeros",
+    "one": "ones",
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+}
+
+
+class Initializer:
+    """Draws a weight's first value. Subclasses define `__call__` and a class-level `name`."""
+
+    name: str = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.name:
+            NAMES[cls.name] = cls
+
+    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """A float64 array of that shape."""
+        raise UnknownArgumentError(f"{type(self).__name__} has no __call__(shape, generator).")
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        return f"{type(self).__name__}({given})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+class Given(Initializer):
+    """An array as it stands."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """The array."""
+        if self.array.shape != shape:
+            raise ShapeError(
+                "An initial weight given as an array has another shape.", expected=str(shape), received=str(self.array.shape)
+            )
+        return self.array
+
+
+def get(value: Any) -> Initializer:
+    """The initializer for a name, an initializer, a number or an array.
+
+    Raises:
+        ArgumentError: There is none of that name.
+    """
+    if isinstance(value, Initializer):
+        return value
+    if isinstance(value, str):
+        name = FOREIGN.get(value, value)
+        if name in NAMES:
+            return NAMES[name]()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return NAMES["constant"](value)  # type: ignore[call-arg]  # every named class has its own constructor
+    elif isinstance(value, np.ndarray):
+        return Given(value)
+    raise ArgumentError(
+        f"There is no initializer {value!r}.",
+        expected=f"one of {', '.join(sorted(NAMES))}, an object of unidl.initializers, a number or an array",
+        received=repr(value),
+    )
+
+
+def draw(initializer: Initializer, shape: tuple[int, ...], dtype: str, seed: int, path: str) -> np.ndarray:
+    """A weight's first value: it depends on the seed and the weight's path and on nothing else.
+
+    The generator is Philox with the key BLAKE2b(seed, path). Values are drawn in float64 and rounded once.
+    """
+    digest = hashlib.blake2b(f"{int(seed)}\x00{path}".encode(), digest_size=16).digest()
+    generator = np.random.Generator(np.random.Philox(key=np.frombuffer(digest, np.uint64)))
+    value = np.asarray(initializer(shape, generator))
+    if value.shape != shape:
+        raise ShapeError(f"{initializer!r} gave another shape.", expected=str(shape), received=str(value.shape))
+    # NumPy has no bfloat16: the backend rounds it
+    return value.astype("float32" if dtype == "bfloat16" else dtype)
