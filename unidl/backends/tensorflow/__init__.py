@@ -1,5 +1,7 @@
 """TensorFlow: a description becomes a `tf.Module` with a `tf.function` traced from the definitions."""
 
+from unidl.backends import keras_engine as keras_engine  # isort: skip  (importing TensorFlow imports Keras)
+
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops import OPS as OPS

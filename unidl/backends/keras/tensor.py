@@ -1,0 +1,71 @@
+"""Arrays to tensors of Keras' engine and back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from unidl.backends.contract import Backend
+from unidl.backends.keras.engine import ENGINE, keras
+from unidl.graph.array import as_array, holds_floats, is_array
+from unidl.graph.node import map_nest
+from unidl.graph.spec import is_float
+
+# jax has no backend of its own here, so its tensors are Keras'; the other engines' belong to the backends of their names.
+TENSOR_TYPES: tuple[type, ...] = (keras.KerasTensor, keras.Variable)
+if ENGINE == "jax":
+    TENSOR_TYPES += (sys.modules["jax"].Array,)  # imported by Keras
+
+
+def accepts_tensors_of(other: Backend) -> bool:
+    """Whether that backend's tensors are what Keras' engine computes with."""
+    return other.NAME == ENGINE
+
+
+def is_compiling() -> bool:
+    """Whether the engine's compiler is tracing right now where a ContextVar cannot be read: torch's only."""
+    return ENGINE == "torch" and bool(sys.modules["torch"].compiler.is_compiling())
+
+
+def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """NumPy arrays in an op's arguments as tensors; floating ones in the dtype of the float tensors beside."""
+    dtype: str | None = None
+
+    def look(value: Any) -> Any:
+        nonlocal dtype
+        if dtype is None and is_tensor(value) and is_float(keras.backend.standardize_dtype(value.dtype)):
+            dtype = keras.backend.standardize_dtype(value.dtype)
+        return value
+
+    def turn(value: Any) -> Any:
+        if not is_array(value):
+            return value
+        return keras.ops.convert_to_tensor(value, dtype if dtype is not None and holds_floats(value) else value.dtype.name)
+
+    map_nest(look, (args, kwargs))
+    turned: tuple[tuple[Any, ...], dict[str, Any]] = map_nest(turn, (args, kwargs))
+    return turned
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is the engine's tensor, a Keras variable or a KerasTensor."""
+    return isinstance(value, TENSOR_TYPES) or keras.ops.is_tensor(value)
+
+
+def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
+    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied."""
+    if device is not None:
+        with keras.device(device):
+            return to_tensor(value, dtype)
+    if is_tensor(value):
+        return keras.ops.convert_to_tensor(value) if dtype is None else keras.ops.cast(value, dtype)
+    array = np.array(as_array(value), order="C")
+    return keras.ops.convert_to_tensor(array, dtype or array.dtype.name)
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    """A tensor or variable as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
+    array = np.asarray(keras.ops.convert_to_numpy(tensor))
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

@@ -1,0 +1,36 @@
+"""Every op that TensorFlow supplies, by its neutral name; one file a family."""
+
+from collections.abc import Callable
+from typing import Any
+
+from unidl.backends.tensorflow.ops import (
+    activation,
+    arithmetic,
+    comparison,
+    control,
+    convolution,
+    creation,
+    indexing,
+    linear_algebra,
+    manipulation,
+    pooling,
+    random,
+    reduction,
+    sorting,
+)
+
+OPS: dict[str, Callable[..., Any]] = {
+    **arithmetic.TABLE,
+    **comparison.TABLE,
+    **activation.TABLE,
+    **reduction.TABLE,
+    **linear_algebra.TABLE,
+    **creation.TABLE,
+    **random.TABLE,
+    **manipulation.TABLE,
+    **indexing.TABLE,
+    **sorting.TABLE,
+    **convolution.TABLE,
+    **pooling.TABLE,
+    **control.TABLE,
+}

@@ -1,0 +1,72 @@
+"""Arrays to torch tensors and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from unidl.backends.contract import Backend
+from unidl.graph.array import as_array, holds_floats, is_array
+from unidl.graph.node import map_nest
+
+
+def accepts_tensors_of(other: Backend) -> bool:
+    """Whether that backend's tensors are what this one's engine computes with."""
+    return False
+
+
+def is_compiling() -> bool:
+    """Whether torch.compile or torch.export is tracing right now."""
+    return torch.compiler.is_compiling()
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """torch's dtype of a neutral name."""
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """NumPy arrays in an op's arguments as tensors, on the device of the tensors beside and, if floating, in their dtype."""
+    device: torch.device | None = None
+    dtype: torch.dtype | None = None
+
+    def look(value: Any) -> Any:
+        nonlocal device, dtype
+        if isinstance(value, torch.Tensor):
+            device = device or value.device
+            if value.is_floating_point():
+                dtype = dtype or value.dtype
+        return value
+
+    def turn(value: Any) -> Any:
+        if not is_array(value):
+            return value
+        tensor = torch.as_tensor(_plain(value), device=device)
+        return tensor.to(dtype) if dtype is not None and holds_floats(value) else tensor
+
+    map_nest(look, (args, kwargs))
+    turned: tuple[tuple[Any, ...], dict[str, Any]] = map_nest(turn, (args, kwargs))
+    return turned
+
+
+def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> torch.Tensor:
+    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied."""
+    tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(_plain(as_array(value)))
+    return tensor.to(device=device, dtype=None if dtype is None else dtype_of(dtype))
+
+
+def _plain(array: Any) -> np.ndarray:
+    """A copy that torch takes: writable, in C order, of a dtype NumPy has itself."""
+    return np.array(array, dtype=np.float32 if array.dtype.name == "bfloat16" else None, order="C")
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor or parameter as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    array: np.ndarray = tensor.cpu().numpy()
+    return array

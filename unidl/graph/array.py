@@ -1,0 +1,44 @@
+"""What NumPy arrays and Python numbers become when they turn into tensors; the same on every backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unidl.errors import DtypeError
+from unidl.graph.spec import FLOATS
+
+_DEFAULTS = {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}  # of Python numbers, by NumPy's kind
+
+
+def as_array(value: Any) -> np.ndarray:
+    """An array of a value that is no tensor: arrays keep their dtype, Python numbers get int64, float32 or bool.
+
+    Args:
+        value: An array, a NumPy scalar, a Python number, or nested lists or tuples of these.
+
+    Raises:
+        DtypeError: It holds something else than numbers, or its rows differ in length.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        return np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DtypeError("Nested lists become a tensor only if they are rectangular.", received=str(error)) from error
+    if array.dtype.kind not in _DEFAULTS:
+        raise DtypeError(
+            "A tensor is made of numbers.", received=f"{type(value).__name__} of {array.dtype}", fix="Encode text as integers."
+        )
+    return array.astype(_DEFAULTS[array.dtype.kind])
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is a NumPy array or scalar."""
+    return isinstance(value, (np.ndarray, np.generic))
+
+
+def holds_floats(array: Any) -> bool:
+    """Whether a NumPy array or scalar holds real numbers (bfloat16, which NumPy knows by extension only, included)."""
+    return array.dtype.name in FLOATS
