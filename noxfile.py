@@ -1,0 +1,123 @@
+"""Every check of the project as one session. CI runs `nox -s tests`, and nothing else.
+
+A session makes its own environment with venv and pip, so a fresh clone needs Python and nox alone. The versions are those of
+constraints.txt. Arguments after `--` reach pytest: `nox -s tests -- -k device -x`.
+"""
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests"]
+
+ROOT = pathlib.Path(__file__).parent
+BACKENDS = ("tensorflow", "keras", "torch")
+
+# One thread a framework: on a busy machine more threads make small steps many times slower, and runs stop being repeatable.
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # its message at import says that results may differ; off, they do not
+}
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install the checkout, editable, with the extras, at the constraints' versions."""
+    wanted = f".[{','.join(extras)}]" if extras else "."
+    session.install("-c", "constraints.txt", "-e", wanted)
+
+
+def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    """Run pytest quietly, with what stands after `--` on nox's command line."""
+    session.run("python", "-m", "pytest", *arguments, *session.posargs, env={**QUIET, **(env or {})})
+
+
+def has(session: nox.Session, package: str) -> bool:
+    """Whether the session's environment has the package."""
+    probe = f"import importlib.util; print(importlib.util.find_spec({package!r}) is not None)"
+    found: str = session.run("python", "-c", probe, silent=True, log=False)
+    return found.strip() == "True"
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that CI checks: style, types, architecture, and the tests on every backend and Keras engine."""
+    install(session, "all", "examples", "test")
+    check_style(session)
+    check_types(session)
+    pytest(session, env={"KERAS_BACKEND": "tensorflow"})
+    for engine in ("torch", "jax"):  # Keras has one engine a process
+        if engine == "torch" or has(session, engine):
+            pytest(session, "--backend=keras", env={"KERAS_BACKEND": engine})
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job: one script trains a convolutional network on each backend, and a table compares them."""
+    install(session, "all", "examples")
+    session.run("python", "examples/demo.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every example on every backend; each asserts a number of its own."""
+    install(session, "all", "examples")
+    scripts = [ROOT / name for name in session.posargs] or sorted((ROOT / "examples").glob("[a-z]*.py"))
+    for script in scripts:
+        if script.name == "demo.py":
+            continue
+        for backend in BACKENDS:
+            session.run("python", str(script), env={**QUIET, "UNIDL_BACKEND": backend})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and lint."""
+    session.install("-c", "constraints.txt", "ruff")
+    check_style(session)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types."""
+    install(session, "test")
+    check_types(session)
+
+
+@nox.session
+def architecture(session: nox.Session) -> None:
+    """The contracts of the house: import-linter, equal backend folders, what `import unidl` loads, the public names."""
+    install(session, "all", "test")
+    pytest(session, "tests/architecture")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
+    install(session, "all", "test")
+    pytest(session, "tests/docs")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what `import unidl` costs beside `import numpy`."""
+    install(session)
+    session.run("python", "tests/benchmarks/import_time.py", *session.posargs)
+
+
+def check_style(session: nox.Session) -> None:
+    """Ruff, both ways."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+def check_types(session: nox.Session) -> None:
+    """Mypy, strict, on the package."""
+    session.run("mypy", env={"MYPY_CACHE_DIR": os.environ.get("MYPY_CACHE_DIR", ".mypy_cache")})
