@@ -42,8 +42,8 @@ def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None 
 def has(session: nox.Session, package: str) -> bool:
     """Whether the session's environment has the package."""
     probe = f"import importlib.util; print(importlib.util.find_spec({package!r}) is not None)"
-    found: str = session.run("python", "-c", probe, silent=True, log=False)
-    return found.strip() == "True"
+    found = session.run("python", "-c", probe, silent=True, log=False)
+    return isinstance(found, str) and found.strip() == "True"
 
 
 @nox.session

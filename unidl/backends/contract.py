@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from unidl.description.plan import LayerPlan
+    from unidl.settings import Choice
 
 Tensor = Any
 Native = Any
@@ -55,6 +56,7 @@ class Backend(Protocol):
     OPS: Mapping[str, Callable[..., Any]]
     TENSOR_TYPES: tuple[type, ...]
     SHARES_TENSORS: bool  # whether other backends' tensors may be what its engine computes with (Keras)
+    ENGINE: str | None  # the framework that computes beneath, where there is a choice (Keras); None where there is none
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:
@@ -74,13 +76,17 @@ class Backend(Protocol):
 
     # device.py
     def version(self) -> str:
-        """The framework's version; for Keras with its engine."""
+        """The framework's version."""
 
     def devices(self) -> tuple[str, ...]:
         """The devices there are: "cpu", "gpu:0", …"""
 
-    def device(self, name: str) -> Any:
-        """The framework's own device for "cpu", "gpu", "gpu:1" or "auto". Raises DeviceError if it is not there."""
+    def device(self, wanted: Choice | str) -> Any:
+        """The framework's own device for "cpu", "gpu", "gpu:1" or "auto". Raises DeviceError if it is not there.
+
+        Args:
+            wanted: The name with its origin (from `settings.chosen_device`); a plain name came as the argument `device=`.
+        """
 
     # program.py
     def build(self, plan: LayerPlan, *, device: Any, natives: Mapping[int, Native]) -> Native:

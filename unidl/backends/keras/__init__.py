@@ -1,5 +1,9 @@
 """Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
 
+from unidl.backends.keras.device import device as device
+from unidl.backends.keras.device import devices as devices
+from unidl.backends.keras.device import version as version
+from unidl.backends.keras.engine import ENGINE as ENGINE
 from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.ops import OPS as OPS
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES

@@ -4,6 +4,9 @@ from unidl.backends import keras_engine as keras_engine  # isort: skip  (importi
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.device import device as device
+from unidl.backends.tensorflow.device import devices as devices
+from unidl.backends.tensorflow.device import version as version
 from unidl.backends.tensorflow.ops import OPS as OPS
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
@@ -14,3 +17,4 @@ from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
 NAME = "tensorflow"
 TENSOR_TYPES = (tf.Tensor, tf.Variable)
 SHARES_TENSORS = False
+ENGINE = None
