@@ -67,6 +67,11 @@ def decide(tensor: Any) -> bool:
     return run.answer((frame.f_code, frame.f_lasti))
 
 
+def exploring() -> bool:
+    """Whether a function is being run on symbolic tensors right now."""
+    return _current.get() is not None
+
+
 def questions() -> int:
     """How many questions the run in progress has asked so far."""
     run = _current.get()

@@ -24,7 +24,8 @@ import numpy as np
 
 from unidl.backends import registry
 from unidl.backends.contract import Backend
-from unidl.errors import BackendMismatchError, NotPortableError
+from unidl.errors import BackendMismatchError, NotPortableError, UnidlError
+from unidl.graph.branch import exploring
 from unidl.graph.node import OpCall, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import OPERATORS, SymbolicTensor
@@ -85,11 +86,13 @@ def _scan(values: Any, found: list[Any]) -> None:
                 found.append(backend)
 
 
-def backend_without_tensor() -> Backend:
-    """The backend for a call that has no tensor: that of the running model, else the one in force."""
+def backend_without_tensor() -> Backend | None:
+    """The backend for a call that has no tensor: that of the running model, else the one in force; None while a forward is traced."""
     for backend in registry.loaded():
         if backend.is_compiling():  # inside a compiler a ContextVar cannot be read
             return backend
+    if exploring():
+        return None
     return _running.get() or registry.load()
 
 
@@ -125,6 +128,8 @@ class Op:
             _scan(kwargs.values(), found)
         if not found:
             backend = backend_without_tensor()
+            if backend is None:
+                return self._record(args, kwargs, found)
         elif SymbolicTensor in found:
             return self._record(args, kwargs, found)
         else:
@@ -132,6 +137,8 @@ class Op:
             for other in found:
                 if other is not backend:
                     backend = _meet(backend, other, self.name)
+        if _has_array(args) or _has_array(tuple(kwargs.values())):
+            args, kwargs = backend.arrays_to_tensors(args, kwargs)
         implementation = backend.OPS.get(self.name)
         if implementation is None:
             if self.composed:
@@ -140,8 +147,6 @@ class Op:
                 f"Backend {backend.NAME!r} does not supply ops.{self.name}.",
                 expected="every op that is not composed of others, as unidl.backends.contract says",
             )
-        if _has_array(args) or _has_array(tuple(kwargs.values())):
-            args, kwargs = backend.arrays_to_tensors(args, kwargs)
         return implementation(*args, **kwargs)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]) -> Any:
@@ -157,7 +162,11 @@ class Op:
             result = self.function(*args, **kwargs)
             spec = map_nest(lambda t: t.spec if isinstance(t, SymbolicTensor) else t, result)
         else:
-            spec = self.rule(*bound.args, **bound.kwargs)
+            try:
+                spec = self.rule(*bound.args, **bound.kwargs)
+            except UnidlError as error:
+                error.args = (f"ops.{self.name}: {error.args[0]}",)
+                raise
         node = OpCall(args, kwargs, op=self)
         node.outputs = map_nest(lambda s: SymbolicTensor(s, node) if isinstance(s, TensorSpec) else s, spec)
         return node.outputs
