@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ class Record:
     arguments: dict[str, Any]
     name: str | None = None
     built: Any = field(default=None, compare=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Record:
+        # a copy of a description is not built: the native object stays with the original
+        return Record(copy.deepcopy(self.arguments, memo), self.name)
 
 
 def snake_case(name: str) -> str:

@@ -118,6 +118,9 @@ class SymbolicTensor:
     def __getitem__(self, index: Any) -> SymbolicTensor:
         return OPERATORS["getitem"](self, _basic(index))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SymbolicTensor:
+        return self  # never changed; and a long graph behind it must not be walked by recursion
+
     __hash__ = object.__hash__
 
 

@@ -1,0 +1,67 @@
+"""A lowering: how a backend runs a layer with the framework's own thing instead of the definition. Every backend has a table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unidl.backends.contract import Slot
+    from unidl.description.plan import LayerPlan
+
+
+def _never(plan: LayerPlan) -> str | None:
+    return None
+
+
+def _no_slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """One row of a backend's table.
+
+    Args:
+        make: The framework's object for a traced layer, its weights not yet written.
+        call: `call(layer, native, *inputs)` computes with it; `layer` has the constructor's attributes.
+        slots: Canonical weight name -> slot.
+        refuses: The reason why this lowering cannot serve a layer as it is configured and used, or None.
+    """
+
+    make: Callable[[LayerPlan], Any]
+    call: Callable[..., Any]
+    slots: Callable[[LayerPlan, Any], dict[str, Slot]] = _no_slots
+    refuses: Callable[[LayerPlan], str | None] = _never
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a layer runs in a built model (see contract.Lowered)."""
+
+    native: str
+    way: str
+    reason: str = ""
+
+
+# (layer class, backend) -> lowering, added by users with `unidl.lowering`
+ADDED: dict[tuple[type, str], Lowering] = {}
+
+
+def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tuple[Lowering | None, str]:
+    """The lowering that serves a layer, or None and the reason.
+
+    A subclass is served by its parent's lowering only where it changed neither setup nor forward.
+    """
+    cls = type(plan.layer)
+    for base in cls.__mro__:
+        lowering = ADDED.get((base, backend)) or table.get(base)
+        if lowering is None:
+            continue
+        # a subclass that redefines what is computed is no longer what the lowering computes
+        if any(getattr(cls, name, None) is not getattr(base, name, None) for name in ("setup", "forward")):
+            return None, f"{cls.__name__} changes {base.__name__}"
+        reason = lowering.refuses(plan)
+        return (None, reason) if reason else (lowering, "")
+    return None, f"{backend} has no lowering of {cls.__name__}"

@@ -1,0 +1,219 @@
+"""The adapter: the nn.Module that runs a layer's definition. Its children and parameters are named as the layer's attributes.
+
+In `forward`, `self` is the user's description bound to this module. It stores no weight and no child: each is looked up here at
+each access, so parametrizations, functional_call, deepcopy and export see what they expect.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+import unidl.backends.torch as backend
+from unidl.backends.lowering import Lowering
+from unidl.description.layer import Layer, bind
+from unidl.description.plan import LayerPlan
+from unidl.description.trace import ChildKey
+from unidl.errors import NativeStructureError
+from unidl.graph.node import map_nest
+from unidl.ops import op
+
+
+def attribute_name(name: str) -> str:
+    """The name of a weight or child on the module; one that nn.Module uses itself gets an underscore behind it."""
+    return f"{name}_" if hasattr(nn.Module, name) or name in ("training", "bound", "plan", "bound_children") else name
+
+
+class Binding:
+    """Binds a description to the module that runs it.
+
+    Args:
+        module: An adapter, or torch's own module.
+        plan: The layer's plan.
+        lowering: How torch's own module is called; None for an adapter.
+    """
+
+    locked = True
+
+    def __init__(self, module: nn.Module, plan: LayerPlan, lowering: Lowering | None) -> None:
+        self.module = module
+        self.plan = plan
+        self.lowering = lowering
+
+    @property
+    def training(self) -> bool:
+        return self.module.training
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        if name in self.plan.weights:
+            return getattr(self.module, attribute_name(name))
+        if name in self.plan.structure:
+            nest = self.plan.structure[name]
+            if isinstance(nest, ChildKey):
+                return bound_child(self.module, nest)
+            return map_nest(lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+        raise layer._no_attribute(name)
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.lowering is not None:
+            return self.lowering.call(layer, self.module, *args, **kwargs)
+        return self.module(*args, **kwargs)
+
+    def update(self, name: str, value: torch.Tensor) -> None:
+        if self.module.training:
+            with torch.no_grad():
+                getattr(self.module, attribute_name(name)).copy_(value.detach())
+
+    def add_weight(self, *_: Any) -> None:
+        raise RuntimeError("setup does not run on a native object")
+
+
+class Adapter(nn.Module):
+    """Runs one layer by its definition. Subclasses, one for each layer class, have the signature of the user's forward."""
+
+    bound: Layer
+    plan: LayerPlan
+    bound_children: dict[str, Layer]
+
+    def train(self, mode: bool = True) -> Adapter:
+        """As nn.Module's, but frozen layers stay in inference."""
+        super().train(mode)
+        for module in self.modules():
+            if getattr(module, "unidl_frozen", False):
+                nn.Module.train(module, False) if isinstance(module, Adapter) else module.train(False)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
+        return (_empty, (type(self.plan.layer),), self.__dict__)
+
+
+_classes: dict[type, type[Adapter]] = {}
+
+
+def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
+    """The adapter's class for a layer class, with its name and the signature of its forward."""
+    if layer_class not in _classes:
+        _classes[layer_class] = type(
+            layer_class.__name__,
+            (Adapter,),
+            {"forward": _forward_like(layer_class.forward), "__doc__": layer_class.__doc__, "__module__": __name__},
+        )
+    return _classes[layer_class]
+
+
+def _empty(layer_class: type[Layer]) -> Adapter:
+    cls = adapter_class(layer_class)
+    return cls.__new__(cls)
+
+
+def _forward_like(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward for nn.Module with the parameters of the user's: torch.export reads their names and refuses *args."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    declared, passed, defaults = [], [], {}
+    keyword_only = False
+    for p in parameters:
+        if p.kind is p.VAR_POSITIONAL:
+            declared.append(f"*{p.name}")
+            passed.append(f"*{p.name}")
+            keyword_only = True
+        elif p.kind is p.VAR_KEYWORD:
+            declared.append(f"**{p.name}")
+            passed.append(f"**{p.name}")
+        else:
+            if p.kind is p.KEYWORD_ONLY and not keyword_only:
+                declared.append("*")
+                keyword_only = True
+            if p.default is p.empty:
+                declared.append(p.name)
+            else:
+                defaults[f"default_{p.name}"] = p.default
+                declared.append(f"{p.name}=default_{p.name}")
+            passed.append(f"{p.name}={p.name}" if keyword_only else p.name)
+    source = f"def forward(self, {', '.join(declared)}):\n    return run(self)({', '.join(passed)})\n"
+    namespace: dict[str, Any] = {"run": _runner, **defaults}
+    exec(source, namespace)  # noqa: S102  # only names from inspect.signature are written into it
+    return namespace["forward"]
+
+
+def _runner(module: Adapter) -> Callable[..., Any]:
+    if torch.compiler.is_compiling() or op._running.get() is backend:
+        return module.bound.forward
+    return _running_forward(module)
+
+
+def _running_forward(module: Adapter) -> Callable[..., Any]:
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
+            return module.bound.forward(*args, **kwargs)
+
+    return forward
+
+
+def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
+    """The adapter of a layer, with its own weights and no children yet."""
+    module = adapter_class(type(plan.layer))()
+    module.plan = plan
+    module.bound_children = {}
+    for name, weight in plan.weights.items():
+        value = torch.zeros(weight.shape, dtype=getattr(torch, weight.dtype), device=device)
+        if weight.trainable:
+            module.register_parameter(attribute_name(name), nn.Parameter(value))
+        else:
+            module.register_buffer(attribute_name(name), value)
+    module.bound = bind(plan.layer, plan.attributes, Binding(module, plan, None))
+    return module
+
+
+def add_child(module: Adapter, key: str, child: nn.Module, lowering: Lowering | None) -> None:
+    """Put a child under its key, lists and dicts as ModuleDicts or ModuleLists made before."""
+    *containers, last = key.split("/")
+    holder: nn.Module = module
+    for depth, part in enumerate(containers):
+        name = attribute_name(part) if depth == 0 else part
+        if name not in holder._modules:
+            holder.add_module(name, nn.ModuleList() if _is_list(module.plan, containers[: depth + 1]) else nn.ModuleDict())
+        holder = holder._modules[name]  # type: ignore[assignment]
+    holder.add_module(attribute_name(last) if not containers else last, child)
+    module.bound_children[key] = _bind_child(module.plan.children[key], child, lowering)
+
+
+def _is_list(plan: LayerPlan, path: list[str]) -> bool:
+    nest: Any = plan.structure[path[0]]
+    for part in path[1:]:
+        nest = nest[int(part)] if isinstance(nest, (list, tuple)) else nest[part]
+    # an nn.ModuleList has no gaps: a list in which other things stand between layers becomes a ModuleDict of its positions
+    return isinstance(nest, (list, tuple)) and all(
+        not isinstance(leaf, ChildKey) or plan.children[leaf].reached for leaf in nest
+    ) and all(isinstance(leaf, (ChildKey, list, tuple, dict)) for leaf in nest)
+
+
+def _bind_child(plan: LayerPlan, child: nn.Module, lowering: Lowering | None) -> Layer:
+    return child.bound if isinstance(child, Adapter) else bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+
+
+def child_of(module: nn.Module, key: str) -> nn.Module:
+    """The module under a key."""
+    found: Any = module
+    for depth, part in enumerate(key.split("/")):
+        found = getattr(found, attribute_name(part) if depth == 0 else part, None)
+        if found is None:
+            raise NativeStructureError(
+                f"The native {type(module).__name__} has no module {key.replace('/', '.')!r} any more, so the description does not fit it.",
+                fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
+            )
+    return found
+
+
+def bound_child(module: Any, key: str) -> Layer:
+    """The bound description of a child, as the module stands now."""
+    child = child_of(module, key)
+    bound = module.bound_children[key]
+    binding: Binding = bound.__dict__["_binding"]
+    if binding.module is not child:  # the user put another module there
+        bound = module.bound_children[key] = _bind_child(binding.plan, child, binding.lowering)
+    return bound

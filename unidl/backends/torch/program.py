@@ -1,0 +1,86 @@
+"""From a plan to an nn.Module, and running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from unidl.backends.lowering import Way, choose
+from unidl.backends.torch.layers import LOWERINGS
+from unidl.backends.torch.module import Adapter, add_child, attribute_name, child_of, make_adapter
+from unidl.backends.torch.weight import Slot
+from unidl.description.plan import LayerPlan
+
+
+def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Module]) -> nn.Module:
+    """The module of a traced model; a shared layer is one module."""
+    made = dict(natives)
+
+    def make(part: LayerPlan) -> nn.Module:
+        if id(part) not in made:
+            made[id(part)] = _make(part)
+        return made[id(part)]
+
+    def _make(part: LayerPlan) -> nn.Module:
+        lowering, _ = choose(LOWERINGS, "torch", part)
+        if lowering is not None and part is not plan:
+            # made on the meta device: torch's own initialization would draw from the user's generator for nothing
+            with torch.device("meta"):
+                module = lowering.make(part)
+            module.to_empty(device=device)
+            for tensor in (*module.parameters(), *module.buffers()):
+                nn.init.zeros_(tensor)
+            return module
+        adapter = make_adapter(part, device)
+        for key, child in part.children.items():
+            if child.reached:
+                add_child(adapter, key, make(child), choose(LOWERINGS, "torch", child)[0])
+        return adapter
+
+    return make(plan)
+
+
+def run(native: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+    """Call the module in that mode; its own flag is as it was afterwards."""
+    before = native.training
+    if before == training:
+        return native(*args, **kwargs)
+    native.train(training)
+    try:
+        return native(*args, **kwargs)
+    finally:
+        native.train(before)
+
+
+def child(native: nn.Module, key: str) -> nn.Module:
+    """The module under a key."""
+    return child_of(native, key)
+
+
+def lowered(plan: LayerPlan, native: nn.Module) -> Way:
+    """Which module runs a layer, and why."""
+    if isinstance(native, Adapter):
+        return Way(type(native).__name__, "definition", choose(LOWERINGS, "torch", plan)[1])
+    cls = type(native)
+    public = f"torch.nn.{cls.__name__}" if getattr(nn, cls.__name__, None) is cls else f"{cls.__module__}.{cls.__qualname__}"
+    return Way(public, "native")
+
+
+def slots(plan: LayerPlan, native: nn.Module) -> dict[str, Slot]:
+    """The layer's own weights in its module."""
+    lowering, _ = choose(LOWERINGS, "torch", plan)
+    if isinstance(native, Adapter) or lowering is None:
+        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
+    return lowering.slots(plan, native)  # type: ignore[return-value]
+
+
+def set_trainable(plan: LayerPlan, native: nn.Module, trainable: bool) -> None:
+    """Freeze or unfreeze one layer: requires_grad of its weights, and inference mode that `.train()` does not undo."""
+    for name, slot in slots(plan, native).items():
+        if plan.weights[name].trainable:
+            slot.native.requires_grad_(trainable)
+    native.unidl_frozen = not trainable  # type: ignore[assignment]
+    native.training = trainable and native.training

@@ -1,0 +1,153 @@
+"""Building: a traced description becomes a native object of one backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from unidl.backends import registry
+from unidl.backends.contract import Backend, Slot
+from unidl.description.layer import Layer
+from unidl.description.plan import LayerPlan
+from unidl.description.trace import Tracer
+from unidl.errors import ArgumentError, BackendMismatchError, ShapeError
+from unidl.graph.spec import FLOATS
+from unidl.initializers import draw
+from unidl.models.input import to_specs
+from unidl.settings import chosen_device
+
+
+@dataclass(eq=False)
+class Built:
+    """A description's build.
+
+    Args:
+        backend: The backend.
+        plan: What tracing yielded.
+        native: The native object; it holds the only copy of the weights.
+        device: The framework's device.
+        precision: The floating dtype.
+        seed: From which the initial weights were drawn.
+        random: "native" or "portable": where random ops draw from.
+        frozen: Paths of the layers that rest.
+    """
+
+    backend: Backend
+    plan: LayerPlan
+    native: Any
+    device: Any
+    precision: str
+    seed: int
+    random: str
+    frozen: set[str] = field(default_factory=set)
+
+    def native_of(self, plan: LayerPlan) -> Any:
+        """The native object of one layer, found on its parent by key at each call, so that what the user swapped counts."""
+        return self.natives()[id(plan)]
+
+    def natives(self) -> dict[int, Any]:
+        """id of a plan -> its native object."""
+        found = {id(self.plan): self.native}
+        for plan in self.plan.walk():
+            for key, child in plan.children.items():
+                if child.reached and id(child) not in found:
+                    found[id(child)] = self.backend.child(found[id(plan)], key)
+        return found
+
+    def slots(self) -> dict[str, Slot]:
+        """Weight path -> slot, in structural order."""
+        found: dict[str, Slot] = {}
+        natives = self.natives()
+        for plan in self.plan.walk():
+            if plan.reached:
+                for name, slot in self.backend.slots(plan, natives[id(plan)]).items():
+                    found[weight_path(plan, name)] = slot
+        return found
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a layer remembers of the build that owns its weights."""
+
+    built: Built
+    plan: LayerPlan
+
+
+def weight_path(plan: LayerPlan, name: str) -> str:
+    """Structural path of a layer's weight."""
+    return f"{plan.path}/{name}" if plan.path else name
+
+
+def build(
+    root: Layer,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    backend: str | None,
+    device: str | None,
+    precision: str,
+    seed: int,
+    random: str,
+) -> Built:
+    """Trace the description and make the native object; on any error the description stays as it was."""
+    if precision not in FLOATS:
+        raise ArgumentError("There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision))
+    if random not in ("native", "portable"):
+        raise ArgumentError("There is no such source of randomness.", expected='"native" or "portable"', received=repr(random))
+    if random == "portable":
+        raise ArgumentError(
+            'random="portable" is not there yet.',
+            expected='random="native"',
+            fix="Compare backends without dropout until it is.",
+        )
+    chosen = registry.load(backend)
+    resolved = chosen.device(chosen_device(device))
+    plan = Tracer(precision).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    natives = _shared(plan, chosen, precision)
+    native = chosen.build(plan, device=resolved, natives=natives)
+    built = Built(chosen, plan, native, resolved, precision, seed, random)
+    _draw_weights(built, natives)
+    for part in plan.walk():
+        if part.reached and (part.layer._unidl.built is None or part is plan):
+            part.layer._unidl.built = Part(built, part)
+    return built
+
+
+def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]:
+    """Native objects of layers that a model built before owns; they are shared, not made again."""
+    natives: dict[int, Any] = {}
+    below: set[int] = set()
+    for part in plan.walk():
+        owner: Part | None = part.layer._unidl.built
+        if part is plan or owner is None or id(part) in below:
+            continue
+        if owner.built.backend is not backend or owner.built.precision != precision:
+            raise BackendMismatchError(
+                f"{part.title} belongs to a model built for {owner.built.backend.NAME} in {owner.built.precision}, "
+                f"and cannot become part of one for {backend.NAME} in {precision}.",
+                expected="layers that are new, or built for the same backend and precision (their weights are then shared)",
+                fix=f"Build with backend={owner.built.backend.NAME!r}, or describe the layer anew; model.copy(backend=…) "
+                "copies a whole model with its weights to another backend.",
+            )
+        for name, weight in part.weights.items():
+            before = owner.plan.weights.get(name)
+            if before is None or before.shape != weight.shape:
+                raise ShapeError(
+                    f"{part.title} was built before, for inputs of another shape.",
+                    expected=f"its weight {name!r} of shape {before.shape if before else None}",
+                    received=str(weight.shape),
+                    fix="Give it inputs as before, or describe a new layer.",
+                )
+        natives[id(part)] = owner.built.native_of(owner.plan)
+        below.update(id(inner) for inner in part.walk())
+    return natives
+
+
+def _draw_weights(built: Built, natives: dict[int, Any]) -> None:
+    shared = {id(inner) for part in built.plan.walk() if id(part) in natives for inner in part.walk()}
+    slots = built.slots()
+    for part in built.plan.walk():
+        if part.reached and id(part) not in shared:
+            for name, weight in part.weights.items():
+                path = weight_path(part, name)
+                slots[path].write(draw(weight.initializer, weight.shape, weight.dtype, built.seed, path))

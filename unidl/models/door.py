@@ -1,0 +1,113 @@
+"""A built model's door: arrays become tensors of its backend and dtype, and what does not fit is told in the user's terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from unidl.backends import registry
+from unidl.errors import ArgumentError, BackendMismatchError, DtypeError, ShapeError
+from unidl.graph.node import map_nest
+from unidl.graph.spec import TensorSpec, dtype_name, is_float
+from unidl.models.build import Built
+
+
+def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The inputs as native tensors.
+
+    Raises:
+        ShapeError: Another number of axes, or a fixed axis of another length, than the model was built for.
+        DtypeError: Floats for an integer input, or what is no number.
+        BackendMismatchError: A tensor of another backend.
+    """
+    call = built.plan.calls[0]
+    if len(args) > len(call.args) and not kwargs:
+        raise ArgumentError(
+            f"{built.plan.title} was called with {len(args)} inputs.", expected=str(len(call.args)), received=str(len(args))
+        )
+    admitted = tuple([_nest(built, value, call.args[i], f"input {i + 1}") for i, value in enumerate(args)])
+    named = {key: _nest(built, value, call.kwargs.get(key), f"input {key!r}") for key, value in kwargs.items()}
+    return admitted, named
+
+
+def _nest(built: Built, value: Any, expected: Any, where: str) -> Any:
+    if isinstance(expected, (list, tuple)):
+        if not isinstance(value, (list, tuple)) or len(value) != len(expected):
+            raise _other_structure(built, f"a list of {len(expected)}", value, where)
+        return type(expected)([_nest(built, v, e, f"{where}[{i}]") for i, (v, e) in enumerate(zip(value, expected, strict=True))])
+    if isinstance(expected, dict):
+        if not isinstance(value, dict) or set(value) != set(expected):
+            raise _other_structure(built, f"a dict with the keys {sorted(expected)}", value, where)
+        return {key: _nest(built, value[key], e, f"{where}[{key!r}]") for key, e in expected.items()}
+    spec = getattr(expected, "spec", None)
+    if spec is None:
+        if isinstance(value, np.ndarray):
+            return map_nest(lambda leaf: built.backend.to_tensor(leaf, device=built.device), value)
+        return value
+    return _tensor(built, value, spec, where)
+
+
+def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
+    backend = built.backend
+    if isinstance(value, backend.TENSOR_TYPES) or _engine_owns(built, value):
+        _check_shape(built, tuple(value.shape), spec, where)
+        dtype = dtype_name(value.dtype)
+        if dtype != spec.dtype:
+            raise DtypeError(
+                f"{built.plan.title}, {where}: the tensor has another dtype than the model.",
+                expected=spec.dtype,
+                received=dtype,
+                fix="Tensors are never cast at the door; cast it, or give a NumPy array, which is.",
+            )
+        return value
+    owner = registry.owner_of(value)
+    if owner is not None:
+        raise BackendMismatchError(
+            f"{built.plan.title}, {where}: a tensor of {owner} was given to a model built for {backend.NAME}.",
+            fix="unidl.to_numpy(tensor) makes an array that every backend takes.",
+        )
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"{built.plan.title}, {where}: these are no numbers.", expected=spec.dtype, received=f"{array.dtype} ({value!r:.60})"
+        )
+    if array.dtype.kind == "f" and not is_float(spec.dtype):
+        raise DtypeError(
+            f"{built.plan.title}, {where}: the model takes {spec.dtype}, and floating numbers would have to be cut.",
+            expected=spec.dtype,
+            received=str(array.dtype),
+            fix=f'Convert them yourself: x.astype("{spec.dtype}").',
+        )
+    _check_shape(built, array.shape, spec, where)
+    return backend.to_tensor(array, dtype=spec.dtype, device=built.device)
+
+
+def _engine_owns(built: Built, value: Any) -> bool:
+    owner = registry.owner_of(value)
+    return built.backend.SHARES_TENSORS and owner is not None and built.backend.accepts_tensors_of(registry.load(owner))
+
+
+def _check_shape(built: Built, shape: tuple[Any, ...], spec: TensorSpec, where: str) -> None:
+    if len(shape) == len(spec.shape) and all(
+        known is None or length is None or length == known for length, known in zip(shape, spec.shape, strict=True)
+    ):
+        return
+    fix = "Give data of that shape, or build another model for this one."
+    if len(shape) == len(spec.shape) - 1:
+        fix = "Is the batch axis or the channel axis missing? x[None] adds the first, x[..., None] the last."
+    raise ShapeError(
+        f"{built.plan.title}, {where}: the data does not have the shape that the model was built for.",
+        expected=f"{spec.shape} (None: any length)",
+        received=str(tuple(shape)),
+        fix=fix,
+    )
+
+
+def _other_structure(built: Built, expected: str, value: Any, where: str) -> ArgumentError:
+    received = f"a dict with the keys {sorted(map(str, value))}" if isinstance(value, dict) else type(value).__name__
+    if isinstance(value, (list, tuple)):
+        received += f" of {len(value)}"
+    return ArgumentError(
+        f"{built.plan.title}, {where}: the inputs have another structure.", expected=expected, received=received
+    )

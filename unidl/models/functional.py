@@ -1,0 +1,191 @@
+"""A model drawn as a graph: inputs, outputs, and the calls between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from unidl.description.layer import Layer
+from unidl.errors import ArgumentError, NotPortableError
+from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, ancestors, map_nest, symbols
+from unidl.graph.tensor import SymbolicTensor
+from unidl.models.model import Model
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Stands for the value with that number while a graph is replayed."""
+
+    number: int
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of a graph, its tensors replaced by numbers.
+
+    Args:
+        op: The op to call, or None.
+        key: The sublayer to call, or None.
+        args: Positional arguments with Refs.
+        kwargs: Keyword arguments with Refs.
+        outputs: The nest of Refs that it makes.
+    """
+
+    op: Any
+    key: str | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any
+
+
+class Functional(Model):
+    """What `unidl.Model(inputs, outputs)` makes.
+
+    Args:
+        inputs: A symbolic tensor from `unidl.Input`, or a list or dict of them.
+        outputs: What was computed from them, or a list or dict of it.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self._inputs = inputs
+        nodes = _graph(inputs, outputs)
+        self._named = _names([node.layer for node in nodes if isinstance(node, LayerCall)])
+        keys = {id(layer): key for key, layer in self._named.items()}
+        numbers: dict[int, int] = {}
+
+        def number(tensor: Any) -> Any:
+            return Ref(numbers.setdefault(id(tensor), len(numbers))) if isinstance(tensor, SymbolicTensor) else tensor
+
+        self._input_refs = map_nest(number, inputs)
+        self._steps = [
+            Step(
+                node.op if isinstance(node, OpCall) else None,
+                keys[id(node.layer)] if isinstance(node, LayerCall) else None,
+                map_nest(number, node.args),
+                map_nest(number, node.kwargs),
+                map_nest(number, node.outputs),
+            )
+            for node in nodes
+        ]
+        self._output_refs = map_nest(number, outputs)
+
+    def sublayers(self) -> dict[str, Layer]:
+        """The layers of the graph, by explicit name, else by class and position."""
+        return dict(self._named)
+
+    def inputs(self) -> tuple[Any, ...]:
+        """The inputs that `build` takes when it is given none."""
+        return (self._inputs,)
+
+    def forward(self, inputs: Any) -> Any:
+        """Replay the graph on the inputs, which have the structure that the constructor was given."""
+        values: dict[int, Any] = {}
+        _assign(self._input_refs, inputs, values)
+        for step in self._steps:
+            args = _resolve(step.args, values)
+            kwargs = _resolve(step.kwargs, values)
+            result = step.op(*args, **kwargs) if step.key is None else getattr(self, step.key)(*args, **kwargs)
+            _assign(step.outputs, result, values)
+        return _resolve(self._output_refs, values)
+
+
+def _graph(inputs: Any, outputs: Any) -> list[Node]:
+    """The nodes between inputs and outputs, in order; refuses inputs that are none and outputs that need others."""
+    starts = {id(t.unidl_node) for t in symbols(inputs)}
+    for tensor in symbols(inputs):
+        if not isinstance(tensor.unidl_node, Placeholder):
+            raise ArgumentError(
+                "Model(inputs, outputs) was given an input that something else computes.",
+                expected="tensors made by unidl.Input",
+                received=repr(tensor),
+                fix="For a part of a model, use model.outputs_at(path) or start a new graph with unidl.Input.",
+            )
+    if not starts or not any(True for _ in symbols(outputs)):
+        raise ArgumentError(
+            "Model(inputs, outputs) needs symbolic tensors on both sides.",
+            expected="unidl.Input(…) and what layers and ops computed from it",
+            received=f"{type(inputs).__name__} and {type(outputs).__name__}",
+        )
+    nodes = []
+    for node in ancestors(outputs):
+        if isinstance(node, Placeholder):
+            if id(node) not in starts:
+                raise ArgumentError(
+                    f"An output of Model(inputs, outputs) depends on the Input {node.name!r}, which is not among the inputs.",
+                    expected="every Input that the outputs depend on",
+                    fix="Add it to the inputs.",
+                )
+        else:
+            nodes.append(node)
+    return nodes
+
+
+def _names(layers: list[Layer]) -> dict[str, Layer]:
+    """Explicit name, else class and position: dense, dense_2, … Each layer once."""
+    named: dict[str, Layer] = {}
+    taken = {layer._unidl.name for layer in layers if layer._unidl.name}
+    count: Counter[str] = Counter()
+    seen: set[int] = set()
+    for layer in layers:
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if layer._unidl.name is not None:
+            name = layer._unidl.name
+            if name in named:
+                raise ArgumentError(
+                    f"Two layers of one model have the name {name!r}.", expected="a name for each", fix="Rename one."
+                )
+        else:
+            count[layer.name] += 1
+            while (name := layer.name if count[layer.name] == 1 else f"{layer.name}_{count[layer.name]}") in taken:
+                count[layer.name] += 1
+        named[name] = layer
+    return named
+
+
+def _assign(refs: Any, values: Any, into: dict[int, Any]) -> None:
+    if isinstance(refs, Ref):
+        into[refs.number] = values
+    elif isinstance(refs, (list, tuple)):
+        if not isinstance(values, (list, tuple)) or len(values) != len(refs):
+            raise _structure(f"a list of {len(refs)} tensors", values)
+        for ref, value in zip(refs, values, strict=True):
+            _assign(ref, value, into)
+    elif isinstance(refs, dict):
+        if not isinstance(values, dict) or set(values) != set(refs):
+            raise _structure(f"a dict with the keys {sorted(map(str, refs))}", values)
+        for key, ref in refs.items():
+            _assign(ref, values[key], into)
+
+
+def _structure(expected: str, received: Any) -> ArgumentError:
+    described = f"a dict with the keys {sorted(map(str, received))}" if isinstance(received, dict) else type(received).__name__
+    if isinstance(received, (list, tuple)):
+        described = f"a {described} of {len(received)}"
+    return ArgumentError("The model's inputs have another structure than it was drawn with.", expected=expected, received=described)
+
+
+def _resolve(nest: Any, values: dict[int, Any]) -> Any:
+    if isinstance(nest, Ref):
+        return values[nest.number]
+    if isinstance(nest, list):
+        return [_resolve(item, values) for item in nest]
+    if isinstance(nest, tuple):
+        return tuple([_resolve(item, values) for item in nest])
+    if isinstance(nest, dict):
+        return {key: _resolve(item, values) for key, item in nest.items()}
+    return nest
+
+
+def functional(inputs: Any, outputs: Any) -> Functional:
+    """The functional model; refuses a tensor of a framework on either side."""
+    for side in (inputs, outputs):
+        if not any(True for _ in symbols(side)):
+            raise NotPortableError(
+                "unidl.Model(inputs, outputs) draws a graph of symbolic tensors.",
+                expected="unidl.Input(…)",
+                received=type(side).__name__,
+            )
+    return Functional(inputs, outputs)

@@ -1,0 +1,376 @@
+"""Model: a layer that can be built, called, looked into and trained."""
+
+from __future__ import annotations
+
+import copy as copying
+from typing import Any, Self
+
+import numpy as np
+
+from unidl.backends import registry
+from unidl.backends.contract import Slot
+from unidl.description.capture import Captured
+from unidl.description.layer import Layer
+from unidl.errors import ArgumentError, BackendMismatchError, NotBuiltError, ShapeError, WeightError
+from unidl.graph.node import leaves, map_nest
+from unidl.models.build import Built, build, weight_path
+from unidl.models.door import admit
+from unidl.models.paths import LayerMapping, matching
+from unidl.ops.op import running
+
+
+class _ModelType(Captured):
+    """`Model(inputs, outputs)` makes a functional model; a subclass makes itself."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model:
+            return FUNCTIONAL(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+
+def _not_ready(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("unidl.models is not imported")
+
+
+# Filled by unidl.models: the functional model is a subclass of Model and would else be imported in a circle.
+FUNCTIONAL: Any = _not_ready
+
+
+class Model(Layer, metaclass=_ModelType):
+    """A model: `Model(inputs, outputs)` for a graph, or a subclass with `forward`.
+
+    A model is a description until it is built for a backend, by `build`, by a Trainer, or by its first call. Then `native` is the
+    framework's own object and holds the only copy of the weights.
+
+    Args:
+        inputs: A symbolic tensor from `unidl.Input`, or a list or dict of them.
+        outputs: What was computed from them, or a list or dict of it.
+
+    Example:
+        >>> import numpy, unidl
+        >>> class Net(unidl.Model):
+        ...     def __init__(self):
+        ...         self.hidden = unidl.layers.Dense(64)
+        ...         self.out = unidl.layers.Dense(10)
+        ...     def forward(self, x):
+        ...         return self.out(unidl.ops.relu(self.hidden(x)))
+        >>> m = Net()
+        >>> unidl.to_numpy(m(numpy.zeros((2, 784)))).shape
+        (2, 10)
+        >>> list(m.weights())
+        ['hidden/kernel', 'hidden/bias', 'out/kernel', 'out/bias']
+    """
+
+    # -- building --------------------------------------------------------------------------------------------------------
+
+    def inputs(self) -> tuple[Any, ...]:
+        """The descriptions of inputs that the model itself knows."""
+        return ()
+
+    def build(
+        self,
+        *inputs: Any,
+        backend: str | None = None,
+        device: str | None = None,
+        precision: str = "float32",
+        seed: int = 0,
+        random: str = "native",
+    ) -> Self:
+        """Make the native object.
+
+        Args:
+            *inputs: One for each argument of forward: a shape without its batch axis, an `Input`, an example, or nests of these.
+            backend: Its name; None is the one in force.
+            device: "cpu", "gpu", "gpu:1" or "auto"; None is UNIDL_DEVICE, else "auto".
+            precision: The floating dtype of weights and computation.
+            seed: Initial weights are drawn from (seed, weight path).
+            random: "native": random ops draw from the framework's generator.
+
+        Raises:
+            ShapeError: A layer does not take what reaches it.
+            BackendUnavailableError: The backend is missing, misspelt or broken.
+            ArgumentError: It is built already.
+        """
+        part = self._unidl.built
+        if part is not None:
+            raise ArgumentError(
+                f"{self.name!r} is built already, for {part.built.backend.NAME}.",
+                fix="model.copy(backend=…) makes another one with the same weights; a new description starts anew.",
+            )
+        described = inputs or self.inputs()
+        if not described:
+            raise ArgumentError(
+                f"{self.name!r} cannot be built without knowing its inputs.",
+                expected="a shape without its batch axis, an unidl.Input, or an example",
+                fix="model.build((28, 28, 1)), or call the model on data.",
+            )
+        build(
+            self, described, {}, backend=backend, device=device, precision=precision, seed=seed, random=random
+        )
+        return self
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the model has a native object."""
+        return self._unidl.built is not None
+
+    def _need_built(self) -> Built:
+        part = self._unidl.built
+        if part is None:
+            raise NotBuiltError(
+                f"{self.name!r} is not built yet.", fix="model.build((28, 28, 1)) with your input's shape, or call it on data."
+            )
+        if part.built.plan is part.plan:
+            return part.built
+        # part of a bigger model: the same native object, seen as a model of its own
+        return Built(
+            part.built.backend, _rooted(part.plan), part.built.native_of(part.plan), part.built.device, part.built.precision,
+            part.built.seed, part.built.random,
+        )  # fmt: skip
+
+    @property
+    def native(self) -> Any:
+        """The framework's own object: an nn.Module, a keras.Model, a tf.Module."""
+        return self._need_built().native
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend for which it is built."""
+        return self._need_built().backend.NAME
+
+    @property
+    def device(self) -> Any:
+        """The framework's device on which it was built."""
+        return self._need_built().device
+
+    @property
+    def precision(self) -> str:
+        """The floating dtype of weights and computation."""
+        return self._need_built().precision
+
+    # -- computing -------------------------------------------------------------------------------------------------------
+
+    def _call_unbound(self, *args: Any, training: bool = False, **kwargs: Any) -> Any:
+        """Arrays or native tensors in, native tensors out; inference unless `training=True`."""
+        if self._unidl.built is None:
+            build(self, args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0, random="native")
+        built = self._need_built()
+        args, kwargs = admit(built, args, kwargs)
+        with running(built.backend):
+            return built.backend.run(built.native, args, kwargs, training)
+
+    def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
+        """Outputs for arrays of any length, batch by batch, as arrays.
+
+        Args:
+            *inputs: Arrays, or nests of them, with examples along the first axis.
+            batch_size: Examples at a time.
+        """
+        arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
+        if not arrays or any(len(a) != len(arrays[0]) for a in arrays) or len(arrays[0]) == 0:
+            raise ShapeError(
+                "predict needs arrays with the same number of examples, at least one.",
+                received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
+            )
+        parts = []
+        for start in range(0, len(arrays[0]), batch_size):
+            batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
+            parts.append(map_nest(registry_to_numpy, self(*batch)))
+        return _concatenate(parts)
+
+    # -- looking in ------------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> LayerMapping:
+        """All layers below, by structural path."""
+        return LayerMapping(self)
+
+    def weight_slots(self) -> dict[str, Slot]:
+        """Path -> where that weight lives in the native object."""
+        return self._need_built().slots()
+
+    def trainable_slots(self) -> dict[str, Slot]:
+        """The slots of weights by which a gradient is taken: trainable ones of layers that are not frozen."""
+        built = self._need_built()
+        slots = built.slots()
+        return {
+            path: slots[path]
+            for plan in built.plan.walk()
+            if plan.path not in built.frozen
+            for name, weight in plan.weights.items()
+            if weight.trainable and (path := weight_path(plan, name)) in slots
+        }
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Path -> value of every weight and state now, as arrays in canonical layout (Keras' kernels)."""
+        built = self._need_built()
+        return {path: built.backend.to_numpy(slot.read()) for path, slot in built.slots().items()}
+
+    def set_weights(self, weights: dict[str, Any]) -> None:
+        """Overwrite weights by path; those not named stay. Nothing is written if anything does not fit.
+
+        Args:
+            weights: {path: array} in canonical layout.
+
+        Raises:
+            WeightError: A path is unknown, or an array has another shape.
+        """
+        slots = self.weight_slots()
+        specs = self._weight_shapes()
+        unknown = [path for path in weights if path not in slots]
+        if unknown:
+            raise WeightError(
+                f"{self.name!r} has no weight {', '.join(map(repr, unknown))}.",
+                expected=f"some of {', '.join(slots)}",
+                received=", ".join(weights),
+            )
+        arrays = {path: np.asarray(value) for path, value in weights.items()}
+        wrong = [p for p, a in arrays.items() if a.shape != specs[p]]
+        if wrong:
+            raise WeightError(
+                f"Weights for {self.name!r} have another shape.",
+                expected=", ".join(f"{p} {specs[p]}" for p in wrong),
+                received=", ".join(f"{p} {arrays[p].shape}" for p in wrong),
+                fix="Kernels are (…, inputs, outputs), as in Keras; a torch weight is their transpose.",
+            )
+        for path, array in arrays.items():
+            slots[path].write(array)
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        plan = self._need_built().plan
+        return {weight_path(p, name): weight.shape for p in plan.walk() for name, weight in p.weights.items()}
+
+    # -- changing --------------------------------------------------------------------------------------------------------
+
+    def freeze(self, pattern: str = "*") -> list[str]:
+        """Let layers rest: no gradient by their weights, and in training they run as in inference.
+
+        Args:
+            pattern: A path, or a pattern over paths (`*` goes across `/`); all below is frozen too.
+
+        Returns:
+            The paths that are frozen now by this call.
+        """
+        return self._set_trainable(pattern, False)
+
+    def unfreeze(self, pattern: str = "*") -> list[str]:
+        """Undo `freeze`."""
+        return self._set_trainable(pattern, True)
+
+    def _set_trainable(self, pattern: str, trainable: bool) -> list[str]:
+        built = self._need_built()
+        plans = {plan.path: plan for plan in built.plan.walk() if plan.reached}
+        hits = matching([p for p in plans if p], pattern)
+        natives = built.natives()
+        for path in hits:
+            built.backend.set_trainable(plans[path], natives[id(plans[path])], trainable)
+            (built.frozen.discard if trainable else built.frozen.add)(path)
+        if pattern == "*":
+            built.backend.set_trainable(built.plan, built.native, trainable)
+            (built.frozen.discard if trainable else built.frozen.add)("")
+        return hits
+
+    def copy(self, backend: str | None = None, device: str | None = None) -> Self:
+        """A new model with the same description and weights, on the same backend or another.
+
+        Args:
+            backend: Its name; None is the one this model has.
+            device: None is this model's kind of device, or "auto" on another backend.
+        """
+        part = self._unidl.built
+        new = copying.deepcopy(self)
+        if part is None:
+            return new
+        built = self._need_built()
+        call = built.plan.calls[0]
+        specs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
+        target = backend if backend is not None else built.backend.NAME
+        made = build(
+            new, specs, named, backend=target, device=device, precision=built.precision, seed=built.seed, random=built.random
+        )
+        if made.backend is built.backend:
+            new.copy_from(self)
+        else:
+            new.set_weights(self.weights())
+        for path in sorted(built.frozen):
+            new.freeze(path or "*")
+        return new
+
+    def copy_from(self, other: Model, decay: float = 0.0) -> None:
+        """Take another model's weights, without leaving the device: w = decay * w + (1 - decay) * other's w.
+
+        Args:
+            other: A model of the same backend with the same weight paths.
+            decay: 0 copies; 0.99 keeps a moving average. States that are no floating numbers are copied.
+        """
+        mine, theirs = self._need_built(), other._need_built()
+        if mine.backend is not theirs.backend:
+            raise BackendMismatchError(
+                f"copy_from: {self.name!r} is built for {mine.backend.NAME}, {other.name!r} for {theirs.backend.NAME}.",
+                fix="model.set_weights(other.weights()) goes across backends.",
+            )
+        slots, sources = mine.slots(), theirs.slots()
+        shapes, given = self._weight_shapes(), other._weight_shapes()
+        if shapes != given:
+            differing = sorted(p for p in shapes.keys() | given.keys() if shapes.get(p) != given.get(p))
+            raise WeightError(
+                "copy_from needs two models with the same weights.",
+                expected=", ".join(f"{p} {shapes.get(p)}" for p in differing),
+                received=", ".join(f"{p} {given.get(p)}" for p in differing),
+            )
+        floating = {
+            weight_path(p, n): "float" in w.dtype for p in mine.plan.walk() for n, w in p.weights.items()
+        }
+        for path, slot in slots.items():
+            value = sources[path].read()
+            slot.write(slot.read() * decay + value * (1.0 - decay) if decay and floating[path] else value)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = object.__new__(type(self))
+        memo[id(self)] = new
+        for key, value in self.__dict__.items():
+            new.__dict__[key] = copying.deepcopy(value, memo)
+        return new
+
+
+def _rooted(plan: Any) -> Any:
+    """A sublayer's plan as the root of its own paths."""
+    memo: dict[int, Any] = {}
+
+    def copy_of(p: Any) -> Any:
+        if id(p) not in memo:
+            prefix = plan.path
+            new = memo[id(p)] = copying.copy(p)
+            new.path = p.path[len(prefix) + 1 :] if p.path.startswith(f"{prefix}/") else "" if p is plan else p.path
+            new.children = {key: copy_of(child) for key, child in p.children.items()}
+        return memo[id(p)]
+
+    return copy_of(plan)
+
+
+def _backend_of(args: Any) -> str | None:
+    """The backend that owns a tensor among the inputs, so that a first call builds for it; None leaves the choice."""
+    for leaf in leaves(args):
+        if not isinstance(leaf, (np.ndarray, bool, int, float, str)) and leaf is not None:
+            owner = registry.owner_of(leaf)
+            if owner is not None:
+                chosen = registry.load()
+                return None if chosen.accepts_tensors_of(registry.load(owner)) else owner
+    return None
+
+
+def registry_to_numpy(value: Any) -> Any:
+    """A tensor of any loaded backend as an array; anything else as it is."""
+    if isinstance(value, np.ndarray) or value is None:
+        return value
+    owner = registry.owner_of(value)
+    return value if owner is None else registry.load(owner).to_numpy(value)
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: _concatenate([p[key] for p in parts]) for key in first}
+    if isinstance(first, (list, tuple)):
+        return type(first)([_concatenate([p[i] for p in parts]) for i in range(len(first))])
+    return np.concatenate(parts) if getattr(first, "shape", ()) else first
