@@ -5,6 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Backends, as in UNIDL_BACKEND.
+BACKENDS: dict[str, str] = {
+    "pytorch": "torch",
+    "pt": "torch",
+    "tf": "tensorflow",
+    "tf2": "tensorflow",
+    "tensorflow2": "tensorflow",
+    "tf.keras": "keras",
+    "tf_keras": "keras",
+    "keras3": "keras",
+    "jax": "keras, with KERAS_BACKEND=jax",
+}  # fmt: skip
+
 # Attributes and methods of a model or layer.
 MODEL: dict[str, str] = {
     "fit": "unidl.Trainer(model, loss=…, optimizer=…).fit(x, y)",

@@ -14,6 +14,11 @@ from dataclasses import dataclass
 BACKEND_VARIABLE = "UNIDL_BACKEND"
 DEVICE_VARIABLE = "UNIDL_DEVICE"
 
+# How messages name the places where a backend is chosen.
+FROM_BLOCK = "unidl.using()"
+FROM_PROCESS = "unidl.set_backend()"
+FROM_ENVIRONMENT = f"the environment variable {BACKEND_VARIABLE}"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,11 +36,11 @@ def chosen_backend() -> Choice | None:
     """The backend that the user asked for, outside any argument; None when nobody chose."""
     inner = _using.get()
     if inner is not None:
-        return Choice(inner, "unidl.using()")
+        return Choice(inner, FROM_BLOCK)
     if "backend" in _process:
-        return Choice(_process["backend"], "unidl.set_backend()")
+        return Choice(_process["backend"], FROM_PROCESS)
     variable = os.environ.get(BACKEND_VARIABLE, "").strip()
-    return Choice(variable, f"the environment variable {BACKEND_VARIABLE}") if variable else None
+    return Choice(variable, FROM_ENVIRONMENT) if variable else None
 
 
 def choose_for_process(name: str) -> None:

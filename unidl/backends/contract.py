@@ -65,7 +65,9 @@ class Backend(Protocol):
     def is_compiling(self) -> bool:
         """Whether this framework's compiler is tracing right now, where a ContextVar cannot be read."""
 
-    def arrays_to_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def arrays_to_tensors(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """NumPy arrays in an op's arguments as tensors; floating ones in the float dtype (and device) of the tensors beside."""
 
     def to_tensor(self, value: Any, dtype: str | None = None, device: Any = None) -> Tensor:
@@ -79,7 +81,7 @@ class Backend(Protocol):
         """The framework's version."""
 
     def devices(self) -> tuple[str, ...]:
-        """The devices there are: "cpu", "gpu:0", …"""
+        """The devices there are, such as "cpu" and "gpu:0"."""
 
     def device(self, wanted: Choice | str) -> Any:
         """The framework's own device for "cpu", "gpu", "gpu:1" or "auto". Raises DeviceError if it is not there.
@@ -115,8 +117,10 @@ class Backend(Protocol):
     def value_and_grad(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any]
     ) -> tuple[Any, list[Tensor]]:
-        """`function(*args, **kwargs)`, a scalar, and its gradient by each wanted tensor, parameter or variable (zeros where
-        the value does not depend on it)."""
+        """`function(*args, **kwargs)`, a scalar, and its gradient by each wanted tensor, parameter or variable.
+
+        A gradient is zeros where the value does not depend on what is wanted.
+        """
 
     def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function compiled by the framework's compiler."""

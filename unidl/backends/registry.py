@@ -6,16 +6,17 @@ its name is the backend's name, its value the module that fulfils `unidl.backend
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from unidl import settings
+from unidl import habits, settings
 from unidl.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ BUILT_IN: dict[str, Entry] = {
     ),
 }
 
-# What people type from habit.
-FOREIGN_NAMES = {"pytorch": "torch", "tf": "tensorflow", "tensorflow2": "tensorflow", "tf.keras": "keras", "keras3": "keras"}
-
 _loaded: dict[str, Backend] = {}
 _when_loaded: list[Callable[[Backend], None]] = []
+_importing = threading.RLock()  # two threads that load a backend at once import it once
+_found: set[str] = (
+    set()
+)  # packages seen installed; one that is missing is looked for again, it may be installed meanwhile
 
 
 @cache
@@ -62,21 +64,43 @@ def entries() -> dict[str, Entry]:
     """All backends that are known, ours and third parties', installed or not."""
     known = dict(BUILT_IN)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        if point.name not in known:
-            module = point.value.split(":")[0]
-            package = module.split(".")[0]
-            known[point.name] = Entry(module, (package,), (package,), f"pip install {package}")
+        distribution = point.dist.name if point.dist is not None else point.module
+        if point.name in known:
+            warnings.warn(
+                f"The package {distribution!r} offers a backend {point.name!r}; that name is taken by "
+                f"{known[point.name].module!r}, so it is left out.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            continue
+        package = point.module.partition(".")[0]
+        known[point.name] = Entry(point.module, (package,), (package,), f"pip install {distribution}")
     return known
 
 
 def missing_packages(name: str) -> tuple[str, ...]:
     """The packages that a backend needs and that are not installed."""
-    return tuple(p for p in entries()[name].requires if importlib.util.find_spec(p) is None)
+    return tuple(package for package in entries()[name].requires if not _is_installed(package))
+
+
+def _is_installed(package: str) -> bool:
+    if package not in _found and importlib.util.find_spec(package) is not None:
+        _found.add(package)
+    return package in _found
 
 
 def installed() -> tuple[str, ...]:
     """The backends whose packages are installed, in the order of preference."""
     return tuple(name for name in entries() if not missing_packages(name))
+
+
+def _installed_text() -> str:
+    return f"Installed backends: {', '.join(installed()) or 'none'}."
+
+
+def requested(argument: str | None = None) -> settings.Choice | None:
+    """The backend that was asked for, unchecked, and where; None when nobody did."""
+    return settings.Choice(argument, "the argument backend=") if argument is not None else settings.chosen_backend()
 
 
 def in_force(argument: str | None = None) -> settings.Choice:
@@ -85,36 +109,40 @@ def in_force(argument: str | None = None) -> settings.Choice:
     Raises:
         BackendUnavailableError: The name is unknown, its package is missing, or no backend is installed.
     """
-    choice = settings.Choice(argument, "the argument backend=") if argument is not None else settings.chosen_backend()
+    choice = requested(argument)
     if choice is None:
         candidates = installed()
         if not candidates:
             raise BackendUnavailableError(
                 "unidl needs a framework to run on, and none is installed.",
                 expected=f"one of the packages {', '.join(BUILT_IN)}",
-                fix=f"{BUILT_IN['torch'].install}, or any other of: {', '.join(BUILT_IN)}",
+                fix=f"Install one with:  {BUILT_IN['torch'].install}   (or any other of: {', '.join(BUILT_IN)})",
             )
-        return settings.Choice(candidates[0], "the first installed")
+        return settings.Choice(candidates[0], f"the first installed of {', '.join(entries())}")
     check(choice)
     return choice
 
 
 def check(choice: settings.Choice) -> None:
-    """Refuse a backend that is misspelt or whose package is not installed."""
+    """Refuse a backend that is misspelt or whose package is not installed.
+
+    Raises:
+        BackendUnavailableError: It says what is installed, how to install what is not, and where the choice came from.
+    """
     name = choice.value
-    if name not in entries():
-        close = FOREIGN_NAMES.get(str(name).lower()) or next(iter(difflib.get_close_matches(str(name), entries(), 1)), None)
+    if not isinstance(name, str) or name not in entries():
+        way = habits.suggestion(str(name).strip(), habits.BACKENDS, entries())
         raise BackendUnavailableError(
             f"There is no backend {name!r} (from {choice.source}).",
             expected=f"one of {', '.join(entries())}",
             received=repr(name),
-            fix=(f"Write {close!r}. " if close else "") + f"Installed backends: {', '.join(installed()) or 'none'}.",
+            fix=(f"Write {way}. " if way else "") + _installed_text(),
         )
     missing = missing_packages(name)
     if missing:
         raise BackendUnavailableError(
             f"Backend {name!r} (from {choice.source}) needs the package {missing[0]!r}, which is not installed.",
-            fix=f"Install it with:  {entries()[name].install}\nInstalled backends: {', '.join(installed()) or 'none'}.",
+            fix=f"Install it with:  {entries()[name].install}\n{_installed_text()}",
         )
 
 
@@ -127,20 +155,26 @@ def load(name: str | None = None) -> Backend:
     Raises:
         BackendUnavailableError: It is unknown, not installed, or its import fails.
     """
+    choice = requested(name)
+    backend = _loaded.get(choice.value) if choice is not None and isinstance(choice.value, str) else None
+    if backend is not None:  # the way of every call that has no tensor: nothing is looked up twice
+        return backend
     choice = in_force(name)
-    backend = _loaded.get(choice.value)
-    return backend if backend is not None else _import(choice)
+    with _importing:
+        return _loaded.get(choice.value) or _import(choice)
 
 
 def _import(choice: settings.Choice) -> Backend:
     entry = entries()[choice.value]
     try:
         module: Any = importlib.import_module(entry.module)
-    except Exception as error:  # whatever a broken framework raises while it is imported, told and chained
+    except BackendUnavailableError:  # it says itself what it lacks
+        raise
+    except Exception as error:  # a broken framework raises anything while it is imported; told and chained
         raise BackendUnavailableError(
             f"Backend {choice.value!r} (from {choice.source}) is installed but cannot be imported: "
             f"{type(error).__name__}: {error}",
-            fix=f"Reinstall it with:  {entry.install}\nInstalled backends: {', '.join(installed())}.",
+            fix=f"Reinstall it with:  {entry.install.replace('install', 'install --force-reinstall', 1)}\n{_installed_text()}",
         ) from error
     _loaded[choice.value] = module
     for callback in _when_loaded:

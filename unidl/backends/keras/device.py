@@ -43,7 +43,7 @@ def _counted() -> tuple[int, str, int]:
 
 
 def devices() -> tuple[str, ...]:
-    """The engine's devices: "cpu", "gpu:0", …"""
+    """The engine's devices: "cpu" and "gpu:0"."""
     cpus, _, gpus = _counted()
     return listed(cpus, gpus)
 

@@ -20,7 +20,7 @@ def count(kind: str) -> int:
 
 
 def devices() -> tuple[str, ...]:
-    """The devices there are: "cpu" ("cpu:0", "cpu:1" where it is split), "gpu:0", …"""
+    """The devices there are: "cpu" ("cpu:0", "cpu:1" where it is split) and "gpu:0"."""
     return listed(count("CPU"), count("GPU"))
 
 

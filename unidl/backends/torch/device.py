@@ -21,7 +21,7 @@ def accelerator() -> tuple[str, int]:
 
 
 def devices() -> tuple[str, ...]:
-    """The devices there are: "cpu", "gpu:0", …"""
+    """The devices there are: "cpu" and "gpu:0"."""
     return listed(1, accelerator()[1])
 
 

@@ -1,0 +1,59 @@
+"""One description of a model and its training; three native programs: TensorFlow, Keras, PyTorch.
+
+`import unidl` loads no framework and next to nothing else: a public name is imported when it is first asked for (PEP 562).
+"""
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if (
+    TYPE_CHECKING
+):  # the same table as below, as a type checker and an editor read it; tests/architecture keeps the two equal
+    from unidl import errors as errors
+    from unidl import initializers as initializers
+    from unidl import layers as layers
+    from unidl.backends.selection import BackendRecord as BackendRecord
+    from unidl.backends.selection import available as available
+    from unidl.backends.selection import backend as backend
+    from unidl.backends.selection import set_backend as set_backend
+    from unidl.backends.selection import using as using
+    from unidl.description.layer import Layer as Layer
+    from unidl.errors import UnidlError as UnidlError
+    from unidl.models import Input as Input
+    from unidl.models import Model as Model
+    from unidl.models import Sequential as Sequential
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = ("errors", "initializers", "layers")
+
+_HOMES = {
+    "BackendRecord": "unidl.backends.selection",
+    "Input": "unidl.models",
+    "Layer": "unidl.description.layer",
+    "Model": "unidl.models",
+    "Sequential": "unidl.models",
+    "UnidlError": "unidl.errors",
+    "available": "unidl.backends.selection",
+    "backend": "unidl.backends.selection",
+    "set_backend": "unidl.backends.selection",
+    "using": "unidl.backends.selection",
+}
+
+__all__ = sorted((*_SUBPACKAGES, *_HOMES))  # noqa: PLE0605  (made of the tables, so that it cannot differ from them)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"unidl.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value  # asked for once only
+        return value
+    close = difflib.get_close_matches(name, __all__, 1)
+    raise AttributeError(f"unidl has no {name!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
