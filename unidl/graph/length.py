@@ -1,0 +1,90 @@
+"""Lengths of axes as arguments: integers, -1 for the one that is to be found, and scalars that `ops.shape` gave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unidl.errors import ArgumentError, DtypeError, ShapeError
+from unidl.graph.node import OpCall
+from unidl.graph.spec import Shape, is_integer
+from unidl.graph.tensor import SymbolicTensor
+
+
+def length(value: Any) -> int | None:
+    """A length as far as it is known: None for a symbolic scalar.
+
+    Raises:
+        ArgumentError: It is no integer.
+        ShapeError: It is a tensor with axes.
+        DtypeError: It is a tensor of another dtype than integers.
+    """
+    if isinstance(value, SymbolicTensor):
+        if value.shape != ():
+            raise ShapeError("The length of an axis is a scalar.", received=f"a tensor of shape {value.shape}")
+        if not is_integer(value.dtype):
+            raise DtypeError("The length of an axis is an integer.", received=value.dtype, fix='ops.cast(n, "int64")')
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ArgumentError(
+            "The length of an axis is an integer or a scalar from ops.shape.",
+            received=repr(value),
+            fix="-1 stands for a length that is to be found." if value is None else None,
+        )
+    return int(value)
+
+
+def lengths(values: Sequence[Any] | int) -> Shape:
+    """Lengths as far as they are known; none may be negative."""
+    found = tuple(length(v) for v in (values if isinstance(values, (tuple, list)) else (values,)))
+    if any(n is not None and n < 0 for n in found):
+        raise ShapeError("No axis has a negative length.", received=str(found))
+    return found
+
+
+def reshaped(x: SymbolicTensor, shape: Sequence[Any]) -> Shape:
+    """The shape after a reshape of x.
+
+    A scalar that `ops.shape(x)` gave for an axis of this very x cancels against that axis, so that
+    `ops.reshape(x, (ops.shape(x)[0], -1))` has a known last axis where x has.
+
+    Raises:
+        ShapeError: The number of elements cannot be kept, or -1 stands twice.
+    """
+    given = [length(value) for value in shape]
+    if given.count(-1) > 1 or any(n is not None and n < -1 for n in given):
+        raise ShapeError("One axis at most is -1, and none below.", received=str(tuple(given)))
+    source: list[int | None] = list(x.shape)
+    target: list[int | None] = list(given)
+    for value in shape:
+        axis = _axis_of(value, x)
+        if axis is not None and source[axis] is None and None in target:
+            source[axis] = 1
+            target[target.index(None)] = 1  # any one: only the product matters
+    if None in source:
+        return tuple(None if n == -1 else n for n in given)
+    have, want = math.prod(source), math.prod(n for n in target if n not in (None, -1))  # type: ignore[arg-type, misc]
+    free = [i for i, n in enumerate(target) if n in (None, -1)]
+    fits = have == want if not free else have == 0 or (want > 0 and have % want == 0)
+    if not fits:
+        raise ShapeError(
+            f"A tensor of shape {x.shape} cannot be reshaped to {tuple(given)}.",
+            expected=f"{have} elements" + (", or a divisor of it beside -1" if free else ""),
+            received=f"{want}",
+        )
+    if len(free) == 1 and target[free[0]] == -1 and want > 0:
+        given[given.index(-1)] = have // want
+    return tuple(None if n == -1 else n for n in given)
+
+
+def _axis_of(value: Any, x: SymbolicTensor) -> int | None:
+    """The axis of x whose length the scalar is, if `ops.shape(x)` gave it."""
+    if not isinstance(value, SymbolicTensor):
+        return None
+    node = value.unidl_node
+    if not isinstance(node, OpCall) or node.op.name != "shape" or not any(t is x for t in node.inputs):
+        return None
+    return next(i for i, output in enumerate(node.outputs) if output is value)
