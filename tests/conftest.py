@@ -7,9 +7,18 @@ the tests of that backend: so Keras is tested again on another engine, in a proc
 
 import importlib.util
 import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Protocol
 
 import hypothesis
 import pytest
+
+from unidl import settings
+
+ROOT = Path(__file__).parent.parent
 
 # Before any framework is imported; subprocesses inherit it. On a busy machine more threads make small steps many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -76,3 +85,46 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of a backend; the test runs once for each."""
     return str(request.param)
+
+
+class Fresh(Protocol):
+    """Runs Python code in an interpreter of its own."""
+
+    def __call__(
+        self, code: str, *, env: dict[str, str] | None = None, path: Path | None = None, fails: bool = False
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def fresh() -> Fresh:
+    """Run code in a fresh interpreter, where nothing is imported or chosen yet.
+
+    `env` adds variables, `path` is searched for modules before all others, `fails` says that an exit code other than 0 is
+    what the test wants. The code's output is in `.stdout` and `.stderr`.
+    """
+
+    def run(
+        code: str, *, env: dict[str, str] | None = None, path: Path | None = None, fails: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        searched = [str(folder) for folder in (path, ROOT) if folder is not None]
+        result = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(searched), **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert (result.returncode != 0) == fails, result.stdout + result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def nobody_chose(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process in which no backend and no device was chosen; what the test chooses is undone after it."""
+    monkeypatch.setattr(settings, "_process", {})
+    monkeypatch.delenv(settings.BACKEND_VARIABLE, raising=False)
+    monkeypatch.delenv(settings.DEVICE_VARIABLE, raising=False)
+    return monkeypatch
