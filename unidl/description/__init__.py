@@ -1,0 +1,1 @@
+"""Description: layers as classes with captured arguments, and what tracing makes of them."""
