@@ -1,0 +1,3 @@
+"""The command `unidl`."""
+
+from unidl.cli.command import main as main

@@ -1,0 +1,59 @@
+"""`unidl backends`: what is installed, what it runs on, what is in force, and why something cannot be used."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from unidl.backends import registry
+from unidl.backends.selection import BackendRecord, available
+from unidl.cli.exit_code import DONE, UNAVAILABLE
+from unidl.errors import BackendUnavailableError
+from unidl.settings import Choice, chosen_device
+
+
+def show_backends() -> int:
+    """Print the table; the exit code says whether the backend in force can be used."""
+    records = available()
+    choice, refused = _in_force()
+    console = Console()
+    console.print(_table(records, choice))
+    for record in records:
+        if record.problem is not None:
+            console.print(f"\n{record.problem}", markup=False, highlight=False)
+    device = chosen_device()
+    if choice is not None:
+        console.print(
+            f"\nIn force: {choice.value}, from {choice.source}. Device: {device.value}, from {device.source}."
+        )
+    if refused is not None:
+        print(f"\n{refused}", file=sys.stderr)
+        return UNAVAILABLE
+    usable = {record.name for record in records if record.problem is None}
+    return DONE if choice is not None and choice.value in usable else UNAVAILABLE
+
+
+def _in_force() -> tuple[Choice | None, BackendUnavailableError | None]:
+    try:
+        return registry.in_force(), None
+    except BackendUnavailableError as error:
+        return None, error
+
+
+def _table(records: tuple[BackendRecord, ...], choice: Choice | None) -> Table:
+    table = Table(title="Backends")
+    for column in ("backend", "version", "devices", "engine", "state"):
+        table.add_column(column, overflow="fold")
+    for record in records:
+        in_force = choice is not None and choice.value == record.name
+        table.add_row(
+            record.name,
+            record.version or "",
+            ", ".join(record.devices),
+            record.engine or "",
+            "cannot be used" if record.problem is not None else "in force" if in_force else "ready",
+            style="bold" if in_force else None,
+        )
+    return table

@@ -1,0 +1,78 @@
+"""The command line: reads the arguments and hands over to one function for each subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import unidl
+from unidl.cli.backends import show_backends
+from unidl.cli.exit_code import MEANINGS
+from unidl.cli.run import run_script
+
+EXAMPLES = """\
+examples:
+  unidl backends                               what is installed, and what is in force
+  unidl run train.py --backend keras           the script on Keras; the code does not change
+  unidl run train.py --backend torch --device gpu:1 -- --epochs 3
+                                               what stands after -- reaches the script
+  UNIDL_BACKEND=tensorflow python train.py     the same choice without this command
+"""
+
+RUN_EXAMPLES = """\
+examples:
+  unidl run train.py --backend keras
+  unidl run train.py --backend torch --device cpu -- --epochs 3
+
+The choice reaches the script as UNIDL_BACKEND and UNIDL_DEVICE do: what the script itself chooses goes before it.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    codes = "\n".join(f"  {code}  {meaning}" for code, meaning in MEANINGS.items())
+    parser = argparse.ArgumentParser(
+        prog="unidl",
+        description="One description of a model; three native programs: TensorFlow, Keras, PyTorch.",
+        epilog=f"{EXAMPLES}\nexit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"unidl {unidl.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser(
+        "backends",
+        help="what is installed, on which devices it runs, and which backend is in force",
+        description="Print a table of the backends: version, devices, Keras' engine, and why one cannot be used.",
+    )
+    run = commands.add_parser(
+        "run",
+        help="run a script on a backend",
+        description="Run a Python script as `python SCRIPT` would, on the backend and device given here.",
+        epilog=RUN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="unidl run SCRIPT [--backend NAME] [--device DEVICE] [-- ARGUMENTS]",
+    )
+    run.add_argument("script", metavar="SCRIPT", help="path of the script")
+    run.add_argument("--backend", metavar="NAME", help="torch, keras, tensorflow, or a third party's")
+    run.add_argument("--device", metavar="DEVICE", help="cpu, gpu, gpu:1 or auto")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: The words after `unidl`; None for those of this process.
+
+    Returns:
+        The exit code (see `unidl.cli.exit_code`).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    split = words.index("--") if "--" in words else len(words)
+    parser = _parser()
+    parsed = parser.parse_args(words[:split])
+    if parsed.command == "run":
+        return run_script(parsed.script, parsed.backend, parsed.device, words[split + 1 :])
+    if split < len(words):
+        parser.error("only `unidl run` takes arguments after --")
+    return show_backends()
