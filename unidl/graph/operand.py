@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from unidl.errors import ArgumentError, DtypeError
 from unidl.graph.array import holds_floats, is_array
 from unidl.graph.shape import broadcast
-from unidl.graph.spec import Shape, TensorSpec, dtype_name, is_float, promote
+from unidl.graph.spec import DTYPES, Shape, TensorSpec, dtype_name, is_float, promote
 from unidl.graph.tensor import SymbolicTensor
 
 
@@ -23,7 +24,11 @@ def shape_of(value: Any) -> Shape:
         return tuple(value.shape)
     if isinstance(value, (bool, int, float)):
         return ()
-    raise ArgumentError(
+    raise _no_operand(value)
+
+
+def _no_operand(value: Any) -> ArgumentError:
+    return ArgumentError(
         f"A {type(value).__name__} is no operand.",
         expected="a tensor, a Python number or a NumPy array",
         received=repr(value)[:80],
@@ -51,7 +56,7 @@ def floating(dtype: str) -> str:
     return dtype if is_float(dtype) else "float32"
 
 
-def no_bool(dtype: str, instead: str) -> str:
+def no_bool(dtype: str, instead: str = 'ops.logical_and and its like, or ops.cast(x, "int64") first') -> str:
     """The dtype, unless it is bool, on which frameworks disagree what arithmetic means.
 
     Raises:
@@ -82,3 +87,41 @@ def want(value: Any, dtype: str) -> Any:
 def elementwise(values: tuple[Any, ...], dtype: str) -> TensorSpec:
     """The result of an elementwise op: the broadcast shape."""
     return TensorSpec(broadcast(*(shape_of(value) for value in values)), dtype)
+
+
+# of two tensors' dtypes, or of a tensor's and the kind of a Python number: a look-up that every compiler can trace
+_PAIRS: dict[tuple[str, str | type], str] = {
+    (a, b): promote(a, b) for a in DTYPES for b in (*DTYPES, bool, int, float)
+}
+
+
+def common_dtype(strong: Sequence[str], weak: Sequence[type]) -> str:
+    """`promote` for a backend at run time.
+
+    Args:
+        strong: The tensors' dtypes.
+        weak: The kinds of the Python numbers beside.
+    """
+    if not strong:
+        return promote(*weak)
+    result = strong[0]
+    for dtype in strong[1:]:
+        result = _PAIRS[result, dtype]
+    for kind in weak:
+        result = _PAIRS[result, kind]
+    return result
+
+
+def kind_of(number: Any) -> type:
+    """The kind of a Python number: bool, int or float.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if isinstance(number, bool):
+        return bool
+    if isinstance(number, float):
+        return float
+    if hasattr(number, "__index__"):  # an int, or a length that torch's compiler follows by a symbol
+        return int
+    raise _no_operand(number)

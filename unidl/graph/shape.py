@@ -61,6 +61,8 @@ def canonical_axes(axis: Axis | list[int], rank: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(rank))
     given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    if not given:
+        raise ArgumentError("An empty tuple names no axis.", received="axis=()", fix="Write axis=None for all axes.")
     axes = tuple(sorted(canonical_axis(a, rank) for a in given))
     if len(set(axes)) != len(axes):
         raise ShapeError("An axis is named twice.", received=str(axis))

@@ -34,10 +34,6 @@ def _real(x: Any) -> TensorSpec:
     return TensorSpec(shape_of(x), floating(meeting_dtype(x)))
 
 
-def _test(x: Any) -> TensorSpec:
-    return TensorSpec(shape_of(x), "bool")
-
-
 def _clip(x: Any, low: float | None, high: float | None) -> TensorSpec:
     bounds = [bound for bound in (low, high) if bound is not None]
     return TensorSpec(shape_of(x), no_bool(meeting_dtype(x, *bounds), _INSTEAD))
@@ -359,36 +355,6 @@ def clip(x: Tensor, low: float | None = None, high: float | None = None) -> Tens
     """
 
 
-@op(_test)
-def isnan(x: Tensor) -> Tensor:
-    """Whether x is not a number.
-
-    Example:
-        >>> unidl.to_numpy(ops.isnan(np.array([1.0, np.nan]))).tolist()
-        [False, True]
-    """
-
-
-@op(_test)
-def isinf(x: Tensor) -> Tensor:
-    """Whether x is infinite, of either sign.
-
-    Example:
-        >>> unidl.to_numpy(ops.isinf(np.array([1.0, -np.inf]))).tolist()
-        [False, True]
-    """
-
-
-@op(_test)
-def isfinite(x: Tensor) -> Tensor:
-    """Whether x is a number and finite.
-
-    Example:
-        >>> unidl.to_numpy(ops.isfinite(np.array([1.0, np.inf, np.nan]))).tolist()
-        [True, False, False]
-    """
-
-
 @op(_cast)
 def cast(x: Tensor, dtype: str) -> Tensor:
     """x in another dtype; a float becomes an integer towards zero, and True where it is not 0.
@@ -411,5 +377,3 @@ def dtype(x: Tensor) -> str:
         >>> ops.dtype(np.array([1, 2]))
         'int64'
     """
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.graph.operand import elementwise, meeting_dtype, want
+from unidl.graph.operand import elementwise, meeting_dtype, shape_of, want
 from unidl.graph.spec import TensorSpec
 from unidl.ops.op import op
 
@@ -14,6 +14,10 @@ Tensor = Any
 def _comparison(x: Any, y: Any) -> TensorSpec:
     meeting_dtype(x, y)  # refuses what is no operand
     return elementwise((x, y), "bool")
+
+
+def _test(x: Any) -> TensorSpec:
+    return TensorSpec(shape_of(x), "bool")
 
 
 def _logical(x: Any, y: Any) -> TensorSpec:
@@ -85,6 +89,36 @@ def greater_equal(x: Tensor, y: Tensor) -> Tensor:
     Example:
         >>> unidl.to_numpy(ops.greater_equal(np.array([1, 2, 3]), 2)).tolist()
         [False, True, True]
+    """
+
+
+@op(_test)
+def isnan(x: Tensor) -> Tensor:
+    """Whether x is not a number.
+
+    Example:
+        >>> unidl.to_numpy(ops.isnan(np.array([1.0, np.nan]))).tolist()
+        [False, True]
+    """
+
+
+@op(_test)
+def isinf(x: Tensor) -> Tensor:
+    """Whether x is infinite, of either sign.
+
+    Example:
+        >>> unidl.to_numpy(ops.isinf(np.array([1.0, -np.inf]))).tolist()
+        [False, True]
+    """
+
+
+@op(_test)
+def isfinite(x: Tensor) -> Tensor:
+    """Whether x is a number and finite.
+
+    Example:
+        >>> unidl.to_numpy(ops.isfinite(np.array([1.0, np.inf, np.nan]))).tolist()
+        [True, False, False]
     """
 
 

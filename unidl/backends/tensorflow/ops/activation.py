@@ -1,6 +1,44 @@
-"""Lowerings of unidl.ops.activation."""
+"""Lowerings of unidl.ops.activation; what is not here runs its definition."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+import tensorflow as tf
+
+from unidl.backends.tensorflow.promotion import on_number, on_real, reals
+
+Tensor = tf.Tensor
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Tensor:
+    return tf.nn.leaky_relu(*reals(x), alpha=slope)
+
+
+def softmax(x: Any, axis: int = -1) -> Tensor:
+    return tf.nn.softmax(*reals(x), axis=axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    return tf.nn.log_softmax(*reals(x), axis=axis)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    return tf.reduce_logsumexp(*reals(x), axis=axis, keepdims=keepdims)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "relu": on_number(tf.nn.relu),
+    "relu6": on_real(tf.nn.relu6),
+    "leaky_relu": leaky_relu,
+    "selu": on_real(tf.nn.selu),
+    "gelu": on_real(lambda x: tf.nn.gelu(x, approximate=False)),
+    "gelu_tanh": on_real(lambda x: tf.nn.gelu(x, approximate=True)),
+    "sigmoid": on_real(tf.sigmoid),
+    "softplus": on_real(tf.math.softplus),
+    "silu": on_real(tf.nn.silu),
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "logsumexp": logsumexp,
+}

@@ -1,6 +1,124 @@
-"""Lowerings of unidl.ops.arithmetic."""
+"""Lowerings of unidl.ops.arithmetic. Every operand is of any shape; the result has the broadcast shape."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+import tensorflow as tf
+
+from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals
+
+Tensor = tf.Tensor
+
+
+def add(x: Any, y: Any) -> Tensor:
+    return tf.add(*numbers(x, y))
+
+
+def subtract(x: Any, y: Any) -> Tensor:
+    return tf.subtract(*numbers(x, y))
+
+
+def multiply(x: Any, y: Any) -> Tensor:
+    return tf.multiply(*numbers(x, y))
+
+
+def divide(x: Any, y: Any) -> Tensor:
+    return tf.divide(*reals(x, y))
+
+
+def floor_divide(x: Any, y: Any) -> Tensor:
+    x, y = numbers(x, y)
+    if not x.dtype.is_floating:
+        return tf.math.floordiv(x, y)
+    # tf.math.floordiv rounds the rounded quotient; the remainder is exact, and what is left divides evenly
+    quotient = tf.where(y == 0, x / y, tf.round((x - tf.math.floormod(x, y)) / y))
+    return tf.stop_gradient(quotient)
+
+
+def mod(x: Any, y: Any) -> Tensor:
+    return tf.math.floormod(*numbers(x, y))
+
+
+def power(x: Any, y: Any) -> Tensor:
+    return tf.pow(*numbers(x, y))
+
+
+def maximum(x: Any, y: Any) -> Tensor:
+    x, y = numbers(x, y)
+    larger = tf.maximum(x, y)
+    if not x.dtype.is_floating:
+        return larger
+    return tf.where(x == y, 0.5 * x + 0.5 * y, larger)  # tf.maximum gives x all of the gradient at a tie
+
+
+def minimum(x: Any, y: Any) -> Tensor:
+    x, y = numbers(x, y)
+    smaller = tf.minimum(x, y)
+    if not x.dtype.is_floating:
+        return smaller
+    return tf.where(x == y, 0.5 * x + 0.5 * y, smaller)
+
+
+def clip(x: Any, low: float | None = None, high: float | None = None) -> Tensor:
+    bounds = [bound for bound in (low, high) if bound is not None]
+    x, *bounds = numbers(x, *bounds)
+    if low is not None:
+        x = tf.where(x < bounds[0], bounds[0], x)
+    if high is not None:
+        x = tf.where(x > bounds[-1], bounds[-1], x)
+    return x
+
+
+def whole(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
+    """A rounding: integers are whole already."""
+
+    def run(x: Any) -> Tensor:
+        (x,) = numbers(x)
+        return function(x) if x.dtype.is_floating else x
+
+    return run
+
+
+def cast(x: Any, dtype: str) -> Tensor:
+    return tf.cast(x, dtype)
+
+
+def dtype(x: Any) -> str:
+    return dtype_of(x)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "add": add,
+    "subtract": subtract,
+    "multiply": multiply,
+    "divide": divide,
+    "floor_divide": floor_divide,
+    "mod": mod,
+    "power": power,
+    "negative": on_number(tf.negative),
+    "abs": on_number(tf.abs),
+    "sign": on_number(tf.sign),
+    "maximum": maximum,
+    "minimum": minimum,
+    "square": on_number(tf.square),
+    "sqrt": on_real(tf.sqrt),
+    "rsqrt": on_real(tf.math.rsqrt),
+    "reciprocal": on_real(tf.math.reciprocal),
+    "exp": on_real(tf.exp),
+    "expm1": on_real(tf.math.expm1),
+    "log": on_real(tf.math.log),
+    "log1p": on_real(tf.math.log1p),
+    "sin": on_real(tf.sin),
+    "cos": on_real(tf.cos),
+    "tan": on_real(tf.tan),
+    "tanh": on_real(tf.tanh),
+    "floor": whole(tf.floor),
+    "ceil": whole(tf.math.ceil),
+    "round": whole(tf.round),
+    "erf": on_real(tf.math.erf),
+    "clip": clip,
+    "cast": cast,
+    "dtype": dtype,
+}

@@ -1,6 +1,82 @@
-"""Lowerings of unidl.ops.random."""
+"""Lowerings of unidl.ops.random: drawn without TensorFlow's hidden state, from a seed and a counter kept in one variable.
 
-from collections.abc import Callable
+A traced function holds the variable, not its value, so `random_state` seeds by writing into it: what was traced before draws
+from the new seed too, and the state can be saved in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+import tensorflow as tf
+
+from unidl.backends.tensorflow.ops.creation import lengths
+
+Tensor = tf.Tensor
+
+
+@cache
+def _state() -> tf.Variable:
+    """(seed, draws so far), made on first use, outside any graph."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.Variable([secrets.randbits(63), 0], dtype=tf.int64, trainable=False, name="unidl_random_state")
+
+
+@contextmanager
+def random_state(seed: int, device: Any = None) -> Iterator[None]:
+    """Inside, random ops draw from the seed; afterwards the state is as it was."""
+    before = _state().numpy()
+    _state().assign([seed, 0])
+    try:
+        yield
+    finally:
+        _state().assign(before)
+
+
+def _seed() -> Tensor:
+    """The seed of one draw, and a step of the counter."""
+    seed = tf.identity(_state())  # (2,)
+    _state().assign_add([0, 1])
+    return seed
+
+
+def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, tf.DType]:
+    """The shape and dtype of a result."""
+    real = like is not None and like.dtype.is_floating
+    kind = tf.as_dtype(dtype if dtype is not None else like.dtype if real else "float32")
+    return tf.shape(like) if shape is None else lengths(shape), kind
+
+
+def uniform(
+    shape: Any = None, low: float = 0.0, high: float = 1.0, dtype: str | None = None, like: Any = None
+) -> Tensor:
+    shape, kind = _form(shape, dtype, like)
+    return tf.random.stateless_uniform(shape, _seed(), low, high, kind)
+
+
+def normal(
+    shape: Any = None, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, like: Any = None
+) -> Tensor:
+    shape, kind = _form(shape, dtype, like)
+    return tf.random.stateless_normal(shape, _seed(), mean, stddev, kind)
+
+
+def randint(shape: Any = None, low: int = 0, high: int = 2, dtype: str | None = None, like: Any = None) -> Tensor:
+    shape, kind = _form(shape, dtype or "int64", like)
+    return tf.cast(tf.random.stateless_uniform(shape, _seed(), low, high, tf.int64), kind)
+
+
+def permutation(count: int, like: Any = None) -> Tensor:
+    return tf.random.experimental.stateless_shuffle(tf.range(tf.cast(count, tf.int64)), _seed())  # (count,)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "random_uniform": uniform,
+    "random_normal": normal,
+    "random_randint": randint,
+    "random_permutation": permutation,
+}

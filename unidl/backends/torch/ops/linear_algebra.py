@@ -1,6 +1,27 @@
 """Lowerings of unidl.ops.linear_algebra."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+import torch
+
+from unidl.backends.torch.promotion import numbers
+
+Tensor = torch.Tensor
+
+
+def matmul(x: Any, y: Any) -> Tensor:
+    x, y = numbers(x, y)
+    return x @ y  # (..., n, k), (..., k, m) -> (..., n, m)
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    return torch.einsum(equation, *numbers(*operands))
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "matmul": matmul,
+    "einsum": einsum,
+}

@@ -1,0 +1,60 @@
+"""The dtype in which operands meet, as `unidl.graph.spec.promote` says; TensorFlow itself refuses mixed dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
+
+Tensor = tf.Tensor
+TENSORS = (tf.Tensor, tf.Variable)
+
+
+def dtype_of(*values: Any) -> str:
+    """The name of the dtype in which tensors and Python numbers meet."""
+    strong = [v.dtype.name for v in values if isinstance(v, TENSORS)]
+    return common_dtype(strong, [kind_of(v) for v in values if not isinstance(v, TENSORS)])
+
+
+def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Tensor, ...]:
+    """The operands as tensors of one dtype."""
+    dtype = tf.as_dtype(name)
+    return tuple(
+        tf.cast(v, dtype) if isinstance(v, (*TENSORS, bool)) else tf.convert_to_tensor(v, dtype) for v in values
+    )
+
+
+def meet(*values: Any) -> tuple[Tensor, ...]:
+    """The operands in the dtype in which they meet."""
+    return in_dtype(values, dtype_of(*values))
+
+
+def numbers(*values: Any) -> tuple[Tensor, ...]:
+    """Likewise, for arithmetic: bools alone are refused."""
+    return in_dtype(values, no_bool(dtype_of(*values)))
+
+
+def reals(*values: Any) -> tuple[Tensor, ...]:
+    """Likewise, for functions of real numbers: integers become float32."""
+    return in_dtype(values, floating(dtype_of(*values)))
+
+
+def on_number(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
+    """TensorFlow's function, on integers and floats."""
+
+    def run(x: Any) -> Tensor:
+        return function(*numbers(x))
+
+    return run
+
+
+def on_real(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
+    """TensorFlow's function, on floats; integers become float32."""
+
+    def run(x: Any) -> Tensor:
+        return function(*reals(x))
+
+    return run

@@ -1,0 +1,69 @@
+"""The dtype in which operands meet, as `unidl.graph.spec.promote` says; torch's own rule differs for scalars of shape ()."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
+from unidl.graph.spec import DTYPES
+
+Tensor = torch.Tensor
+DTYPE: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPES}
+NAME: dict[torch.dtype, str] = {dtype: name for name, dtype in DTYPE.items()}
+
+
+def dtype_of(*values: Any) -> str:
+    """The name of the dtype in which tensors and Python numbers meet."""
+    strong = [NAME[v.dtype] for v in values if isinstance(v, Tensor)]
+    return common_dtype(strong, [kind_of(v) for v in values if not isinstance(v, Tensor)])
+
+
+def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
+    """The operands in one dtype; a Python number beside a tensor stays one."""
+    dtype = DTYPE[name]
+    alone = not any(isinstance(v, Tensor) for v in values)
+    return tuple(
+        v.to(dtype) if isinstance(v, Tensor) else torch.tensor(v, dtype=dtype) if alone else v for v in values
+    )
+
+
+def meet(*values: Any) -> tuple[Any, ...]:
+    """The operands in the dtype in which they meet."""
+    return in_dtype(values, dtype_of(*values))
+
+
+def numbers(*values: Any) -> tuple[Any, ...]:
+    """Likewise, for arithmetic: bools alone are refused."""
+    return in_dtype(values, no_bool(dtype_of(*values)))
+
+
+def reals(*values: Any) -> tuple[Any, ...]:
+    """Likewise, for functions of real numbers: integers become float32."""
+    return in_dtype(values, floating(dtype_of(*values)))
+
+
+def tensors(*values: Any) -> tuple[Tensor, ...]:
+    """Operands that met, where torch's function takes no Python number."""
+    like = next(v for v in values if isinstance(v, Tensor))
+    return tuple(v if isinstance(v, Tensor) else torch.full((), v, dtype=like.dtype, device=like.device) for v in values)
+
+
+def on_number(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
+    """torch's function, on integers and floats."""
+
+    def run(x: Any) -> Tensor:
+        return function(*numbers(x))
+
+    return run
+
+
+def on_real(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
+    """torch's function, on floats; integers become float32."""
+
+    def run(x: Any) -> Tensor:
+        return function(*reals(x))
+
+    return run

@@ -1,0 +1,243 @@
+"""Tensors out of nothing.
+
+`like` is a tensor whose backend and device the result takes and, where `dtype` is None, whose dtype. Without it the backend is
+that of the running model, else the one in force. Lengths are integers, or integer scalars such as `ops.shape(x)[0]`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from unidl.errors import ArgumentError
+from unidl.graph.array import as_array
+from unidl.graph.node import symbols
+from unidl.graph.operand import meeting_dtype, shape_of
+from unidl.graph.spec import Shape, TensorSpec, dtype_name
+from unidl.graph.tensor import SymbolicTensor
+from unidl.ops.op import op
+
+Tensor = Any
+Lengths = int | Sequence[Any]
+
+
+def lengths_of(shape: Any) -> Shape:
+    """The shape that a `shape` argument means; a length that is computed is unknown.
+
+    Raises:
+        ArgumentError: A length is None or no integer.
+    """
+    lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
+    result: list[int | None] = []
+    for length in lengths:
+        if isinstance(length, SymbolicTensor):
+            result.append(None)
+        elif length is None or isinstance(length, bool) or not hasattr(length, "__index__") or int(length) < 0:
+            raise ArgumentError(
+                "A shape is made of integers.",
+                received=str(shape),
+                fix="ops.shape(x)[0] is a length that is known when the model runs; ops.zeros_like(x) takes all of them.",
+            )
+        else:
+            result.append(int(length))
+    return tuple(result)
+
+
+def _dtype(dtype: Any, like: Any, default: str) -> str:
+    return dtype_name(dtype) if dtype is not None else meeting_dtype(like) if like is not None else default
+
+
+def _blank(shape: Any, dtype: Any, like: Any) -> TensorSpec:
+    return TensorSpec(lengths_of(shape), _dtype(dtype, like, "float32"))
+
+
+def _full(shape: Any, value: Any, dtype: Any, like: Any) -> TensorSpec:
+    return TensorSpec(lengths_of(shape), _dtype(dtype, like, meeting_dtype(value)))
+
+
+def _blank_like(x: Any, dtype: Any) -> TensorSpec:
+    return TensorSpec(shape_of(x), _dtype(dtype, x, "float32"))
+
+
+def _full_like(x: Any, value: Any, dtype: Any) -> TensorSpec:
+    return TensorSpec(shape_of(x), _dtype(dtype, x, "float32"))
+
+
+def _arange(start: Any, stop: Any, step: Any, dtype: Any, like: Any) -> TensorSpec:
+    start, stop = (0, start) if stop is None else (start, stop)
+    spec = TensorSpec((None,), _dtype(dtype, like, meeting_dtype(start, stop, step)))
+    if any(isinstance(bound, SymbolicTensor) for bound in (start, stop, step)):
+        return spec
+    if step == 0:
+        raise ArgumentError("A range needs a step that is not 0.", received="step=0")
+    return TensorSpec((max(math.ceil((stop - start) / step), 0),), spec.dtype)
+
+
+def _linspace(start: float, stop: float, count: int, dtype: Any, like: Any) -> TensorSpec:
+    return TensorSpec(lengths_of(count), _dtype(dtype, like, "float32"))
+
+
+def _eye(rows: Any, columns: Any, dtype: Any, like: Any) -> TensorSpec:
+    return TensorSpec(lengths_of((rows, rows if columns is None else columns)), _dtype(dtype, like, "float32"))
+
+
+def _tensor(value: Any, dtype: Any, like: Any) -> TensorSpec:
+    if isinstance(value, SymbolicTensor):
+        return TensorSpec(value.shape, _dtype(dtype, like, value.dtype))
+    if next(symbols(value), None) is not None:
+        raise ArgumentError("A list of tensors is no tensor.", fix="ops.stack(tensors, axis) makes one of several.")
+    array = as_array(value)
+    return TensorSpec(array.shape, _dtype(dtype, like, dtype_name(array.dtype)))
+
+
+@op(_blank)
+def zeros(shape: Lengths, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
+    """A tensor of zeros.
+
+    Args:
+        shape: Its lengths.
+        dtype: float32 by default.
+        like: A tensor beside which it will stand.
+
+    Example:
+        >>> unidl.to_numpy(ops.zeros((2, 2))).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
+    """
+
+
+@op(_blank)
+def ones(shape: Lengths, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
+    """A tensor of ones.
+
+    Args:
+        shape: Its lengths.
+        dtype: float32 by default.
+        like: A tensor beside which it will stand.
+
+    Example:
+        >>> unidl.to_numpy(ops.ones(2, dtype="int64")).tolist()
+        [1, 1]
+    """
+
+
+@op(_full)
+def full(shape: Lengths, value: float, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
+    """A tensor of one value.
+
+    Args:
+        shape: Its lengths.
+        value: A Python number.
+        dtype: float32, int64 or bool by default, as the value is.
+        like: A tensor beside which it will stand.
+
+    Example:
+        >>> unidl.to_numpy(ops.full((2,), 0.5)).tolist()
+        [0.5, 0.5]
+    """
+
+
+@op(_arange)
+def arange(
+    start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Tensor | None = None
+) -> Tensor:
+    """The numbers from start up to, and without, stop.
+
+    Args:
+        start: The first number; with one argument only, it is the stop and the first is 0.
+        stop: Where to end.
+        step: From one to the next.
+        dtype: int64 by default if all three are integers, else float32.
+        like: A tensor beside which it will stand.
+
+    Raises:
+        ArgumentError: The step is 0.
+
+    Example:
+        >>> unidl.to_numpy(ops.arange(1, 4)).tolist()
+        [1, 2, 3]
+    """
+
+
+@op(_linspace)
+def linspace(
+    start: float, stop: float, count: int, dtype: str | None = None, like: Tensor | None = None
+) -> Tensor:
+    """Numbers at equal distances from start to stop, both included.
+
+    Args:
+        start: The first.
+        stop: The last.
+        count: How many.
+        dtype: A float dtype; float32 by default.
+        like: A tensor beside which it will stand.
+
+    Example:
+        >>> unidl.to_numpy(ops.linspace(0, 1, 3)).tolist()
+        [0.0, 0.5, 1.0]
+    """
+
+
+@op(_eye)
+def eye(rows: Any, columns: Any = None, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
+    """A matrix with ones on the diagonal.
+
+    Args:
+        rows: How many rows.
+        columns: How many columns; as many as rows by default.
+        dtype: float32 by default.
+        like: A tensor beside which it will stand.
+
+    Example:
+        >>> unidl.to_numpy(ops.eye(2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+
+@op(_blank_like)
+def zeros_like(x: Tensor, dtype: str | None = None) -> Tensor:
+    """Zeros of x's shape, device and, unless another is given, dtype.
+
+    Example:
+        >>> unidl.to_numpy(ops.zeros_like(np.array([1, 2]))).tolist()
+        [0, 0]
+    """
+
+
+@op(_blank_like)
+def ones_like(x: Tensor, dtype: str | None = None) -> Tensor:
+    """Ones of x's shape, device and, unless another is given, dtype.
+
+    Example:
+        >>> unidl.to_numpy(ops.ones_like(np.array([1, 2]))).tolist()
+        [1, 1]
+    """
+
+
+@op(_full_like)
+def full_like(x: Tensor, value: float, dtype: str | None = None) -> Tensor:
+    """One value in x's shape, on its device and, unless another is given, in its dtype.
+
+    Example:
+        >>> unidl.to_numpy(ops.full_like(np.array([1, 2]), 7)).tolist()
+        [7, 7]
+    """
+
+
+@op(_tensor)
+def tensor(value: Any, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
+    """A tensor of an array, a number, or nested lists of numbers.
+
+    Args:
+        value: Arrays keep their dtype; Python numbers become float32, int64 or bool. A tensor is converted.
+        dtype: Another dtype.
+        like: A tensor beside which it will stand.
+
+    Raises:
+        ArgumentError: A list of tensors: ops.stack makes one of several.
+        DtypeError: It holds something else than numbers, or its rows differ in length.
+
+    Example:
+        >>> ops.dtype(ops.tensor([1.5, 2.0]))
+        'float32'
+    """
