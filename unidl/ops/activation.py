@@ -204,7 +204,7 @@ def hard_silu(x: Tensor) -> Tensor:
     """x · hard_sigmoid(x), also known as hard swish.
 
     Example:
-        >>> unidl.to_numpy(ops.hard_silu(np.array([-3.0, 3.0]))).tolist()
+        >>> unidl.to_numpy(ops.hard_silu(np.array([0.0, 3.0]))).tolist()
         [0.0, 3.0]
     """
     return multiply(x, hard_sigmoid(x))
@@ -302,7 +302,7 @@ FOREIGN_ACTIVATIONS = {
 }  # fmt: skip
 
 
-def activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor]:
+def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor]:
     """The activation of a name; None is the identity, and a function is itself.
 
     Args:
@@ -313,7 +313,7 @@ def activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tens
 
     Example:
         >>> from unidl.ops.activation import activation
-        >>> activation("swish")
+        >>> get_activation("swish")
         <op silu>
     """
     if which is None:

@@ -1,6 +1,78 @@
-"""Lowerings of unidl.ops.creation."""
+"""Lowerings of unidl.ops.creation. Keras places a new tensor where the model runs."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.promotion import dtype_of
+from unidl.backends.keras.tensor import to_tensor
+
+Tensor = Any
+
+
+def placed(dtype: str | None, like: Any, default: str) -> str:
+    """The dtype of a new tensor."""
+    return dtype if dtype is not None else dtype_of(like) if like is not None else default
+
+
+def lengths(shape: Any) -> tuple[Any, ...]:
+    """A `shape` argument as Keras takes it."""
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+
+def zeros(shape: Any, dtype: str | None = None, like: Any = None) -> Tensor:
+    return keras.ops.zeros(lengths(shape), placed(dtype, like, "float32"))
+
+
+def ones(shape: Any, dtype: str | None = None, like: Any = None) -> Tensor:
+    return keras.ops.ones(lengths(shape), placed(dtype, like, "float32"))
+
+
+def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
+    return keras.ops.full(lengths(shape), value, placed(dtype, like, dtype_of(value)))
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
+    start, stop = (0, start) if stop is None else (start, stop)
+    return keras.ops.arange(start, stop, step, placed(dtype, like, dtype_of(start, stop, step)))  # (length,)
+
+
+def linspace(start: float, stop: float, count: int, dtype: str | None = None, like: Any = None) -> Tensor:
+    return keras.ops.linspace(start, stop, count, dtype=placed(dtype, like, "float32"))  # (count,)
+
+
+def eye(rows: Any, columns: Any = None, dtype: str | None = None, like: Any = None) -> Tensor:
+    return keras.ops.eye(rows, columns, dtype=placed(dtype, like, "float32"))  # (rows, columns)
+
+
+def zeros_like(x: Any, dtype: str | None = None) -> Tensor:
+    return keras.ops.zeros_like(to_tensor(x), placed(dtype, x, "float32"))
+
+
+def ones_like(x: Any, dtype: str | None = None) -> Tensor:
+    return keras.ops.ones_like(to_tensor(x), placed(dtype, x, "float32"))
+
+
+def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
+    return keras.ops.full_like(to_tensor(x), value, placed(dtype, x, "float32"))
+
+
+def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
+    value = to_tensor(value)
+    return keras.ops.cast(value, placed(dtype, like, dtype_of(value)))
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "zeros": zeros,
+    "ones": ones,
+    "full": full,
+    "arange": arange,
+    "linspace": linspace,
+    "eye": eye,
+    "zeros_like": zeros_like,
+    "ones_like": ones_like,
+    "full_like": full_like,
+    "tensor": tensor,
+}

@@ -1,6 +1,71 @@
-"""Lowerings of unidl.ops.random."""
+"""Lowerings of unidl.ops.random: keras.random with one seed generator, whose state `random_state` writes for a while."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.ops.creation import lengths
+from unidl.backends.keras.promotion import dtype_of
+from unidl.graph.spec import is_float
+
+Tensor = Any
+
+
+@cache
+def _generator() -> Any:
+    """The process' seed generator, made on first use; its state is a Keras variable, (seed, draws so far)."""
+    return keras.random.SeedGenerator(secrets.randbits(31))
+
+
+@contextmanager
+def random_state(seed: int, device: Any = None) -> Iterator[None]:
+    """Inside, random ops draw from the seed; afterwards the state is as it was."""
+    state = _generator().state
+    before = keras.ops.convert_to_numpy(state)
+    state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
+    try:
+        yield
+    finally:
+        state.assign(before)
+
+
+def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, str]:
+    """The shape and dtype of a result."""
+    kind = dtype or (dtype_of(like) if like is not None and is_float(dtype_of(like)) else "float32")
+    return keras.ops.shape(like) if shape is None else lengths(shape), kind
+
+
+def uniform(
+    shape: Any = None, low: float = 0.0, high: float = 1.0, dtype: str | None = None, like: Any = None
+) -> Tensor:
+    shape, kind = _form(shape, dtype, like)
+    return keras.random.uniform(shape, low, high, kind, _generator())
+
+
+def normal(
+    shape: Any = None, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, like: Any = None
+) -> Tensor:
+    shape, kind = _form(shape, dtype, like)
+    return keras.random.normal(shape, mean, stddev, kind, _generator())
+
+
+def randint(shape: Any = None, low: int = 0, high: int = 2, dtype: str | None = None, like: Any = None) -> Tensor:
+    shape, kind = _form(shape, dtype or "int64", like)
+    return keras.random.randint(shape, low, high, kind, _generator())
+
+
+def permutation(count: int, like: Any = None) -> Tensor:
+    return keras.random.shuffle(keras.ops.arange(count, dtype="int64"), seed=_generator())  # (count,)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "random_uniform": uniform,
+    "random_normal": normal,
+    "random_randint": randint,
+    "random_permutation": permutation,
+}
