@@ -126,8 +126,15 @@ class Backend(Protocol):
         """The function compiled by the framework's compiler."""
 
     # training.py
-    def compile_step(self, step: Callable[..., Any], native: Native, jit: bool) -> Callable[..., Any]:
-        """The training (or evaluation) step as this framework runs it best: a tf.function, or the function itself."""
+    def compile_step(self, step: Callable[..., Any], native: Native, batch: Any, jit: bool) -> Callable[..., Any]:
+        """The training (or evaluation) step as this framework runs it best: a tf.function, or the function itself.
+
+        Args:
+            step: `step(batch, metric states, learning rates by optimizer) -> (metric states, numbers)`.
+            native: The model's native object.
+            batch: TensorSpecs of a batch, nested alike, with None for the batch axis: one trace serves any batch size.
+            jit: Whether the framework's compiler compiles it.
+        """
 
     def training_mode(self, native: Native, training: bool) -> AbstractContextManager[None]:
         """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from unidl import habits
 from unidl.description.binding import Binding
-from unidl.description.capture import Captured, Record, snake_case
+from unidl.capture import Captured, Record, snake_case
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, ShapeError
 from unidl.graph.node import symbols
 from unidl.graph.spec import Shape
@@ -36,7 +36,7 @@ class Layer(metaclass=Captured):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for foreign, way in habits.METHODS.items():
-            if foreign in vars(cls):
+            if foreign in vars(cls) and not cls.__module__.startswith("unidl."):
                 raise ForeignNameError(
                     f"{cls.__name__} defines {foreign!r}, which unidl never calls.", fix=f"In unidl this is {way}."
                 )
@@ -110,6 +110,14 @@ class Layer(metaclass=Captured):
     def sublayers(self) -> dict[str, Any]:
         """Attribute name -> sublayer, or nest of them in lists, tuples and dicts."""
         return {name: value for name, value in vars(self).items() if _holds_layer(value)}
+
+    def exchange_sublayer(self, key: str, layer: Layer) -> Layer:
+        """Put a layer under a key ("hidden", "blocks/0") and return the one that was there."""
+        name, *rest = key.split("/")
+        nest = self.__dict__[name]
+        old, new = _exchanged(nest, rest, layer)
+        self.__dict__[name] = new
+        return old
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Inside a forward: compute. On symbolic tensors (`unidl.Input`): extend the functional graph."""
@@ -202,6 +210,19 @@ def _holds_layer(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_holds_layer(item) for item in value.values())
     return False
+
+
+def _exchanged(nest: Any, keys: list[str], layer: Layer) -> tuple[Layer, Any]:
+    """What stood at the keys, and the nest with the layer there; the nest given stays as it was."""
+    if not keys:
+        return nest, layer
+    if isinstance(nest, dict):
+        key = next(k for k in nest if str(k) == keys[0])
+        old, new = _exchanged(nest[key], keys[1:], layer)
+        return old, {**nest, key: new}
+    position = int(keys[0])
+    old, new = _exchanged(nest[position], keys[1:], layer)
+    return old, type(nest)([new if i == position else item for i, item in enumerate(nest)])
 
 
 def _not_ready(*_: Any) -> Any:

@@ -66,7 +66,7 @@ class Conv2D(Layer):
                 "Conv2D takes strides or dilation_rate above 1, not both (TensorFlow has no such convolution).",
                 received=f"strides={strides}, dilation_rate={dilation_rate}",
             )
-        self.activation = ops.activation(activation)
+        self.activation = ops.get_activation(activation)
         self.use_bias = use_bias
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer
@@ -85,7 +85,7 @@ class Conv2D(Layer):
 
     def forward(self, x: Any) -> Any:
         """The convolution, the bias and the activation."""
-        y = ops.conv2d(  # (batch, height', width', filters)
+        y = ops.conv(  # (batch, height', width', filters)
             x,
             self.kernel,
             strides=self.strides,

@@ -41,7 +41,7 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
     ) -> None:
         self.units = positive(self, "units", units)
-        self.activation = ops.activation(activation)
+        self.activation = ops.get_activation(activation)
         self.use_bias = use_bias
         self.kernel_initializer = kernel_initializer
         self.bias_initializer = bias_initializer

@@ -5,6 +5,8 @@ from unidl.models.input import Input as Input
 from unidl.models.model import Model as Model
 from unidl.models.sequential import Sequential as Sequential
 from unidl.models import model as _model
+from unidl.models.extract import outputs_at as _outputs_at
 from unidl.models.functional import functional as _functional
 
 _model.FUNCTIONAL = _functional
+_model.EXTRACT = _outputs_at

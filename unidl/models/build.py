@@ -26,6 +26,7 @@ class Built:
         plan: What tracing yielded.
         native: The native object; it holds the only copy of the weights.
         device: The framework's device.
+        device_name: How it was asked for.
         precision: The floating dtype.
         seed: From which the initial weights were drawn.
         random: "native" or "portable": where random ops draw from.
@@ -36,6 +37,7 @@ class Built:
     plan: LayerPlan
     native: Any
     device: Any
+    device_name: str
     precision: str
     seed: int
     random: str
@@ -101,11 +103,12 @@ def build(
             fix="Compare backends without dropout until it is.",
         )
     chosen = registry.load(backend)
-    resolved = chosen.device(chosen_device(device))
+    wanted = chosen_device(device)
+    resolved = chosen.device(wanted)
     plan = Tracer(precision).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
     natives = _shared(plan, chosen, precision)
     native = chosen.build(plan, device=resolved, natives=natives)
-    built = Built(chosen, plan, native, resolved, precision, seed, random)
+    built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
     _draw_weights(built, natives)
     for part in plan.walk():
         if part.reached and (part.layer._unidl.built is None or part is plan):

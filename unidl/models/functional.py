@@ -74,6 +74,11 @@ class Functional(Model):
         """The layers of the graph, by explicit name, else by class and position."""
         return dict(self._named)
 
+    def exchange_sublayer(self, key: str, layer: Layer) -> Layer:
+        """Put a layer under a name and return the one that was there."""
+        old, self._named = self._named[key], {**self._named, key: layer}
+        return old
+
     def inputs(self) -> tuple[Any, ...]:
         """The inputs that `build` takes when it is given none."""
         return (self._inputs,)

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import copy as copying
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
 import numpy as np
 
 from unidl.backends import registry
+from unidl.backends.conversion import to_numpy
 from unidl.backends.contract import Slot
-from unidl.description.capture import Captured
+from unidl.capture import Captured
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, BackendMismatchError, NotBuiltError, ShapeError, WeightError
 from unidl.graph.node import leaves, map_nest
 from unidl.models.build import Built, build, weight_path
 from unidl.models.door import admit
-from unidl.models.paths import LayerMapping, matching
+from unidl.models.paths import LayerMapping, matching, no_layer
+from unidl.models.summary import LoweringRow, lowering_rows, summary
 from unidl.ops.op import running
+
+
+_in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
+
+
+@contextmanager
+def training_step() -> Iterator[None]:
+    """Inside, a call of a model is part of training unless it says otherwise."""
+    token = _in_step.set(True)
+    try:
+        yield
+    finally:
+        _in_step.reset(token)
 
 
 class _ModelType(Captured):
@@ -34,6 +53,7 @@ def _not_ready(*_: Any, **__: Any) -> Any:
 
 # Filled by unidl.models: the functional model is a subclass of Model and would else be imported in a circle.
 FUNCTIONAL: Any = _not_ready
+EXTRACT: Any = _not_ready
 
 
 class Model(Layer, metaclass=_ModelType):
@@ -124,8 +144,9 @@ class Model(Layer, metaclass=_ModelType):
             return part.built
         # part of a bigger model: the same native object, seen as a model of its own
         return Built(
-            part.built.backend, _rooted(part.plan), part.built.native_of(part.plan), part.built.device, part.built.precision,
-            part.built.seed, part.built.random,
+            part.built.backend, _rooted(part.plan), part.built.native_of(part.plan), part.built.device,
+            part.built.device_name, part.built.precision, part.built.seed, part.built.random,
+            {p[len(part.plan.path) + 1 :] for p in part.built.frozen if p.startswith(part.plan.path)},
         )  # fmt: skip
 
     @property
@@ -150,14 +171,14 @@ class Model(Layer, metaclass=_ModelType):
 
     # -- computing -------------------------------------------------------------------------------------------------------
 
-    def _call_unbound(self, *args: Any, training: bool = False, **kwargs: Any) -> Any:
-        """Arrays or native tensors in, native tensors out; inference unless `training=True`."""
+    def _call_unbound(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Arrays or native tensors in, native tensors out; inference unless in a training step or `training=True`."""
         if self._unidl.built is None:
             build(self, args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0, random="native")
         built = self._need_built()
         args, kwargs = admit(built, args, kwargs)
         with running(built.backend):
-            return built.backend.run(built.native, args, kwargs, training)
+            return built.backend.run(built.native, args, kwargs, _in_step.get() if training is None else training)
 
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
         """Outputs for arrays of any length, batch by batch, as arrays.
@@ -175,7 +196,7 @@ class Model(Layer, metaclass=_ModelType):
         parts = []
         for start in range(0, len(arrays[0]), batch_size):
             batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
-            parts.append(map_nest(registry_to_numpy, self(*batch)))
+            parts.append(to_numpy(self(*batch)))
         return _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------
@@ -184,6 +205,78 @@ class Model(Layer, metaclass=_ModelType):
     def layers(self) -> LayerMapping:
         """All layers below, by structural path."""
         return LayerMapping(self)
+
+    def lowering(self) -> list[LoweringRow]:
+        """How each layer runs (the framework's own layer, or the definition and why), as data."""
+        return lowering_rows(self._need_built())
+
+    def summary(self) -> None:
+        """Print the table of layers with shapes, parameters and how each runs."""
+        print(summary(self._need_built(), self.name))  # noqa: T201  # printing is what it is for, as in Keras
+
+    def outputs_at(self, pattern: str) -> Model:
+        """A model with the same inputs and layers that gives what inner layers put out, as {path: output}.
+
+        Args:
+            pattern: A path, or a pattern over paths (`*` goes across `/`).
+
+        Example:
+            >>> import numpy, unidl
+            >>> m = unidl.Sequential([unidl.layers.Dense(4), unidl.layers.Dense(2)]).build((3,))
+            >>> unidl.to_numpy(m.outputs_at("dense")(numpy.ones((1, 3)))["dense"]).shape
+            (1, 4)
+        """
+        built = self._need_built()
+        known = [plan.path for plan in built.plan.walk() if plan.path and plan.reached]
+        paths = [path for path in matching(known, pattern) if fnmatchcase(path, pattern)]
+        return EXTRACT(built.plan, paths).build(
+            backend=built.backend.NAME, device=built.device_name, precision=built.precision, seed=built.seed
+        )
+
+    def replace(self, path: str, layer: Layer) -> None:
+        """Put another layer in a place; the rest keeps its weights. A built model gets a new native object.
+
+        Args:
+            path: The place, as in `model.layers`.
+            layer: The new layer; its weights are drawn from the model's seed.
+
+        Raises:
+            LayerPathError: There is no such place.
+            ShapeError: The new layer does not fit there; the model is as it was.
+        """
+        if path not in self.layers:
+            raise no_layer(path, self.layers)
+        part = self._unidl.built
+        parents = [""] + [p for p in self.layers if path.startswith(f"{p}/")]
+        parent: Layer = self.layers[parents[-1]] if parents[-1] else self
+        key = path[len(parents[-1]) + 1 :] if parents[-1] else path
+        old = parent.exchange_sublayer(key, layer)
+        if part is None:
+            return
+        built = self._need_built()
+        ancestors: list[Layer] = [self, *(self.layers[p] for p in parents[1:] if p in self.layers)]
+        before = [(a, a._unidl.built) for a in ancestors]
+        call = built.plan.calls[0]
+        inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
+        own = {p: slot.read() for p, slot in built.slots().items()}
+        try:
+            for ancestor in ancestors:
+                ancestor._unidl.built = None
+            made = build(
+                self, inputs, named, backend=built.backend.NAME, device=built.device_name, precision=built.precision,
+                seed=built.seed, random=built.random,
+            )  # fmt: skip
+        except BaseException:
+            parent.exchange_sublayer(key, old)
+            for ancestor, record in before:
+                ancestor._unidl.built = record
+            raise
+        for weight, slot in made.slots().items():
+            if weight in own and not weight.startswith(f"{path}/"):
+                slot.write(own[weight])
+        for frozen in sorted(built.frozen):
+            if frozen in self.layers and not f"{frozen}/".startswith(f"{path}/"):
+                self.freeze(frozen)
 
     def weight_slots(self) -> dict[str, Slot]:
         """Path -> where that weight lives in the native object."""
@@ -285,6 +378,8 @@ class Model(Layer, metaclass=_ModelType):
         call = built.plan.calls[0]
         specs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
         target = backend if backend is not None else built.backend.NAME
+        if device is None:
+            device = built.device_name if target == built.backend.NAME else "auto"
         made = build(
             new, specs, named, backend=target, device=device, precision=built.precision, seed=built.seed, random=built.random
         )
@@ -357,14 +452,6 @@ def _backend_of(args: Any) -> str | None:
                 chosen = registry.load()
                 return None if chosen.accepts_tensors_of(registry.load(owner)) else owner
     return None
-
-
-def registry_to_numpy(value: Any) -> Any:
-    """A tensor of any loaded backend as an array; anything else as it is."""
-    if isinstance(value, np.ndarray) or value is None:
-        return value
-    owner = registry.owner_of(value)
-    return value if owner is None else registry.load(owner).to_numpy(value)
 
 
 def _concatenate(parts: list[Any]) -> Any:

@@ -59,6 +59,11 @@ class Sequential(Model):
         """The layers, by explicit name, else by class and position: conv2d, conv2d_2, dense."""
         return dict(self._named)
 
+    def exchange_sublayer(self, key: str, layer: Layer) -> Layer:
+        """Put a layer under a name and return the one that was there."""
+        old, self._named = self._named[key], {**self._named, key: layer}
+        return old
+
     def inputs(self) -> tuple[Any, ...]:
         """The Input that stood first, if one did."""
         return () if self._input is None else (self._input,)

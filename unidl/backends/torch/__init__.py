@@ -5,12 +5,24 @@ import torch
 from unidl.backends.torch.device import device as device
 from unidl.backends.torch.device import devices as devices
 from unidl.backends.torch.device import version as version
+from unidl.backends.torch.gradient import jit as jit
+from unidl.backends.torch.gradient import value_and_grad as value_and_grad
 from unidl.backends.torch.ops import OPS as OPS
+from unidl.backends.torch.optimizers import optimizer as optimizer
+from unidl.backends.torch.program import build as build
+from unidl.backends.torch.program import child as child
+from unidl.backends.torch.program import lowered as lowered
+from unidl.backends.torch.program import run as run
+from unidl.backends.torch.program import set_trainable as set_trainable
+from unidl.backends.torch.program import slots as slots
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.torch.tensor import is_compiling as is_compiling
 from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor
+from unidl.backends.torch.training import compile_step as compile_step
+from unidl.backends.torch.training import random_state as random_state
+from unidl.backends.torch.training import training_mode as training_mode
 
 NAME = "torch"
 TENSOR_TYPES = (torch.Tensor,)

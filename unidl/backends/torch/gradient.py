@@ -1,0 +1,56 @@
+"""Gradients and compiling, by torch's own means."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unidl.graph.node import map_nest
+
+_depth = threading.local()  # how many gradients are being taken around the one in progress
+
+
+def value_and_grad(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool = False
+) -> tuple[Any, list[Tensor]]:
+    """What the function returns, and the gradient of its value by each wanted tensor or parameter."""
+    leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
+    args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
+    if torch.compiler.is_compiling():
+        return _differentiate(function(*args, **kwargs), [leaf[id(t)] for t in wanted], has_aux, False)
+    outer = getattr(_depth, "value", 0)
+    _depth.value = outer + 1
+    try:
+        with torch.enable_grad():
+            returned = function(*args, **kwargs)
+        return _differentiate(returned, [leaf[id(t)] for t in wanted], has_aux, outer > 0)
+    finally:
+        _depth.value = outer
+
+
+def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -> tuple[Any, list[Tensor]]:
+    value = returned[0] if has_aux else returned
+    if value.requires_grad:
+        found = torch.autograd.grad(value, by, create_graph=keep, allow_unused=True, materialize_grads=True)
+    else:
+        found = tuple(torch.zeros_like(t) for t in by)  # it depends on none of them
+    if not keep:
+        returned = map_nest(lambda t: t.detach() if isinstance(t, Tensor) else t, returned)
+    return returned, list(found)
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled whole by torch.compile, gradients taken inside it included."""
+    compiled = torch.compile(function, fullgraph=True)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with torch._dynamo.config.patch(trace_autograd_ops=True):
+            return compiled(*args, **kwargs)
+
+    return run

@@ -1,0 +1,15 @@
+"""Which layers torch runs with its own modules: a table by definition, one file a family."""
+
+from __future__ import annotations
+
+from unidl.backends.lowering import Lowering
+from unidl.backends.torch.layers import attention, convolution, core, normalization, pooling, recurrent
+
+LOWERINGS: dict[type, Lowering] = {
+    **core.TABLE,
+    **convolution.TABLE,
+    **pooling.TABLE,
+    **normalization.TABLE,
+    **recurrent.TABLE,
+    **attention.TABLE,
+}

@@ -1,0 +1,59 @@
+"""Conv2D: nn.Conv2d on a channels-last view."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from unidl.backends.lowering import Lowering
+from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.weight import Slot
+from unidl.description.plan import LayerPlan
+from unidl.layers import Conv2D
+
+
+def make_convolution(plan: LayerPlan) -> nn.Conv2d:
+    """kernel (h, w, channels / groups, filters) -> weight (filters, channels / groups, h, w), stored channels-last."""
+    layer: Conv2D = plan.layer  # type: ignore[assignment]
+    height, width, channels, filters = plan.weights["kernel"].shape
+    module = nn.Conv2d(
+        channels * layer.groups,
+        filters,
+        (height, width),
+        stride=layer.strides,
+        padding="same" if layer.padding == "same" and max(layer.strides) == 1 else 0,
+        dilation=layer.dilation_rate,
+        groups=layer.groups,
+        bias="bias" in plan.weights,
+        dtype=dtype_of(plan),
+    )
+    return module.to(memory_format=torch.channels_last)
+
+
+def same_padding(length: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Zeros before and after, so that the output has ceil(length / stride) places; an odd one goes after."""
+    total = max((-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length, 0)
+    return total // 2, total - total // 2
+
+
+def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
+    y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
+    if layer.padding == "same" and max(layer.strides) > 1:
+        rows, columns = (
+            same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
+        )
+        y = functional.pad(y, (*columns, *rows))
+    return layer.activation(module(y).permute(0, 2, 3, 1))  # (batch, height', width', filters)
+
+
+def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
+    """OIHW is read as HWIO."""
+    slots = {"kernel": Slot(module, "weight", lambda w: w.permute(2, 3, 1, 0))}
+    if "bias" in plan.weights:
+        slots["bias"] = Slot(module, "bias")
+    return slots
+
+
+TABLE = {Conv2D: Lowering(make_convolution, call_convolution, convolution_slots)}

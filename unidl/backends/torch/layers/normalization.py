@@ -1,0 +1,71 @@
+"""BatchNormalization: torch's own modules on channels-first views."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from unidl.backends.lowering import Lowering
+from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.weight import Slot
+from unidl.description.plan import LayerPlan
+from unidl.layers import BatchNormalization
+
+# -- BatchNormalization ------------------------------------------------------------------------------------------------------
+
+_BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+
+
+def refuses_batch_normalization(plan: LayerPlan) -> str | None:
+    """torch has scale and offset together or not at all, and no more than three spatial axes."""
+    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
+    if layer.scale != layer.center:
+        return "torch's batch norms have both scale and offset, or neither"
+    if len(plan.input_shapes[0]) not in _BY_AXES:
+        return f"torch has no batch norm for {len(plan.input_shapes[0])} axes"
+    return None
+
+
+def make_batch_normalization(plan: LayerPlan) -> nn.Module:
+    """torch's momentum is the weight of the new value."""
+    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
+    return _BY_AXES[len(plan.input_shapes[0])](
+        plan.weights["moving_mean"].shape[0],
+        eps=layer.epsilon,
+        momentum=1.0 - layer.momentum,
+        affine=layer.scale,
+        dtype=dtype_of(plan),
+    )
+
+
+def call_batch_normalization(layer: BatchNormalization, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """(batch, ..., channels) -> the same shape."""
+    y = x.movedim(-1, 1)  # (batch, channels, ...), a view
+    if module.training and y.numel() == y.shape[1]:
+        return _one_value(module, y).movedim(1, -1)
+    return module(y).movedim(1, -1)
+
+
+def _one_value(module: nn.Module, y: torch.Tensor) -> torch.Tensor:
+    """One value a channel, which torch refuses to train on: mean is the value, variance 0."""
+    with torch.no_grad():
+        module.running_mean.lerp_(y.flatten().detach(), module.momentum)  # type: ignore[operator, arg-type, union-attr]
+        module.running_var.mul_(1.0 - module.momentum)  # type: ignore[operator, union-attr]
+    centred = y - y.mean(dim=0, keepdim=True)
+    return nn.functional.batch_norm(
+        centred, torch.zeros_like(module.running_mean), torch.zeros_like(module.running_var),  # type: ignore[arg-type]
+        module.weight, module.bias, False, 0.0, module.eps,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def batch_normalization_slots(plan: LayerPlan, module: nn.Module) -> dict[str, Slot]:
+    """weight, bias, running_mean, running_var."""
+    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    return {name: Slot(module, names[name]) for name in plan.weights}
+
+
+TABLE = {
+    BatchNormalization: Lowering(
+        make_batch_normalization, call_batch_normalization, batch_normalization_slots, refuses_batch_normalization
+    )
+}

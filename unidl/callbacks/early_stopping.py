@@ -1,0 +1,67 @@
+"""Stop when it gets no better."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from unidl.callbacks.callback import Callback
+from unidl.errors import ArgumentError
+
+
+class EarlyStopping(Callback):
+    """Stop when a number has not got better for some epochs, and take the best weights back.
+
+    Args:
+        monitor: The number's name; None is "val_loss" where there is validation data, else "loss".
+        patience: Epochs without a better number before it stops.
+        min_delta: How much better it must be, in the number's units.
+        mode: "min", "max", or None: "max" for accuracy, "min" for everything else.
+        restore_best: Whether the model ends with the weights of its best epoch.
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        patience: int = 3,
+        min_delta: float = 0.0,
+        mode: str | None = None,
+        restore_best: bool = True,
+    ) -> None:
+        if mode not in (None, "min", "max"):
+            raise ArgumentError("EarlyStopping does not know that mode.", expected='"min" or "max"', received=repr(mode))
+        self.monitor = monitor
+        self.patience = patience
+        self.min_delta = min_delta
+        self.mode = mode
+        self.restore_best = restore_best
+
+    def on_start(self, trainer: Any) -> None:
+        """Forget what was before."""
+        self.best = math.inf
+        self.waited = 0
+        self._weights: dict[str, Any] | None = None
+
+    def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
+        """Compare with the best so far."""
+        name = self.monitor or ("val_loss" if "val_loss" in numbers else "loss")
+        if name not in numbers:
+            raise ArgumentError(
+                f"EarlyStopping watches {name!r}, which this run does not have.",
+                expected=f"one of {', '.join(numbers)}",
+                fix="Give validation_data for a val_ number, or name another one.",
+            )
+        largest = self.mode == "max" or (self.mode is None and name.endswith("accuracy"))
+        value = -numbers[name] if largest else numbers[name]
+        if value < self.best - self.min_delta:
+            self.best, self.waited = value, 0
+            self._weights = trainer.model.weights() if self.restore_best else None
+        else:
+            self.waited += 1
+            if self.waited >= self.patience:
+                trainer.stop()
+
+    def on_end(self, trainer: Any) -> None:
+        """Take the best weights back."""
+        if self._weights is not None:
+            trainer.model.set_weights(self._weights)

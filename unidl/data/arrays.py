@@ -1,0 +1,75 @@
+"""Examples in arrays, cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from unidl.errors import DataError
+from unidl.graph.node import leaves, map_nest
+
+
+class Arrays:
+    """Examples along the first axis of arrays.
+
+    Args:
+        *parts: Arrays, or lists and dicts of them: inputs, targets.
+        batch_size: Examples in a batch; the last one may have fewer.
+        shuffle: Whether each epoch has its own order.
+        seed: From which the orders are drawn.
+
+    Raises:
+        DataError: There is no example, the arrays have different lengths, or something is no array of numbers.
+    """
+
+    def __init__(self, *parts: Any, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise DataError("A batch needs at least one example.", expected="batch_size >= 1", received=repr(batch_size))
+        self.parts = tuple(map_nest(_array, part) for part in parts)
+        lengths = [len(leaf) for leaf in leaves(self.parts)]
+        if len(set(lengths)) != 1:
+            raise DataError(
+                "The arrays have different numbers of examples.",
+                expected="one length along the first axis",
+                received=", ".join(str(leaf.shape) for leaf in leaves(self.parts)),
+            )
+        if lengths[0] == 0:
+            raise DataError(
+                "There is no example.",
+                expected="at least one along the first axis",
+                received=", ".join(str(leaf.shape) for leaf in leaves(self.parts)),
+            )
+        self.examples = lengths[0]
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.examples // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the examples in an epoch; it depends on the seed and the epoch only."""
+        if not self.shuffle:
+            return np.arange(self.examples)
+        return np.random.Generator(np.random.Philox(key=[self.seed % 2**64, epoch])).permutation(self.examples)
+
+    def batches(self, epoch: int = 0) -> Iterator[tuple[Any, ...]]:
+        """The batches of an epoch: nests of arrays, as given."""
+        order = self.order(epoch)
+        for start in range(0, self.examples, self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            yield map_nest(lambda array, c=chosen: array[c], self.parts)
+
+
+def _array(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        raise DataError(
+            "The data is no array of numbers with examples along its first axis.",
+            expected="a NumPy array of bool, integers or floats",
+            received=f"{type(value).__name__} of dtype {array.dtype}, shape {array.shape}",
+        )
+    return array

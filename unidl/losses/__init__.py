@@ -1,0 +1,6 @@
+"""Losses: `loss(targets, predictions)`, each a definition in unidl.ops."""
+
+from unidl.losses.cross_entropy import CrossEntropy as CrossEntropy
+from unidl.losses.loss import Loss as Loss
+from unidl.losses.loss import get as get
+from unidl.losses.mean_squared_error import MSE as MSE

@@ -1,0 +1,6 @@
+"""Metrics: numbers to look at, gathered over an epoch without leaving the device."""
+
+from unidl.metrics.accuracy import Accuracy as Accuracy
+from unidl.metrics.metric import Mean as Mean
+from unidl.metrics.metric import Metric as Metric
+from unidl.metrics.metric import get as get

@@ -1,0 +1,96 @@
+"""What a metric is: a state that batches are added to, and a number read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from unidl import habits, ops
+from unidl.capture import Captured, snake_case
+from unidl.errors import ArgumentError
+
+NAMES: dict[str, type[Metric]] = {}
+
+
+class Metric(metaclass=Captured):
+    """A number gathered over batches. The state is a dict of tensors; nothing is read before the epoch ends.
+
+    A subclass defines `initial`, `update` and `result`.
+    """
+
+    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name is not None:
+            NAMES[name] = cls
+
+    @property
+    def name(self) -> str:
+        """Under which the number is logged."""
+        return self._unidl.name or snake_case(type(self).__name__)  # type: ignore[attr-defined]
+
+    def initial(self) -> dict[str, np.ndarray]:
+        """The state before the first batch."""
+        raise ArgumentError(f"{type(self).__name__} has no initial().", fix="Define initial, update and result.")
+
+    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+        """The state after one more batch, computed with unidl.ops."""
+        raise ArgumentError(f"{type(self).__name__} has no update(…).", fix="Define initial, update and result.")
+
+    def result(self, state: dict[str, np.ndarray]) -> float:
+        """The number, from the state as arrays."""
+        raise ArgumentError(f"{type(self).__name__} has no result(…).", fix="Define initial, update and result.")
+
+
+class Mean(Metric):
+    """The mean of a function of targets and predictions over all examples.
+
+    Args:
+        function: Gives a number for each example (batch, ...), or one for the batch.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self._unidl.name or getattr(self.function, "__name__", "mean")  # type: ignore[attr-defined]
+
+    def initial(self) -> dict[str, np.ndarray]:
+        """Sum and count."""
+        return {"total": np.zeros((), "float32"), "count": np.zeros((), "float32")}
+
+    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+        """Add the batch's mean, weighted by its length."""
+        count = ops.cast(ops.shape(targets)[0], "float32")
+        value = ops.cast(ops.mean(ops.cast(self.function(targets, predictions), "float32")), "float32")
+        return {"total": state["total"] + value * count, "count": state["count"] + count}
+
+    def result(self, state: dict[str, np.ndarray]) -> float:
+        """total / count."""
+        return float(state["total"] / max(float(state["count"]), 1.0))
+
+
+def get(value: Any) -> Metric:
+    """The metric for a name, a metric, or a function of targets and predictions.
+
+    Raises:
+        ArgumentError: There is none of that name.
+    """
+    if isinstance(value, Metric):
+        return value
+    if isinstance(value, str) and value in NAMES:
+        return NAMES[value]()
+    if isinstance(value, type) and issubclass(value, Metric):
+        raise ArgumentError(f"The metric is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
+    if callable(value):
+        return Mean(value)
+    way = habits.suggestion(value, habits.METRICS, NAMES) if isinstance(value, str) else None
+    raise ArgumentError(
+        f"There is no metric {value!r}.",
+        expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.metrics, or a function(targets, predictions)",
+        received=repr(value),
+        fix=f"Write {way!r}." if way else None,
+    )

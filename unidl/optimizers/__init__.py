@@ -1,0 +1,7 @@
+"""Optimizers: each a definition in unidl.ops of one weight's next value."""
+
+from unidl.optimizers.adam import Adam as Adam
+from unidl.optimizers.adam import AdamW as AdamW
+from unidl.optimizers.optimizer import Optimizer as Optimizer
+from unidl.optimizers.optimizer import get as get
+from unidl.optimizers.sgd import SGD as SGD

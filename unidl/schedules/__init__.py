@@ -1,0 +1,6 @@
+"""Learning-rate schedules: a number for each optimizer step, computed on the host in float64, the same for every backend."""
+
+from unidl.schedules.cosine import Cosine as Cosine
+from unidl.schedules.schedule import Constant as Constant
+from unidl.schedules.schedule import Schedule as Schedule
+from unidl.schedules.schedule import get as get

@@ -1,0 +1,53 @@
+"""What a Trainer refuses before it trains: targets that do not fit, a softmax before a loss that reads logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl.description.plan import LayerPlan
+from unidl.errors import ArgumentError
+from unidl.graph.node import LayerCall, OpCall, symbols
+from unidl.graph.tensor import SymbolicTensor
+from unidl.losses import Loss
+from unidl.models.model import Model
+
+
+def check_targets(loss: Loss, model: Model, targets: Any) -> None:
+    """Let the loss look at all targets, where there is one output and one array of them."""
+    outputs = model._need_built().plan.calls[0].outputs
+    if isinstance(outputs, SymbolicTensor) and hasattr(targets, "dtype"):
+        loss.check(targets, outputs.spec)
+
+
+def refuse_softmax(loss: Loss, model: Model) -> None:
+    """Refuse a model that ends with a softmax or sigmoid before a loss that reads logits.
+
+    Raises:
+        ArgumentError: It does; both fixes are named.
+    """
+    if not loss.reads_logits:
+        return
+    plan = model._need_built().plan
+    found = _last_op(plan)
+    if found in ("softmax", "sigmoid", "log_softmax"):
+        raise ArgumentError(
+            f"{loss!r} reads logits, and {plan.title} ends with a {found}: the loss would apply it a second time, and training "
+            "would be slow and end worse.",
+            expected="a model that ends with logits, or a loss that reads probabilities",
+            fix=f"Take the {found} off the model's end (ops.softmax(model(x)) gives probabilities), "
+            f"or use unidl.losses.{type(loss).__name__}(from_logits=False).",
+        )
+
+
+def _last_op(plan: LayerPlan) -> str | None:
+    outputs = list(symbols(plan.calls[0].outputs))
+    if len(outputs) != 1:
+        return None
+    node = outputs[0].unidl_node
+    if isinstance(node, OpCall):
+        return str(node.op.name)
+    if isinstance(node, LayerCall):
+        for child in plan.children.values():
+            if child.layer is node.layer:
+                return _last_op(child)
+    return None
