@@ -1,0 +1,50 @@
+"""The backends' folders hold the same file names, so that a reader can lay them side by side."""
+
+from pathlib import Path
+
+import pytest
+
+import unidl
+
+FOLDERS = {name: Path(unidl.__file__).parent / "backends" / name for name in ("torch", "tensorflow", "keras")}
+
+# backend/file -> why the others have none
+EXCEPTIONS = {
+    "keras/engine.py": "only Keras runs on an engine that somebody chooses",
+}
+
+
+def missing(folders: dict[str, Path], exceptions: dict[str, str]) -> list[str]:
+    """The files that one folder lacks and another has."""
+    files = {
+        name: {str(path.relative_to(folder)) for path in folder.rglob("*.py")} - _excepted(name, exceptions)
+        for name, folder in folders.items()
+    }
+    everywhere = set().union(*files.values())
+    return [f"{name}/{file}" for name in folders for file in sorted(everywhere - files[name])]
+
+
+def _excepted(name: str, exceptions: dict[str, str]) -> set[str]:
+    return {key.partition("/")[2] for key in exceptions if key.startswith(f"{name}/")}
+
+
+def test_the_folders_hold_the_same_files():
+    assert missing(FOLDERS, EXCEPTIONS) == []
+
+
+def test_every_exception_is_there():
+    for file, why in EXCEPTIONS.items():
+        name, _, rest = file.partition("/")
+        assert (FOLDERS[name] / rest).exists(), f"{file} is no more ({why})"
+
+
+@pytest.mark.parametrize("file", ["odd.py", "ops/odd.py"])
+def test_an_odd_file_is_told(file, tmp_path):
+    folders = {name: tmp_path / name for name in FOLDERS}
+    for folder in folders.values():
+        (folder / "ops").mkdir(parents=True)
+        (folder / "ops" / "same.py").touch()
+    assert missing(folders, {}) == []
+    (folders["torch"] / file).touch()
+    assert missing(folders, {}) == [f"tensorflow/{file}", f"keras/{file}"]
+    assert missing(folders, {f"torch/{file}": "a reason"}) == []
