@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 if (
     TYPE_CHECKING
 ):  # the same table as below, as a type checker and an editor read it; tests/architecture keeps the two equal
+    from unidl import callbacks as callbacks
+    from unidl import data as data
     from unidl import errors as errors
     from unidl import initializers as initializers
     from unidl import layers as layers
+    from unidl import losses as losses
+    from unidl import metrics as metrics
+    from unidl import ops as ops
+    from unidl import optimizers as optimizers
+    from unidl import schedules as schedules
+    from unidl.backends.conversion import to_numpy as to_numpy
     from unidl.backends.selection import BackendRecord as BackendRecord
     from unidl.backends.selection import available as available
     from unidl.backends.selection import backend as backend
@@ -23,21 +31,28 @@ if (
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
+    from unidl.training import History as History
+    from unidl.training import Trainer as Trainer
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("errors", "initializers", "layers")
+_SUBPACKAGES = (
+    "callbacks", "data", "errors", "initializers", "layers", "losses", "metrics", "ops", "optimizers", "schedules",
+)  # fmt: skip
 
 _HOMES = {
     "BackendRecord": "unidl.backends.selection",
+    "History": "unidl.training",
     "Input": "unidl.models",
     "Layer": "unidl.description.layer",
     "Model": "unidl.models",
     "Sequential": "unidl.models",
+    "Trainer": "unidl.training",
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
     "set_backend": "unidl.backends.selection",
+    "to_numpy": "unidl.backends.conversion",
     "using": "unidl.backends.selection",
 }
 
