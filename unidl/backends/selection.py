@@ -67,7 +67,7 @@ def set_backend(name: str) -> None:
         unidl.errors.BackendUnavailableError: There is no backend 'pytorch' (from unidl.set_backend()).
         Expected: one of torch, keras, tensorflow
         Received: 'pytorch'
-        Fix: Write torch. Installed backends: torch, keras, tensorflow.
+        Fix: Write torch. Installed backends: ...
     """
     registry.check(Choice(name, settings.FROM_PROCESS))
     settings.choose_for_process(name)
@@ -101,8 +101,11 @@ def available() -> tuple[BackendRecord, ...]:
 
     Example:
         >>> import unidl
-        >>> [record.name for record in unidl.available() if record.problem is None]
-        ['torch', 'keras', 'tensorflow']
+        >>> for record in unidl.available():
+        ...     print(record.name, record.version, record.devices, record.problem)
+        torch ...
+        keras ...
+        tensorflow ...
     """
     return tuple(_record(name) for name in registry.entries())
 
