@@ -112,3 +112,9 @@ def map_nest(function: Any, nest: Any) -> Any:
     if isinstance(nest, dict):
         return {key: map_nest(function, item) for key, item in nest.items()}
     return function(nest)
+
+
+def pack(nest: Any, values: Iterable[Any]) -> Any:
+    """The same nest with its leaves, in order, replaced by values."""
+    rest = iter(values)
+    return map_nest(lambda _: next(rest), nest)

@@ -7,7 +7,7 @@ from typing import Any
 
 from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.array import as_array
-from unidl.graph.node import Placeholder, leaves, map_nest
+from unidl.graph.node import Placeholder, leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
 
@@ -66,8 +66,7 @@ def agree(a: Any, b: Any, what: str, other: str) -> Any:
     """
     _same_structure(a, b, what, other)
     pairs = zip(leaves(a), leaves(b), strict=True)
-    met = iter([_meet(x, y, what, other) for x, y in pairs])
-    return map_nest(lambda _: next(met), a)
+    return pack(a, [_meet(x, y, what, other) for x, y in pairs])
 
 
 def _same_structure(a: Any, b: Any, what: str, other: str) -> None:

@@ -50,7 +50,8 @@ class Window:
             return self.padding
         pairs = []
         for n, e, s in zip(lengths, self.extent, self.strides, strict=True):
-            total = max((-(-n // s) - 1) * s + e - n, 0)
+            short = (-(-n // s) - 1) * s + e - n
+            total = (short + abs(short)) // 2  # max(short, 0), for a length that is a tensor too
             pairs.append((total // 2, total - total // 2))
         return tuple(pairs)
 

@@ -7,6 +7,7 @@ from unidl.ops import random as random
 from unidl.ops.activation import elu as elu
 from unidl.ops.activation import gelu as gelu
 from unidl.ops.activation import gelu_tanh as gelu_tanh
+from unidl.ops.activation import get_activation as get_activation
 from unidl.ops.activation import hard_sigmoid as hard_sigmoid
 from unidl.ops.activation import hard_silu as hard_silu
 from unidl.ops.activation import identity as identity
@@ -70,6 +71,7 @@ from unidl.ops.comparison import not_equal as not_equal
 from unidl.ops.comparison import where as where
 from unidl.ops.control import apply_custom_gradient as apply_custom_gradient
 from unidl.ops.control import cond as cond
+from unidl.ops.control import custom_gradient as custom_gradient
 from unidl.ops.control import scan as scan
 from unidl.ops.control import stop_gradient as stop_gradient
 from unidl.ops.control import while_loop as while_loop

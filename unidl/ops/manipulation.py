@@ -9,7 +9,7 @@ from unidl.errors import ArgumentError, ShapeError
 from unidl.graph import length
 from unidl.graph.operand import meeting_dtype, shape_of
 from unidl.graph.shape import broadcast, canonical_axes, canonical_axis
-from unidl.graph.spec import TensorSpec
+from unidl.graph.spec import Shape, TensorSpec
 from unidl.ops.op import composed, op
 
 Tensor = Any
@@ -134,12 +134,23 @@ def expand_dims(x: Tensor, axis: int) -> Tensor:
     """
 
 
-def _squeeze(x: Any, axis: int | Sequence[int]) -> TensorSpec:
-    axes = canonical_axes(axis, len(shape_of(x)))  # type: ignore[arg-type]
+def squeezed(shape: Shape, axis: int | Sequence[int]) -> Shape:
+    """The shape without axes of length 1.
+
+    Raises:
+        ShapeError: An axis has another length.
+    """
+    axes = canonical_axes(axis, len(shape))  # type: ignore[arg-type]
     for a in axes:
-        if x.shape[a] not in (1, None):
-            raise ShapeError(f"Only an axis of length 1 can be dropped, not axis {a}.", expected="1", received=f"{x.shape[a]}, in {x.shape}")
-    return TensorSpec(tuple(n for i, n in enumerate(x.shape) if i not in axes), x.dtype)
+        if shape[a] not in (1, None):
+            raise ShapeError(
+                f"Only an axis of length 1 can be dropped, not axis {a}.", expected="1", received=f"{shape[a]}, in {shape}"
+            )
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def _squeeze(x: Any, axis: int | Sequence[int]) -> TensorSpec:
+    return TensorSpec(squeezed(shape_of(x), axis), x.dtype)
 
 
 @op(_squeeze)
@@ -387,4 +398,28 @@ def roll(x: Tensor, shift: int, axis: int) -> Tensor:
     Example:
         >>> unidl.to_numpy(ops.roll(np.array([1, 2, 3]), 1, 0)).tolist()
         [3, 1, 2]
+    """
+
+
+def check_widths(x: Any, widths: Sequence[Sequence[int]]) -> None:
+    """Refuse widths that are no pair for each axis."""
+    n = len(x.shape)
+    if len(widths) != n or any(isinstance(pair, int) or len(pair) != 2 or min(pair) < 0 for pair in widths):
+        raise ShapeError(
+            "Padding needs a pair (in front, behind) for each axis, none negative.", expected=f"{n} pairs", received=str(widths)
+        )
+
+
+def _pad_constant(x: Any, widths: Sequence[Sequence[int]], value: float) -> TensorSpec:
+    check_widths(x, widths)
+    return TensorSpec(tuple(None if n is None else n + low + high for n, (low, high) in zip(x.shape, widths, strict=True)), x.dtype)
+
+
+@op(_pad_constant)
+def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
+    """`pad` with mode "constant".
+
+    Example:
+        >>> unidl.to_numpy(ops.pad_constant(np.array([1, 2]), [(1, 0)], 7)).tolist()
+        [7, 1, 2]
     """

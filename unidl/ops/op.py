@@ -96,6 +96,28 @@ def backend_without_tensor() -> Backend | None:
     return _running.get() or registry.load()
 
 
+def backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
+    """The backend that owns the tensors in the arguments; without any, that of the running model, else the one in force.
+
+    Raises:
+        NotPortableError: The tensors are symbolic, and no framework runs.
+        BackendMismatchError: They are of two backends.
+    """
+    found: list[Any] = []
+    _scan((args, kwargs), found)
+    backend = None if SymbolicTensor in found else found[0] if found else backend_without_tensor()
+    if backend is None:
+        raise NotPortableError(
+            "Gradients and compiling need a framework, and a model is only being described here.",
+            fix="ops.custom_gradient gives an op its own gradient; take others outside forward.",
+        )
+    for other in found:
+        if other is not backend:
+            backend = _meet(backend, other, "grad")
+    result: Backend = backend
+    return result
+
+
 class Op:
     """One neutral operation.
 

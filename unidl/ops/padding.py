@@ -6,36 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
-from unidl.graph.spec import TensorSpec
 from unidl.ops.indexing import getitem
-from unidl.ops.manipulation import concatenate, flip, repeat
-from unidl.ops.op import composed, op
+from unidl.ops.manipulation import check_widths, concatenate, flip, pad_constant, repeat
+from unidl.ops.op import composed
 
 Tensor = Any
 MODES = ("constant", "reflect", "symmetric", "replicate", "circular")
-
-
-def _pad_constant(x: Any, widths: Sequence[Sequence[int]], value: float) -> TensorSpec:
-    _check_widths(x, widths)
-    return TensorSpec(tuple(None if n is None else n + low + high for n, (low, high) in zip(x.shape, widths, strict=True)), x.dtype)
-
-
-def _check_widths(x: Any, widths: Sequence[Sequence[int]]) -> None:
-    n = len(x.shape)
-    if len(widths) != n or any(isinstance(pair, int) or len(pair) != 2 or min(pair) < 0 for pair in widths):
-        raise ShapeError(
-            "Padding needs a pair (in front, behind) for each axis, none negative.", expected=f"{n} pairs", received=str(widths)
-        )
-
-
-@op(_pad_constant)
-def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
-    """`pad` with mode "constant".
-
-    Example:
-        >>> unidl.to_numpy(ops.pad_constant(np.array([1, 2]), [(1, 0)], 7)).tolist()
-        [7, 1, 2]
-    """
 
 
 @composed
@@ -66,7 +42,7 @@ def pad(x: Tensor, widths: Sequence[Sequence[int]], mode: str = "constant", valu
         raise ArgumentError("Unknown padding mode.", expected=", ".join(MODES), received=repr(mode))
     if mode == "constant":
         return pad_constant(x, widths, value)
-    _check_widths(x, widths)
+    check_widths(x, widths)
     for axis, (low, high) in enumerate(widths):
         x = _pad_axis(x, axis, low, high, mode)
     return x

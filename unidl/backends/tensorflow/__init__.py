@@ -7,6 +7,8 @@ import tensorflow as tf
 from unidl.backends.tensorflow.device import device as device
 from unidl.backends.tensorflow.device import devices as devices
 from unidl.backends.tensorflow.device import version as version
+from unidl.backends.tensorflow.gradient import jit as jit
+from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors

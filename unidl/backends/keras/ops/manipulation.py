@@ -1,6 +1,105 @@
 """Lowerings of unidl.ops.manipulation."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
-TABLE: dict[str, Callable[..., Any]] = {}
+from unidl.backends.keras.deferred import Deferred, deferred
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.promotion import meet
+from unidl.ops.manipulation import check_widths, part_lengths, squeezed
+
+ops = keras.ops
+Tensor = Any
+
+
+def shape(x: Tensor) -> tuple[Any, ...]:
+    if isinstance(x, keras.KerasTensor) and None in x.shape:
+        return Deferred("shape", shape)(x)
+    return tuple(n if isinstance(n, int) else ops.cast(n, "int64") for n in ops.shape(x))
+
+
+def _with_scalars(op: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """keras.ops' function, and a deferred one where a length is itself a KerasTensor."""
+    later = deferred(op)(lambda x, shape: plain(x, _lengths(shape)))
+
+    def run(x: Tensor, shape: Sequence[Any]) -> Tensor:
+        if any(not isinstance(n, int) for n in shape):
+            return later(x, tuple(shape))
+        return plain(x, tuple(shape))
+
+    return run
+
+
+def _lengths(shape: Sequence[Any]) -> Any:
+    """Lengths of one dtype, as an engine packs them into one tensor."""
+    return tuple(n if isinstance(n, int) else ops.cast(n, "int32") for n in shape)
+
+
+def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
+    rank = len(x.shape)
+    return ops.transpose(x, None if axes is None else tuple(axis % rank for axis in axes))
+
+
+def squeeze(x: Tensor, axis: int | Sequence[int]) -> Tensor:
+    squeezed(tuple(x.shape), axis)  # refuses a length that is known and not 1
+    return ops.squeeze(x, axis)
+
+
+def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
+    return ops.concatenate(meet(*xs), axis)
+
+
+def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
+    return ops.stack(meet(*xs), axis)
+
+
+def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
+    return list(ops.unstack(x, axis=axis))
+
+
+def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    sizes = part_lengths(x.shape[axis], parts)
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]  # Keras wants positions
+    return list(ops.split(x, ends, axis)) if ends else [x]
+
+
+def tile(x: Tensor, repeats: Sequence[int]) -> Tensor:
+    return ops.tile(x, tuple(repeats))
+
+
+def repeat(x: Tensor, count: int, axis: int) -> Tensor:
+    return ops.repeat(x, count, axis)
+
+
+def flip(x: Tensor, axis: int | Sequence[int]) -> Tensor:
+    return ops.flip(x, axis if isinstance(axis, int) else tuple(axis))
+
+
+def roll(x: Tensor, shift: int, axis: int) -> Tensor:
+    return ops.roll(x, shift, axis)
+
+
+def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
+    check_widths(x, widths)
+    return ops.pad(x, tuple(tuple(pair) for pair in widths), "constant", value)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "shape": shape,
+    "reshape": _with_scalars("reshape", ops.reshape),
+    "transpose": transpose,
+    "expand_dims": ops.expand_dims,
+    "squeeze": squeeze,
+    "concatenate": concatenate,
+    "stack": stack,
+    "unstack": unstack,
+    "split": split,
+    "tile": tile,
+    "repeat": repeat,
+    "broadcast_to": _with_scalars("broadcast_to", ops.broadcast_to),
+    "flip": flip,
+    "roll": roll,
+    "pad_constant": pad_constant,
+}

@@ -1,0 +1,67 @@
+"""Ops that keras.ops lacks, or says wrongly, as operations of a functional Keras model.
+
+On a KerasTensor such an op is recorded; its shape and dtype come from the neutral rule. On real tensors it just computes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from unidl.backends.keras.engine import keras
+from unidl.graph.node import Placeholder, leaves, map_nest
+from unidl.graph.spec import TensorSpec
+from unidl.graph.tensor import SymbolicTensor
+from unidl.ops.op import OPS
+
+
+class Deferred(keras.Operation):
+    """One op, computed when the functional model runs.
+
+    Args:
+        op: The neutral op's name.
+        function: What computes it on the engine's tensors.
+    """
+
+    def __init__(self, op: str, function: Callable[..., Any], name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.op = op
+        self.function = function
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute."""
+        return self.function(*args, **kwargs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """KerasTensors of the shapes that the neutral rule gives."""
+        args, kwargs = map_nest(_symbolic, (args, kwargs))
+        return map_nest(_keras_tensor, OPS[self.op](*args, **kwargs))
+
+
+def _symbolic(leaf: Any) -> Any:
+    if not isinstance(leaf, (keras.KerasTensor, keras.Variable)) and not keras.ops.is_tensor(leaf):
+        return leaf
+    node = Placeholder()
+    dtype = keras.backend.standardize_dtype(leaf.dtype)
+    node.outputs = SymbolicTensor(TensorSpec(tuple(leaf.shape), dtype), node)
+    return node.outputs
+
+
+def _keras_tensor(leaf: Any) -> Any:
+    return keras.KerasTensor(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicTensor) else leaf
+
+
+def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function that computes an op on the engine's tensors stand on KerasTensors too."""
+
+    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves((args, kwargs))):
+                return Deferred(op, function)(*args, **kwargs)
+            return function(*args, **kwargs)
+
+        return run
+
+    return wrap
