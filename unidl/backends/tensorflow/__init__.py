@@ -19,4 +19,4 @@ from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
 NAME = "tensorflow"
 TENSOR_TYPES = (tf.Tensor, tf.Variable)
 SHARES_TENSORS = False
-ENGINE = None
+ENGINE: str | None = None

@@ -27,4 +27,4 @@ from unidl.backends.torch.training import training_mode as training_mode
 NAME = "torch"
 TENSOR_TYPES = (torch.Tensor,)
 SHARES_TENSORS = False
-ENGINE = None
+ENGINE: str | None = None
