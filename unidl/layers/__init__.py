@@ -1,8 +1,27 @@
 """Layers: each a definition in unidl.ops, one concept a file."""
 
 from unidl.description.layer import Layer as Layer
+from unidl.layers.activation import Activation as Activation
+from unidl.layers.activation import ReLU as ReLU
+from unidl.layers.activation import Softmax as Softmax
+from unidl.layers.attention import MultiHeadAttention as MultiHeadAttention
 from unidl.layers.batch_normalization import BatchNormalization as BatchNormalization
 from unidl.layers.convolution import Conv2D as Conv2D
 from unidl.layers.dense import Dense as Dense
+from unidl.layers.dropout import Dropout as Dropout
+from unidl.layers.embedding import Embedding as Embedding
+from unidl.layers.layer_normalization import LayerNormalization as LayerNormalization
+from unidl.layers.merging import Add as Add
+from unidl.layers.merging import Average as Average
+from unidl.layers.merging import Concatenate as Concatenate
+from unidl.layers.merging import Maximum as Maximum
+from unidl.layers.merging import Minimum as Minimum
+from unidl.layers.merging import Multiply as Multiply
+from unidl.layers.merging import Subtract as Subtract
+from unidl.layers.pooling import AveragePooling2D as AveragePooling2D
+from unidl.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from unidl.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from unidl.layers.pooling import MaxPooling2D as MaxPooling2D
+from unidl.layers.recurrent import LSTM as LSTM
 from unidl.layers.shape import Flatten as Flatten
 from unidl.layers.shape import Reshape as Reshape

@@ -1,0 +1,78 @@
+"""Layer normalization: each example by its own mean and variance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl import ops
+from unidl.description.layer import Layer
+from unidl.errors import ArgumentError, ShapeError
+from unidl.graph.shape import canonical_axis
+from unidl.graph.spec import Shape
+
+
+class LayerNormalization(Layer):
+    """Normalise each example over its last axis, or over several axes.
+
+        y = gamma * (x - mean) / sqrt(variance + epsilon) + beta        (mean and biased variance over `axis`)
+
+    Args:
+        axis: One axis or several, the batch axis not among them.
+        epsilon: Added to the variance, in the input's units squared.
+        center: Whether there is an offset `beta`.
+        scale: Whether there is a scale `gamma`.
+    Input: (batch, ..., units)
+    Output: same shape and dtype
+    Raises:
+        ShapeError: There is no such axis, its length is unknown, or it is 0.
+        ArgumentError: `axis` names the batch axis, or one axis twice.
+    Example:
+        >>> LayerNormalization().output_shape((None, 5, 8))
+        (None, 5, 8)
+    Where the frameworks differ: Keras' own default epsilon is 1e-3; torch normalises trailing axes only.
+    References: Ba, Kiros, Hinton (2016), arXiv:1607.06450.
+    """
+
+    def __init__(
+        self, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-5, center: bool = True, scale: bool = True
+    ) -> None:
+        self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+        if not self.axis:
+            raise ArgumentError(
+                "LayerNormalization needs an axis.", expected="an integer, or some", received=repr(axis)
+            )
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+
+    def setup(self, shape: Shape) -> None:
+        """gamma and beta, of the shape of the normalised axes."""
+        self.check_rank(shape, 2, "(batch, ..., units)")
+        self.axes = tuple(sorted(canonical_axis(axis, len(shape)) for axis in self.axis))
+        if self.axes[0] == 0 or len(set(self.axes)) < len(self.axes):
+            raise ArgumentError(
+                "LayerNormalization normalises each example by itself, over different axes.",
+                expected=f"axes from 1 to {len(shape) - 1}, or -1 for the last",
+                received=repr(self.axis),
+            )
+        lengths = tuple(self.check_known(shape, axis, "normalised") for axis in self.axes)
+        # a weight has the normalised axes only; with 1 for the others it meets the input at its places
+        self.beside = tuple(length if axis in self.axes else 1 for axis, length in enumerate(shape))
+        if 0 in lengths:
+            raise ShapeError("LayerNormalization cannot normalise over no element.", received=str(shape))
+        if self.scale:
+            self.add_weight("gamma", lengths, "ones")
+        if self.center:
+            self.add_weight("beta", lengths, "zeros")
+
+    def forward(self, x: Any) -> Any:
+        """(batch, ..., units) -> the same shape."""
+        mean = ops.mean(x, axis=self.axes, keepdims=True)  # (batch, ..., 1)
+        centred = x - mean
+        variance = ops.mean(ops.square(centred), axis=self.axes, keepdims=True)  # (batch, ..., 1)
+        y = centred * ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            y = y * ops.reshape(self.gamma, self.beside)
+        if self.center:
+            y = y + ops.reshape(self.beta, self.beside)
+        return y
