@@ -30,6 +30,9 @@ class Record:
         # a copy of a description is not built: the native object stays with the original
         return Record(copy.deepcopy(self.arguments, memo), self.name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Record, (self.arguments, self.name))  # likewise
+
 
 def snake_case(name: str) -> str:
     """Conv2D -> conv2d, BatchNormalization -> batch_normalization, MultiHeadAttention -> multi_head_attention."""
@@ -74,6 +77,7 @@ def _wrong_arguments(
     cls: type, signature: inspect.Signature, given: dict[str, Any], error: TypeError
 ) -> UnknownArgumentError:
     names = [n for n in signature.parameters if n != "self"]
+    shown = [str(signature.parameters[n].replace(annotation=inspect.Parameter.empty)) for n in names]
     unknown = [n for n in given if n not in signature.parameters]
     fix = None
     if unknown:
@@ -82,7 +86,7 @@ def _wrong_arguments(
     described = f"has no argument {unknown[0]!r}" if unknown else f"cannot be made: {error}"
     return UnknownArgumentError(
         f"{cls.__name__} {described}.",
-        expected=f"{cls.__name__}({', '.join(str(p) for n, p in signature.parameters.items() if n != 'self')})",
+        expected=f"{cls.__name__}({', '.join(shown)})",
         received=", ".join(f"{k}={v!r}" for k, v in given.items()) or None,
         fix=fix,
     )

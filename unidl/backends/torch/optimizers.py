@@ -46,10 +46,10 @@ class Fused:
         decay: dict[int, float] = {}
         self.wanted: list[torch.nn.Parameter] = []
         for path, slot in slots.items():
-            parameter = slot.native
-            if id(parameter) not in decay:
-                self.wanted.append(parameter)
-                decay[id(parameter)] = definition.decays(path)
+            for parameter in slot.natives:
+                if id(parameter) not in decay:
+                    self.wanted.append(parameter)
+                    decay[id(parameter)] = definition.decays(path)
         self._decay = [decay[id(parameter)] for parameter in self.wanted]
         groups = [
             {"params": [p for p, d in zip(self.wanted, self._decay, strict=True) if d == share], "weight_decay": share}

@@ -50,11 +50,23 @@ class Slot:
         return value
 
     @property
-    def native(self) -> Any:
-        """The parameter that an optimizer steps: behind a parametrization, the original one."""
+    def natives(self) -> list[nn.Parameter]:
+        """The tensors that training moves: the parameter, or the originals behind a parametrization."""
         if parametrize.is_parametrized(self.module, self.name):
-            return self.module.parametrizations[self.name].original  # type: ignore[index, union-attr]
-        return self._tensor()
+            return list(self.module.parametrizations[self.name].parameters())
+        return [self._tensor()]
+
+    @property
+    def native(self) -> Any:
+        """The one tensor that training moves, of the native layout."""
+        found = self.natives
+        if len(found) != 1:
+            raise NativeStructureError(
+                f"{type(self.module).__name__}.{self.name} is parametrized by {len(found)} tensors, so there is no one tensor "
+                "of the weight's layout to take a gradient by.",
+                fix="Train with SGD, Adam or AdamW (torch's own optimizers take all of them), or take gradients in plain torch.",
+            )
+        return found[0]
 
     def read(self) -> torch.Tensor:
         """The value now, canonical, without gradient."""

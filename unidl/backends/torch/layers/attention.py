@@ -1,7 +1,107 @@
-"""Lowerings of unidl.layers' attention family."""
+"""MultiHeadAttention: nn.MultiheadAttention, whose packed matrix is seen through views."""
 
 from __future__ import annotations
 
-from unidl.backends.lowering import Lowering
+from collections.abc import Callable
 
-TABLE: dict[type, Lowering] = {}
+import torch
+from torch import nn
+
+from unidl.backends.lowering import Lowering
+from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.weight import Slot
+from unidl.description.plan import LayerPlan
+from unidl.graph.node import symbols
+from unidl.layers import MultiHeadAttention
+
+PARTS = ("query", "key", "value")
+
+
+def refuses_attention(plan: LayerPlan) -> str | None:
+    """torch knows one width: that of the query, of all heads together, and of the output."""
+    layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
+    features, heads, key_dim = plan.weights["query_kernel"].shape
+    if not features == heads * key_dim == heads * layer.value_dim == plan.weights["output_kernel"].shape[-1]:
+        return "torch.nn.MultiheadAttention needs query features = num_heads * key_dim = num_heads * value_dim = outputs"
+    masks = [mask for call in plan.calls for mask in symbols(plan.arguments(call).get("mask"))]
+    if any(len(mask.shape) == 4 for mask in masks):
+        return "torch.nn.MultiheadAttention is NaN where a single head may look nowhere"
+    return None
+
+
+def make_attention(plan: LayerPlan) -> nn.MultiheadAttention:
+    """Three kernels (features, heads, key_dim) -> in_proj_weight (3 * heads * key_dim, features), if the features agree."""
+    layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
+    return nn.MultiheadAttention(
+        plan.weights["query_kernel"].shape[0],
+        layer.num_heads,
+        dropout=layer.dropout,
+        bias=layer.use_bias,
+        kdim=plan.weights["key_kernel"].shape[0],
+        vdim=plan.weights["value_kernel"].shape[0],
+        batch_first=True,
+        dtype=dtype_of(plan),
+    )
+
+
+def call_attention(
+    layer: MultiHeadAttention,
+    module: nn.MultiheadAttention,
+    query: torch.Tensor,
+    value: torch.Tensor | None = None,
+    key: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    causal: bool = False,
+) -> torch.Tensor:
+    """(batch, t, features), (batch, s, features) -> (batch, t, features)."""
+    value = query if value is None else value
+    key = value if key is None else key
+    t, s = query.shape[1], value.shape[1]
+    before = torch.ones((t, s), dtype=torch.bool, device=query.device).tril() if causal else None
+    if mask is None:
+        blocked = None if before is None else ~before  # (t, s)
+        return module(query, key, value, attn_mask=blocked, is_causal=causal, need_weights=False)[0]
+    allowed = mask if before is None else mask & before  # (batch, t, s)
+    somewhere = allowed.any(dim=-1, keepdim=True)  # (batch, t, 1)
+    # torch is NaN where all is blocked: such a place looks everywhere, and what it sees is then put aside
+    blocked = ~(allowed | ~somewhere).expand(query.shape[0], t, s)
+    y = module(
+        query, key, value, attn_mask=blocked.repeat_interleave(layer.num_heads, dim=0), need_weights=False
+    )[0]  # (batch, t, features)
+    nothing = y.new_zeros(()) if module.out_proj.bias is None else module.out_proj.bias
+    return torch.where(somewhere, y, nothing)
+
+
+def _kernel(part: int | None, heads: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """(heads * key_dim, features), a third of a packed matrix or one of its own -> (features, heads, key_dim)."""
+
+    def view(weight: torch.Tensor) -> torch.Tensor:
+        own = weight if part is None else weight.unflatten(0, (3, -1))[part]
+        return own.unflatten(0, (heads, -1)).permute(2, 0, 1)
+
+    return view
+
+
+def _bias(part: int, heads: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A third of the packed biases (3 * heads * key_dim,) -> (heads, key_dim)."""
+    return lambda bias: bias.unflatten(0, (3, heads, -1))[part]
+
+
+def attention_slots(plan: LayerPlan, module: nn.MultiheadAttention) -> dict[str, Slot]:
+    """Views of in_proj_weight, or of three matrices where the features differ, and of out_proj."""
+    heads = module.num_heads
+    packed = module.in_proj_weight is not None
+    slots = {}
+    for number, part in enumerate(PARTS):
+        name = "in_proj_weight" if packed else f"{part[0]}_proj_weight"
+        slots[f"{part}_kernel"] = Slot(module, name, _kernel(number if packed else None, heads))
+        if "query_bias" in plan.weights:
+            slots[f"{part}_bias"] = Slot(module, "in_proj_bias", _bias(number, heads))
+    # (features, heads * key_dim) -> (heads, key_dim, features)
+    slots["output_kernel"] = Slot(module.out_proj, "weight", lambda w: w.unflatten(1, (heads, -1)).permute(1, 2, 0))
+    if "output_bias" in plan.weights:
+        slots["output_bias"] = Slot(module.out_proj, "bias")
+    return {name: slots[name] for name in plan.weights}
+
+
+TABLE = {MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_attention)}
