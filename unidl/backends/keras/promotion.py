@@ -20,16 +20,15 @@ def dtype_of(*values: Any) -> str:
 
 
 def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    """The operands in one dtype; a Python number beside a tensor stays one."""
-    alone = not any(is_tensor(v) for v in values)
-    return tuple(
-        keras.ops.convert_to_tensor(v, name)
-        if alone
-        else keras.ops.cast(v, name)
-        if is_tensor(v) and name_of(v.dtype) != name
-        else v
-        for v in values
-    )
+    """The operands in one dtype; a Python number beside a tensor stays one, but in float64, where Keras rounds some to float32."""
+    convert = name == "float64" or not any(is_tensor(v) for v in values)
+
+    def turn(value: Any) -> Any:
+        if is_tensor(value):
+            return value if name_of(value.dtype) == name else keras.ops.cast(value, name)
+        return keras.ops.convert_to_tensor(value, name) if convert else value
+
+    return tuple(turn(value) for value in values)
 
 
 def meet(*values: Any) -> tuple[Any, ...]:

@@ -1,4 +1,7 @@
-"""Lowerings of unidl.ops.activation; what is not here runs its definition."""
+"""Lowerings of unidl.ops.activation; what is not here runs its definition.
+
+In float64 tf.nn.leaky_relu and tf.nn.gelu hold their constants in float32; tf.nn.selu's gradient at 0 lacks alpha.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,6 @@ import tensorflow as tf
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
 
 Tensor = tf.Tensor
-
-
-def leaky_relu(x: Any, slope: float = 0.01) -> Tensor:
-    return tf.nn.leaky_relu(*reals(x), alpha=slope)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
@@ -31,9 +30,6 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 TABLE: dict[str, Callable[..., Any]] = {
     "relu": on_number(tf.nn.relu),
     "relu6": on_real(tf.nn.relu6),
-    "leaky_relu": leaky_relu,
-    "selu": on_real(tf.nn.selu),
-    "gelu": on_real(lambda x: tf.nn.gelu(x, approximate=False)),
     "gelu_tanh": on_real(lambda x: tf.nn.gelu(x, approximate=True)),
     "sigmoid": on_real(tf.sigmoid),
     "softplus": on_real(tf.math.softplus),

@@ -42,7 +42,10 @@ def mod(x: Any, y: Any) -> Tensor:
 
 
 def power(x: Any, y: Any) -> Tensor:
-    return tf.pow(*numbers(x, y))
+    x, y = numbers(x, y)
+    if x.dtype.is_floating:  # TensorFlow's gradient of 0 to the 0 is NaN
+        x = tf.where(tf.logical_and(x == 0, y == 0), tf.ones_like(x), x)
+    return tf.pow(x, y)
 
 
 def maximum(x: Any, y: Any) -> Tensor:
