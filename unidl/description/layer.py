@@ -43,10 +43,10 @@ class Layer(metaclass=Captured):
 
     # -- what a subclass writes ------------------------------------------------------------------------------------------
 
-    def setup(self, *shapes: Shape) -> None:
+    def setup(self, *shapes: Any, **_: Any) -> None:
         """Declare weights, knowing the inputs' shapes (batch axis first, None where unknown). Runs once for each build."""
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **_: Any) -> Any:
         """Compute the outputs from the inputs, with portable operators and unidl.ops."""
         raise ArgumentError(
             f"{type(self).__name__} has no forward.", fix="Define forward(self, x) on the class; it says what is computed."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 TENSORS = (tf.Tensor, tf.Variable)
 
 

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
 from unidl.graph.spec import DTYPES
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 DTYPE: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPES}
 NAME: dict[torch.dtype, str] = {dtype: name for name, dtype in DTYPE.items()}
 
 
 def dtype_of(*values: Any) -> str:
     """The name of the dtype in which tensors and Python numbers meet."""
-    strong = [NAME[v.dtype] for v in values if isinstance(v, Tensor)]
-    return common_dtype(strong, [kind_of(v) for v in values if not isinstance(v, Tensor)])
+    strong = [NAME[v.dtype] for v in values if isinstance(v, torch.Tensor)]
+    return common_dtype(strong, [kind_of(v) for v in values if not isinstance(v, torch.Tensor)])
 
 
 def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """The operands in one dtype; a Python number beside a tensor stays one."""
     dtype = DTYPE[name]
-    alone = not any(isinstance(v, Tensor) for v in values)
+    alone = not any(isinstance(v, torch.Tensor) for v in values)
     return tuple(
-        v.to(dtype) if isinstance(v, Tensor) else torch.tensor(v, dtype=dtype) if alone else v for v in values
+        v.to(dtype) if isinstance(v, torch.Tensor) else torch.tensor(v, dtype=dtype) if alone else v for v in values
     )
 
 
@@ -47,8 +47,8 @@ def reals(*values: Any) -> tuple[Any, ...]:
 
 def tensors(*values: Any) -> tuple[Tensor, ...]:
     """Operands that met, where torch's function takes no Python number."""
-    like = next(v for v in values if isinstance(v, Tensor))
-    return tuple(v if isinstance(v, Tensor) else torch.full((), v, dtype=like.dtype, device=like.device) for v in values)
+    like = next(v for v in values if isinstance(v, torch.Tensor))
+    return tuple(v if isinstance(v, torch.Tensor) else torch.full((), v, dtype=like.dtype, device=like.device) for v in values)
 
 
 def on_number(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:

@@ -1,10 +1,11 @@
-"""Lowerings of unidl.ops.creation. Keras places a new tensor where the model runs."""
+"""Lowerings of unidl.ops.creation. Keras places a new tensor where the model runs; lengths may be KerasTensors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from unidl.backends.keras.deferred import deferred
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of
 from unidl.backends.keras.tensor import to_tensor
@@ -65,12 +66,12 @@ def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
 
 
 TABLE: dict[str, Callable[..., Any]] = {
-    "zeros": zeros,
-    "ones": ones,
-    "full": full,
-    "arange": arange,
+    "zeros": deferred("zeros")(zeros),
+    "ones": deferred("ones")(ones),
+    "full": deferred("full")(full),
+    "arange": deferred("arange")(arange),
     "linspace": linspace,
-    "eye": eye,
+    "eye": deferred("eye")(eye),
     "zeros_like": zeros_like,
     "ones_like": ones_like,
     "full_like": full_like,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends import registry
+from unidl.backends.keras.deferred import deferred
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.ops.creation import lengths
 from unidl.backends.keras.promotion import dtype_of
 from unidl.graph.spec import is_float
@@ -23,15 +25,22 @@ def _generator() -> Any:
 
 
 @contextmanager
-def random_state(seed: int, device: Any = None) -> Iterator[None]:
-    """Inside, random ops draw from the seed; afterwards the state is as it was."""
+def random_state(seed: int, device: str = "cpu:0") -> Iterator[None]:
+    """Inside, random ops draw from the seed; afterwards the state is as it was.
+
+    What stands beside a tensor of the engine is drawn by the backend of the engine's name, which is seeded too.
+    """
     state = _generator().state
     before = keras.ops.convert_to_numpy(state)
     state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
-    try:
+    with ExitStack() as stack:
+        stack.callback(state.assign, before)
+        if ENGINE in registry.entries():
+            engine = registry.load(ENGINE)
+            kind, _, index = str(device).partition(":")
+            place = engine.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")
+            stack.enter_context(engine.random_state(seed, place))
         yield
-    finally:
-        state.assign(before)
 
 
 def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, str]:
@@ -64,8 +73,8 @@ def permutation(count: int, like: Any = None) -> Tensor:
 
 
 TABLE: dict[str, Callable[..., Any]] = {
-    "random_uniform": uniform,
-    "random_normal": normal,
-    "random_randint": randint,
+    "random_uniform": deferred("random_uniform")(uniform),
+    "random_normal": deferred("random_normal")(normal),
+    "random_randint": deferred("random_randint")(randint),
     "random_permutation": permutation,
 }

@@ -6,13 +6,13 @@ In float64 tf.nn.leaky_relu and tf.nn.gelu hold their constants in float32; tf.n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def add(x: Any, y: Any) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import meet, on_real
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def equal(x: Any, y: Any) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -13,7 +13,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.graph.stand_in import is_scalar_bool
 from unidl.ops.control import as_tuple, check_gradients, split_custom, split_step, type_like
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def stop_gradient(x: Tensor) -> Tensor:

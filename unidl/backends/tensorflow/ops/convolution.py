@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 # named, for eager gradients of 3-D convolution and pooling fail where it is left out
 FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 

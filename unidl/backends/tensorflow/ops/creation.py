@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import dtype_of
 from unidl.backends.tensorflow.tensor import to_tensor
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def placed(dtype: str | None, like: Any, default: str) -> tf.DType:

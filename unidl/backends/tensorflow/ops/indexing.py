@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import meet
 from unidl.ops.manipulation import check_widths, part_lengths, squeezed
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def shape(x: Tensor) -> tuple[Any, ...]:

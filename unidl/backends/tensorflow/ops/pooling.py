@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.convolution import FORMAT, padded
 from unidl.graph.window import Padding, pooling
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def max_pool(

@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.creation import lengths
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 @cache

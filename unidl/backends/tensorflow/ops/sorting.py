@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.indexing import take_along_axis
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 
 def argsort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:

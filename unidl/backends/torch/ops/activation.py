@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch.nn import functional
 
 from unidl.backends.torch.promotion import on_number, on_real, reals
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Tensor:

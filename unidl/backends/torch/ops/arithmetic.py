@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.backends.torch.promotion import DTYPE, dtype_of, numbers, on_number, on_real, reals, tensors
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def add(x: Any, y: Any) -> Tensor:
@@ -62,7 +62,7 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> Tensor:
 
 
 def cast(x: Any, dtype: str) -> Tensor:
-    x = x if isinstance(x, Tensor) else torch.tensor(x)
+    x = x if isinstance(x, torch.Tensor) else torch.tensor(x)
     return x.to(DTYPE[dtype])
 
 

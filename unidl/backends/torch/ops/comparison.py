@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.backends.torch.promotion import meet, on_real, tensors
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def equal(x: Any, y: Any) -> Tensor:
@@ -54,7 +54,7 @@ def logical_not(x: Any) -> Tensor:
 
 def where(condition: Any, x: Any, y: Any) -> Tensor:
     (condition,) = meet(condition)
-    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+    if not isinstance(x, torch.Tensor) and not isinstance(y, torch.Tensor):
         x = torch.full((), x, device=condition.device)
     return torch.where(condition, *tensors(*meet(x, y)))
 

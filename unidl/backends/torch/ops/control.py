@@ -101,8 +101,8 @@ def _no_outputs(step: Callable[[Any, Any], Any], carry: Any, xs: Any, axis: int)
 
 def _tensors(nest: Any) -> Any:
     """The nest with Python numbers as tensors, on the device of the tensors beside."""
-    device = next((leaf.device for leaf in leaves(nest) if isinstance(leaf, Tensor)), None)
-    return map_nest(lambda leaf: leaf if isinstance(leaf, Tensor) else torch.as_tensor(leaf, device=device), nest)
+    device = next((leaf.device for leaf in leaves(nest) if isinstance(leaf, torch.Tensor)), None)
+    return map_nest(lambda leaf: leaf if isinstance(leaf, torch.Tensor) else torch.as_tensor(leaf, device=device), nest)
 
 
 TABLE: dict[str, Callable[..., Any]] = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.backends.torch.promotion import DTYPE, dtype_of
 from unidl.backends.torch.tensor import to_tensor
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def placed(dtype: str | None, like: Tensor | None, default: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 def dynamic_slice(x: Tensor, starts: Sequence[Any], sizes: Sequence[int]) -> Tensor:
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
         last = x.shape[axis] - size
-        if isinstance(start, Tensor):  # chosen by index: reading the start would wait for the device
+        if isinstance(start, torch.Tensor):  # chosen by index: reading the start would wait for the device
             places = start.clamp(0, last) + torch.arange(size, device=x.device)
             x = x.index_select(axis, places)
         else:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.backends.torch.promotion import numbers
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def matmul(x: Any, y: Any) -> Tensor:

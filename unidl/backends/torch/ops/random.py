@@ -1,10 +1,9 @@
-"""Lowerings of unidl.ops.random: torch's own generator, which `random_state` seeds for a while."""
+"""Lowerings of unidl.ops.random: torch's own generators, which `random_state` in training.py seeds for a while."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch.nn import functional
@@ -12,17 +11,7 @@ from torch.nn import functional
 from unidl.backends.torch.ops.creation import lengths
 from unidl.backends.torch.promotion import DTYPE, reals
 
-Tensor = torch.Tensor
-
-
-@contextmanager
-def random_state(seed: int, device: Any = None) -> Iterator[None]:
-    """Inside, torch's generators are seeded; afterwards they are as they were."""
-    device = torch.device(device or "cpu")
-    others = [] if device.type in ("cpu", "meta") else [device.index or 0]
-    with torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
-        torch.manual_seed(seed)
-        yield
+Tensor: TypeAlias = torch.Tensor
 
 
 def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, dict[str, Any]]:

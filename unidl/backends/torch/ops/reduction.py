@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from unidl.backends.torch.promotion import numbers, reals
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 def _axes(x: Tensor, axis: Any) -> tuple[int, ...]:
@@ -19,7 +19,7 @@ def _axes(x: Tensor, axis: Any) -> tuple[int, ...]:
 
 
 def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else torch.tensor(x)
+    return x if isinstance(x, torch.Tensor) else torch.tensor(x)
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
