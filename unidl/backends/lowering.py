@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,15 @@ class Lowering:
     refuses: Callable[[LayerPlan], str | None] = _never
 
 
+def by_definition(reason: str) -> Lowering:
+    """A row for a layer whose definition is better than, or not what, the framework has: it only says why."""
+
+    def make(plan: LayerPlan) -> Any:
+        raise RuntimeError(f"{plan.title} has no native form: {reason}")
+
+    return Lowering(make, make, refuses=lambda plan: reason)
+
+
 @dataclass(frozen=True)
 class Way:
     """How a layer runs in a built model (see contract.Lowered)."""
@@ -43,6 +54,19 @@ class Way:
     native: str
     way: str
     reason: str = ""
+
+
+_definitions_only: ContextVar[bool] = ContextVar("unidl_definitions_only", default=False)
+
+
+@contextmanager
+def definitions_only() -> Iterator[None]:
+    """Models built inside run every layer by its definition: the reference that lowerings are proven against."""
+    token = _definitions_only.set(True)
+    try:
+        yield
+    finally:
+        _definitions_only.reset(token)
 
 
 # (layer class, backend) -> lowering, added by users with `unidl.lowering`
@@ -55,6 +79,8 @@ def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tup
     A subclass is served by its parent's lowering only where it changed neither setup nor forward.
     """
     cls = type(plan.layer)
+    if _definitions_only.get():
+        return None, "built inside definitions_only()"
     for base in cls.__mro__:
         lowering = ADDED.get((base, backend)) or table.get(base)
         if lowering is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import habits
-from unidl.description.binding import Binding
 from unidl.capture import Captured, Record, snake_case
+from unidl.description.binding import Binding
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, ShapeError
 from unidl.graph.node import symbols
 from unidl.graph.spec import Shape
@@ -49,7 +49,8 @@ class Layer(metaclass=Captured):
     def forward(self, *inputs: Any, **_: Any) -> Any:
         """Compute the outputs from the inputs, with portable operators and unidl.ops."""
         raise ArgumentError(
-            f"{type(self).__name__} has no forward.", fix="Define forward(self, x) on the class; it says what is computed."
+            f"{type(self).__name__} has no forward.",
+            fix="Define forward(self, x) on the class; it says what is computed.",
         )
 
     # -- what setup and forward may call ---------------------------------------------------------------------------------

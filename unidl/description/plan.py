@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,11 @@ class LayerPlan:
         """How messages name the layer: "Dense 'head'"."""
         return f"{self.kind} {self.path!r}" if self.path else f"{self.kind} {self.layer.name!r}"
 
+    def arguments(self, call: Call) -> dict[str, Any]:
+        """The inputs of a call by the names of forward's parameters; what was left out is not there."""
+        bound = inspect.signature(type(self.layer).forward).bind(self.layer, *call.args, **call.kwargs)
+        return dict(list(bound.arguments.items())[1:])
+
     @property
     def input_shapes(self) -> list[Shape]:
         """Shapes of the tensors of its first call."""
@@ -121,4 +127,3 @@ class LayerPlan:
     def is_dynamic(self) -> bool:
         """Whether this layer or one below it is dynamic."""
         return any(plan.dynamic for plan in self.walk())
-

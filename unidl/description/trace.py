@@ -174,7 +174,7 @@ class Tracer:
     def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         bound = self.bound(plan)
         if not plan.reached:
-            self._set_up(plan, bound, args)
+            self._set_up(plan, bound, args, kwargs)
         inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
         _check_signature(plan, args, kwargs)
         outputs = bound.forward(*inner_args, **inner_kwargs)
@@ -187,12 +187,12 @@ class Tracer:
         node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
         return node.outputs
 
-    def _set_up(self, plan: LayerPlan, bound: Layer, args: tuple[Any, ...]) -> None:
-        shapes = [map_nest(lambda t: t.shape if isinstance(t, SymbolicTensor) else None, arg) for arg in args]
-        parameters = inspect.signature(bound.setup).parameters.values()
-        if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    def _set_up(self, plan: LayerPlan, bound: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        shapes, named = map_nest(lambda t: t.shape if isinstance(t, SymbolicTensor) else None, (args, kwargs))
+        parameters = inspect.signature(bound.setup).parameters
+        if not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
             shapes = shapes[: len(parameters)]  # a mask beside the input, say, that setup does not ask for
-        bound.setup(*shapes)
+        bound.setup(*shapes, **{name: shape for name, shape in named.items() if name in parameters})
         for name, nest in bound.sublayers().items():
             plan.structure[name] = self._register(plan, name, nest)
         for name in [name for name in bound.__dict__ if name in plan.structure or _holds(bound.__dict__[name])]:

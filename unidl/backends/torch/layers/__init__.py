@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers import attention, convolution, core, normalization, pooling, recurrent
+from unidl.backends.torch.layers import (
+    activation,
+    attention,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+)
 
 LOWERINGS: dict[type, Lowering] = {
     **core.TABLE,
+    **activation.TABLE,
     **convolution.TABLE,
     **pooling.TABLE,
     **normalization.TABLE,
     **recurrent.TABLE,
     **attention.TABLE,
+    **merging.TABLE,
 }

@@ -22,7 +22,9 @@ def refuses_attention(plan: LayerPlan) -> str | None:
     layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
     features, heads, key_dim = plan.weights["query_kernel"].shape
     if not features == heads * key_dim == heads * layer.value_dim == plan.weights["output_kernel"].shape[-1]:
-        return "torch.nn.MultiheadAttention needs query features = num_heads * key_dim = num_heads * value_dim = outputs"
+        return (
+            "torch.nn.MultiheadAttention needs query features = num_heads * key_dim = num_heads * value_dim = outputs"
+        )
     masks = [mask for call in plan.calls for mask in symbols(plan.arguments(call).get("mask"))]
     if any(len(mask.shape) == 4 for mask in masks):
         return "torch.nn.MultiheadAttention is NaN where a single head may look nowhere"
@@ -65,9 +67,9 @@ def call_attention(
     somewhere = allowed.any(dim=-1, keepdim=True)  # (batch, t, 1)
     # torch is NaN where all is blocked: such a place looks everywhere, and what it sees is then put aside
     blocked = ~(allowed | ~somewhere).expand(query.shape[0], t, s)
-    y = module(
-        query, key, value, attn_mask=blocked.repeat_interleave(layer.num_heads, dim=0), need_weights=False
-    )[0]  # (batch, t, features)
+    y = module(query, key, value, attn_mask=blocked.repeat_interleave(layer.num_heads, dim=0), need_weights=False)[
+        0
+    ]  # (batch, t, features)
     nothing = y.new_zeros(()) if module.out_proj.bias is None else module.out_proj.bias
     return torch.where(somewhere, y, nothing)
 

@@ -1,19 +1,24 @@
-"""Dense, Embedding, Dropout: torch's own modules."""
+"""Dense, Embedding, Dropout, Flatten: torch's own modules."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
-from unidl.layers import Dense
+from unidl.layers import Dense, Dropout, Embedding, Flatten, Layer, Reshape
 
 
 def dtype_of(plan: LayerPlan) -> torch.dtype:
     """The floating dtype in which a layer is to be made."""
     return getattr(torch, plan.dtype)
+
+
+def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """A module that takes and gives what the layer does."""
+    return module(x)
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------
@@ -38,4 +43,42 @@ def dense_slots(plan: LayerPlan, module: nn.Linear) -> dict[str, Slot]:
     return slots
 
 
-TABLE = {Dense: Lowering(make_dense, call_dense, dense_slots)}
+# -- Embedding ---------------------------------------------------------------------------------------------------------------
+
+
+def make_embedding(plan: LayerPlan) -> nn.Embedding:
+    """embeddings (input_dim, output_dim), as torch has them."""
+    return nn.Embedding(*plan.weights["embeddings"].shape, dtype=dtype_of(plan))
+
+
+def call_embedding(layer: Embedding, module: nn.Embedding, x: torch.Tensor) -> torch.Tensor:
+    """(batch, ...) -> (batch, ..., output_dim)."""
+    return module(x if x.dtype in (torch.int32, torch.int64) else x.long())
+
+
+def embedding_slots(plan: LayerPlan, module: nn.Embedding) -> dict[str, Slot]:
+    """One matrix."""
+    return {"embeddings": Slot(module, "weight")}
+
+
+# -- Dropout, Flatten --------------------------------------------------------------------------------------------------------
+
+
+def make_dropout(plan: LayerPlan) -> nn.Dropout:
+    """The same rate."""
+    layer: Dropout = plan.layer  # type: ignore[assignment]
+    return nn.Dropout(layer.rate)
+
+
+def make_flatten(plan: LayerPlan) -> nn.Flatten:
+    """Of channels-last data, so the order is the layer's."""
+    return nn.Flatten()
+
+
+TABLE = {
+    Dense: Lowering(make_dense, call_dense, dense_slots),
+    Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
+    Dropout: Lowering(make_dropout, call_module),
+    Flatten: Lowering(make_flatten, call_module),
+    Reshape: by_definition("torch has no module that reshapes all axes"),
+}

@@ -1,4 +1,4 @@
-"""BatchNormalization: torch's own modules on channels-first views."""
+"""BatchNormalization and LayerNormalization: torch's own modules on channels-first views."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unidl.backends.lowering import Lowering
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
-from unidl.layers import BatchNormalization
+from unidl.layers import BatchNormalization, LayerNormalization
 
 # -- BatchNormalization ------------------------------------------------------------------------------------------------------
 
@@ -64,8 +64,41 @@ def batch_normalization_slots(plan: LayerPlan, module: nn.Module) -> dict[str, S
     return {name: Slot(module, names[name]) for name in plan.weights}
 
 
+# -- LayerNormalization ------------------------------------------------------------------------------------------------------
+
+
+def refuses_layer_normalization(plan: LayerPlan) -> str | None:
+    """torch has an offset only beside a scale."""
+    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
+    return "torch.nn.LayerNorm has no offset without a scale" if layer.center and not layer.scale else None
+
+
+def make_layer_normalization(plan: LayerPlan) -> nn.LayerNorm:
+    """Over trailing axes; the call moves others there."""
+    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
+    lengths = [plan.input_shapes[0][axis] for axis in plan.attributes["axes"]]
+    return nn.LayerNorm(lengths, layer.epsilon, layer.scale, bias=layer.center, dtype=dtype_of(plan))
+
+
+def call_layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
+    """(batch, ..., units) -> the same shape."""
+    trailing = tuple(range(x.ndim - len(layer.axes), x.ndim))
+    if layer.axes == trailing:
+        return module(x)
+    return module(x.movedim(layer.axes, trailing)).movedim(trailing, layer.axes)
+
+
+def layer_normalization_slots(plan: LayerPlan, module: nn.LayerNorm) -> dict[str, Slot]:
+    """weight and bias."""
+    names = {"gamma": "weight", "beta": "bias"}
+    return {name: Slot(module, names[name]) for name in plan.weights}
+
+
 TABLE = {
     BatchNormalization: Lowering(
         make_batch_normalization, call_batch_normalization, batch_normalization_slots, refuses_batch_normalization
-    )
+    ),
+    LayerNormalization: Lowering(
+        make_layer_normalization, call_layer_normalization, layer_normalization_slots, refuses_layer_normalization
+    ),
 }

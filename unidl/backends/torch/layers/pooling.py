@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.layers.convolution import same_padding
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -63,22 +63,15 @@ def make_global_average(plan: LayerPlan) -> nn.AdaptiveAvgPool2d:
     return nn.AdaptiveAvgPool2d(1)
 
 
-def call_global_average(
-    layer: GlobalAveragePooling2D, module: nn.AdaptiveAvgPool2d, x: torch.Tensor
-) -> torch.Tensor:
+def call_global_average(layer: GlobalAveragePooling2D, module: nn.AdaptiveAvgPool2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, channels)."""
     y = module(x.permute(0, 3, 1, 2))  # (batch, channels, 1, 1)
     return y.permute(0, 2, 3, 1) if layer.keepdims else y.flatten(1)
-
-
-def refuses_global_max(plan: LayerPlan) -> str:
-    """Always."""
-    return "torch.nn.AdaptiveMaxPool2d gives the gradient at a tie to one pixel only"
 
 
 TABLE = {
     MaxPooling2D: Lowering(make_max_pooling, call_max_pooling),
     AveragePooling2D: Lowering(make_average_pooling, call_average_pooling),
     GlobalAveragePooling2D: Lowering(make_global_average, call_global_average),
-    GlobalMaxPooling2D: Lowering(nn.AdaptiveMaxPool2d, call_global_average, refuses=refuses_global_max),
+    GlobalMaxPooling2D: by_definition("torch.nn.AdaptiveMaxPool2d gives the gradient at a tie to one pixel only"),
 }

@@ -32,7 +32,11 @@ def make_lstm(plan: LayerPlan) -> nn.LSTM:
     """kernel (inputs, 4 * units) -> weight_ih_l0 (4 * units, inputs); the gates have the same order."""
     layer: LSTM = plan.layer  # type: ignore[assignment]
     module = nn.LSTM(
-        plan.weights["kernel"].shape[0], layer.units, bias="bias" in plan.weights, batch_first=True, dtype=dtype_of(plan)
+        plan.weights["kernel"].shape[0],
+        layer.units,
+        bias="bias" in plan.weights,
+        batch_first=True,
+        dtype=dtype_of(plan),
     )
     if module.bias:
         module.bias_hh_l0.requires_grad_(False)  # trained too, the sum of both biases would move twice as far
@@ -45,7 +49,9 @@ def call_lstm(
     """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
     if layer.go_backwards:
         x = x.flip(1)
-    state = None if initial_state is None else tuple(part.unsqueeze(0) for part in initial_state)  # each (1, batch, units)
+    state = (
+        None if initial_state is None else tuple(part.unsqueeze(0) for part in initial_state)
+    )  # each (1, batch, units)
     sequence, (h, c) = module(x, state)  # (batch, time, units), (1, batch, units), (1, batch, units)
     if lengths is None:
         y = sequence if layer.return_sequences else h[0]
