@@ -1,0 +1,7 @@
+"""Add, Concatenate and their like: traced from their definitions."""
+
+from __future__ import annotations
+
+from unidl.backends.lowering import Lowering
+
+TABLE: dict[type, Lowering] = {}
