@@ -19,19 +19,21 @@ class Record:
     Args:
         arguments: The constructor's arguments by name, defaults left out.
         name: The explicit name, or None.
+        frozen: Whether the layer rests in training (see Model.freeze).
         built: The build that owns the description's weights (see unidl.models), or None.
     """
 
     arguments: dict[str, Any]
     name: str | None = None
+    frozen: bool = False
     built: Any = field(default=None, compare=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Record:
         # a copy of a description is not built: the native object stays with the original
-        return Record(copy.deepcopy(self.arguments, memo), self.name)
+        return Record(copy.deepcopy(self.arguments, memo), self.name, self.frozen)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Record, (self.arguments, self.name))  # likewise
+        return (Record, (self.arguments, self.name, self.frozen))  # likewise
 
 
 def snake_case(name: str) -> str:

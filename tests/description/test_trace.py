@@ -92,12 +92,18 @@ def test_independent_questions_cost_runs_in_proportion_not_in_powers():
         def forward(self, x):
             nonlocal runs
             runs += 1
-            if ops.mean(x) > 0: x = x + 1.0
-            if ops.mean(x) > 1: x = x + 1.0
-            if ops.mean(x) > 2: x = x + 1.0
-            if ops.mean(x) > 3: x = x + 1.0
-            if ops.mean(x) > 4: x = x + 1.0
-            if ops.mean(x) > 5: x = x + 1.0
+            if ops.mean(x) > 0:
+                x = x + 1.0
+            if ops.mean(x) > 1:
+                x = x + 1.0
+            if ops.mean(x) > 2:
+                x = x + 1.0
+            if ops.mean(x) > 3:
+                x = x + 1.0
+            if ops.mean(x) > 4:
+                x = x + 1.0
+            if ops.mean(x) > 5:
+                x = x + 1.0
             return x
 
     plan_of(Many(), (None, 2))
@@ -205,7 +211,9 @@ def test_errors_say_where():
     m = unidl.Sequential([layers.Dense(3), layers.Flatten(), layers.Conv2D(3, 3)])
     with pytest.raises(ShapeError) as caught:
         m.build((8,), backend="torch")
-    assert str(caught.value).startswith("In Conv2D 'conv2d': Conv2D needs an input of 4 axes (batch, height, width, channels).")
+    assert str(caught.value).startswith(
+        "In Conv2D 'conv2d': Conv2D needs an input of 4 axes (batch, height, width, channels)."
+    )
     assert "Received: 2 axes, (None, 3)" in str(caught.value)
     assert not m.is_built
 
@@ -221,7 +229,10 @@ def test_methods_from_habit_are_refused_when_the_class_is_made(name):
     [
         (lambda self, shape: self.add_weight("a b", (2,)), "cannot have a weight named 'a b'"),
         (lambda self, shape: self.add_weight("forward", (2,)), "cannot have a weight named 'forward'"),
-        (lambda self, shape: (self.add_weight("a", (2,)), self.add_weight("a", (2,))), "cannot have a weight named 'a'"),
+        (
+            lambda self, shape: (self.add_weight("a", (2,)), self.add_weight("a", (2,))),
+            "cannot have a weight named 'a'",
+        ),
         (lambda self, shape: self.add_weight("a", (shape[0],)), "needs every axis known"),
         (lambda self, shape: self.add_weight("a", (2,), initializer="xavier"), "There is no initializer 'xavier'"),
     ],

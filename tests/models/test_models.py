@@ -102,7 +102,9 @@ def test_nested_models(backend):
     m = Sequential([inner, layers.Dense(2)]).build((6,), backend=backend)
     assert list(m.layers) == ["body", "body/dense", "body/dense_2", "dense"]
     w = m.weights()
-    hidden = np.tanh(X @ w["body/dense/kernel"] + w["body/dense/bias"]) @ w["body/dense_2/kernel"] + w["body/dense_2/bias"]
+    hidden = (
+        np.tanh(X @ w["body/dense/kernel"] + w["body/dense/bias"]) @ w["body/dense_2/kernel"] + w["body/dense_2/bias"]
+    )
     np.testing.assert_allclose(numbers(m(X)), hidden @ w["dense/kernel"] + w["dense/bias"], atol=1e-5)
     np.testing.assert_allclose(numbers(m.outputs_at("body")(X)["body"]), hidden, atol=1e-5)
 
@@ -133,11 +135,15 @@ def test_freeze_takes_weights_out_of_training(backend):
     m.unfreeze("body")
     unidl.Trainer(m, loss="mse", optimizer="sgd").fit(X, X[:, :1], progress=False)
     assert all(not np.array_equal(before[p], value) for p, value in m.weights().items() if p.endswith("kernel"))
-    assert not np.array_equal(before["body/batch_normalization/moving_mean"], m.weights()["body/batch_normalization/moving_mean"])
+    assert not np.array_equal(
+        before["body/batch_normalization/moving_mean"], m.weights()["body/batch_normalization/moving_mean"]
+    )
 
 
 def test_outputs_at_shares_the_layers(backend):
-    m = Sequential([Sequential([layers.Dense(4), layers.Dense(3)], name="body"), layers.Dense(2)]).build((6,), backend=backend)
+    m = Sequential([Sequential([layers.Dense(4), layers.Dense(3)], name="body"), layers.Dense(2)]).build(
+        (6,), backend=backend
+    )
     probe = m.outputs_at("body/*")
     out = probe(X)
     w = m.weights()

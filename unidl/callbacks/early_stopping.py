@@ -29,7 +29,9 @@ class EarlyStopping(Callback):
         restore_best: bool = True,
     ) -> None:
         if mode not in (None, "min", "max"):
-            raise ArgumentError("EarlyStopping does not know that mode.", expected='"min" or "max"', received=repr(mode))
+            raise ArgumentError(
+                "EarlyStopping does not know that mode.", expected='"min" or "max"', received=repr(mode)
+            )
         self.monitor = monitor
         self.patience = patience
         self.min_delta = min_delta

@@ -26,7 +26,9 @@ class Arrays:
 
     def __init__(self, *parts: Any, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise DataError("A batch needs at least one example.", expected="batch_size >= 1", received=repr(batch_size))
+            raise DataError(
+                "A batch needs at least one example.", expected="batch_size >= 1", received=repr(batch_size)
+            )
         self.parts = tuple(map_nest(_array, part) for part in parts)
         lengths = [len(leaf) for leaf in leaves(self.parts)]
         if len(set(lengths)) != 1:

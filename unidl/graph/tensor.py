@@ -86,7 +86,9 @@ class SymbolicTensor:
     def __getattr__(self, name: str) -> NoReturn:
         if name in FOREIGN_METHODS:
             _refuse(f"A tensor's .{name}", FOREIGN_METHODS[name])
-        raise AttributeError(f"A symbolic tensor has no attribute {name!r}; it has shape, dtype and the portable operators.")
+        raise AttributeError(
+            f"A symbolic tensor has no attribute {name!r}; it has shape, dtype and the portable operators."
+        )
 
     def __bool__(self) -> bool:
         return decide(self)

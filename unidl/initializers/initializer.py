@@ -59,7 +59,9 @@ class Given(Initializer):
         """The array."""
         if self.array.shape != shape:
             raise ShapeError(
-                "An initial weight given as an array has another shape.", expected=str(shape), received=str(self.array.shape)
+                "An initial weight given as an array has another shape.",
+                expected=str(shape),
+                received=str(self.array.shape),
             )
         return self.array
 

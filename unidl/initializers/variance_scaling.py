@@ -38,7 +38,11 @@ class VarianceScaling(Initializer):
     name = "variance_scaling"
 
     def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal") -> None:
-        if mode not in ("fan_in", "fan_out", "fan_avg") or distribution not in ("uniform", "truncated_normal", "normal"):
+        if mode not in ("fan_in", "fan_out", "fan_avg") or distribution not in (
+            "uniform",
+            "truncated_normal",
+            "normal",
+        ):
             raise ArgumentError(
                 "VarianceScaling does not know that mode or distribution.",
                 expected='mode "fan_in", "fan_out" or "fan_avg"; distribution "uniform", "truncated_normal" or "normal"',
@@ -65,11 +69,17 @@ def _named(class_name: str, name: str, scale: float, mode: str, distribution: st
     def __init__(self: VarianceScaling) -> None:
         VarianceScaling.__init__(self, scale, mode, distribution)
 
-    return type(class_name, (VarianceScaling,), {"name": name, "__init__": __init__, "__doc__": doc, "__module__": __name__})
+    return type(
+        class_name, (VarianceScaling,), {"name": name, "__init__": __init__, "__doc__": doc, "__module__": __name__}
+    )
 
 
-GlorotUniform = _named("GlorotUniform", "glorot_uniform", 1.0, "fan_avg", "uniform", "Uniform, variance 2 / (fan_in + fan_out).")
-GlorotNormal = _named("GlorotNormal", "glorot_normal", 1.0, "fan_avg", "truncated_normal", "Normal, variance 2 / (fan_in + fan_out).")
+GlorotUniform = _named(
+    "GlorotUniform", "glorot_uniform", 1.0, "fan_avg", "uniform", "Uniform, variance 2 / (fan_in + fan_out)."
+)
+GlorotNormal = _named(
+    "GlorotNormal", "glorot_normal", 1.0, "fan_avg", "truncated_normal", "Normal, variance 2 / (fan_in + fan_out)."
+)
 HeUniform = _named("HeUniform", "he_uniform", 2.0, "fan_in", "uniform", "Uniform, variance 2 / fan_in.")
 HeNormal = _named("HeNormal", "he_normal", 2.0, "fan_in", "truncated_normal", "Normal, variance 2 / fan_in.")
 LecunUniform = _named("LecunUniform", "lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan_in.")

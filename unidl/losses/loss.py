@@ -30,7 +30,9 @@ class Loss(metaclass=Captured):
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """The loss of each example, or of each place of each example: (batch, ...)."""
-        raise ArgumentError(f"{type(self).__name__} has no per_example(targets, predictions).", fix="Define it on the class.")
+        raise ArgumentError(
+            f"{type(self).__name__} has no per_example(targets, predictions).", fix="Define it on the class."
+        )
 
     def __call__(self, targets: Any, predictions: Any) -> Any:
         """The mean loss, a scalar."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from unidl.backends import registry
@@ -30,7 +30,6 @@ class Built:
         precision: The floating dtype.
         seed: From which the initial weights were drawn.
         random: "native" or "portable": where random ops draw from.
-        frozen: Paths of the layers that rest.
     """
 
     backend: Backend
@@ -41,7 +40,6 @@ class Built:
     precision: str
     seed: int
     random: str
-    frozen: set[str] = field(default_factory=set)
 
     def native_of(self, plan: LayerPlan) -> Any:
         """The native object of one layer, found on its parent by key at each call, so that what the user swapped counts."""
@@ -74,6 +72,27 @@ class Part:
     built: Built
     plan: LayerPlan
 
+    def as_root(self) -> Built:
+        """The build as the layer sees it: for a part of a bigger model, the same native object as a root of its own."""
+        if self.built.plan is self.plan:
+            return self.built
+        return replace(self.built, plan=_rooted(self.plan), native=self.built.native_of(self.plan))
+
+
+def _rooted(root: LayerPlan) -> LayerPlan:
+    """A sublayer's plan as the root of its own paths."""
+    memo: dict[int, LayerPlan] = {}
+
+    def copied(plan: LayerPlan) -> LayerPlan:
+        if id(plan) not in memo:
+            inside = plan.path.startswith(f"{root.path}/")
+            path = "" if plan is root else plan.path[len(root.path) + 1 :] if inside else plan.path
+            new = memo[id(plan)] = replace(plan, path=path)
+            new.children = {key: copied(child) for key, child in plan.children.items()}
+        return memo[id(plan)]
+
+    return copied(root)
+
 
 def weight_path(plan: LayerPlan, name: str) -> str:
     """Structural path of a layer's weight."""
@@ -93,9 +112,13 @@ def build(
 ) -> Built:
     """Trace the description and make the native object; on any error the description stays as it was."""
     if precision not in FLOATS:
-        raise ArgumentError("There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision))
+        raise ArgumentError(
+            "There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision)
+        )
     if random not in ("native", "portable"):
-        raise ArgumentError("There is no such source of randomness.", expected='"native" or "portable"', received=repr(random))
+        raise ArgumentError(
+            "There is no such source of randomness.", expected='"native" or "portable"', received=repr(random)
+        )
     if random == "portable":
         raise ArgumentError(
             'random="portable" is not there yet.',
@@ -110,7 +133,10 @@ def build(
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
     _draw_weights(built, natives)
+    made = built.natives()
     for part in plan.walk():
+        if part.reached and part.layer._unidl.frozen:
+            chosen.set_trainable(part, made[id(part)], False)
         if part.reached and (part.layer._unidl.built is None or part is plan):
             part.layer._unidl.built = Part(built, part)
     return built

@@ -24,7 +24,9 @@ def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     call = built.plan.calls[0]
     if len(args) > len(call.args) and not kwargs:
         raise ArgumentError(
-            f"{built.plan.title} was called with {len(args)} inputs.", expected=str(len(call.args)), received=str(len(args))
+            f"{built.plan.title} was called with {len(args)} inputs.",
+            expected=str(len(call.args)),
+            received=str(len(args)),
         )
     admitted = tuple([_nest(built, value, call.args[i], f"input {i + 1}") for i, value in enumerate(args)])
     named = {key: _nest(built, value, call.kwargs.get(key), f"input {key!r}") for key, value in kwargs.items()}
@@ -35,7 +37,9 @@ def _nest(built: Built, value: Any, expected: Any, where: str) -> Any:
     if isinstance(expected, (list, tuple)):
         if not isinstance(value, (list, tuple)) or len(value) != len(expected):
             raise _other_structure(built, f"a list of {len(expected)}", value, where)
-        return type(expected)([_nest(built, v, e, f"{where}[{i}]") for i, (v, e) in enumerate(zip(value, expected, strict=True))])
+        return type(expected)(
+            [_nest(built, v, e, f"{where}[{i}]") for i, (v, e) in enumerate(zip(value, expected, strict=True))]
+        )
     if isinstance(expected, dict):
         if not isinstance(value, dict) or set(value) != set(expected):
             raise _other_structure(built, f"a dict with the keys {sorted(expected)}", value, where)
@@ -70,7 +74,9 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise DtypeError(
-            f"{built.plan.title}, {where}: these are no numbers.", expected=spec.dtype, received=f"{array.dtype} ({value!r:.60})"
+            f"{built.plan.title}, {where}: these are no numbers.",
+            expected=spec.dtype,
+            received=f"{array.dtype} ({value!r:.60})",
         )
     if array.dtype.kind == "f" and not is_float(spec.dtype):
         raise DtypeError(

@@ -166,10 +166,14 @@ def _assign(refs: Any, values: Any, into: dict[int, Any]) -> None:
 
 
 def _structure(expected: str, received: Any) -> ArgumentError:
-    described = f"a dict with the keys {sorted(map(str, received))}" if isinstance(received, dict) else type(received).__name__
+    described = (
+        f"a dict with the keys {sorted(map(str, received))}" if isinstance(received, dict) else type(received).__name__
+    )
     if isinstance(received, (list, tuple)):
         described = f"a {described} of {len(received)}"
-    return ArgumentError("The model's inputs have another structure than it was drawn with.", expected=expected, received=described)
+    return ArgumentError(
+        "The model's inputs have another structure than it was drawn with.", expected=expected, received=described
+    )
 
 
 def _resolve(nest: Any, values: dict[int, Any]) -> Any:

@@ -12,18 +12,18 @@ from typing import Any, Self
 import numpy as np
 
 from unidl.backends import registry
-from unidl.backends.conversion import to_numpy
 from unidl.backends.contract import Slot
+from unidl.backends.conversion import to_numpy
 from unidl.capture import Captured
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, BackendMismatchError, NotBuiltError, ShapeError, WeightError
+from unidl.errors import ArgumentError, NotBuiltError, ShapeError, WeightError
 from unidl.graph.node import leaves, map_nest
-from unidl.models.build import Built, build, weight_path
+from unidl.models import change
+from unidl.models.build import Built, Part, build, weight_path
 from unidl.models.door import admit
-from unidl.models.paths import LayerMapping, matching, no_layer
+from unidl.models.paths import LayerMapping, matching
 from unidl.models.summary import LoweringRow, lowering_rows, summary
 from unidl.ops.op import running
-
 
 _in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
 
@@ -124,9 +124,7 @@ class Model(Layer, metaclass=_ModelType):
                 expected="a shape without its batch axis, an unidl.Input, or an example",
                 fix="model.build((28, 28, 1)), or call the model on data.",
             )
-        build(
-            self, described, {}, backend=backend, device=device, precision=precision, seed=seed, random=random
-        )
+        build(self, described, {}, backend=backend, device=device, precision=precision, seed=seed, random=random)
         return self
 
     @property
@@ -135,19 +133,15 @@ class Model(Layer, metaclass=_ModelType):
         return self._unidl.built is not None
 
     def _need_built(self) -> Built:
-        part = self._unidl.built
+        part: Part | None = self._unidl.built
         if part is None:
             raise NotBuiltError(
-                f"{self.name!r} is not built yet.", fix="model.build((28, 28, 1)) with your input's shape, or call it on data."
+                f"{self.name!r} is not built yet.",
+                fix="model.build((28, 28, 1)) with your input's shape, or call it on data.",
             )
         if part.built.plan is part.plan:
             return part.built
-        # part of a bigger model: the same native object, seen as a model of its own
-        return Built(
-            part.built.backend, _rooted(part.plan), part.built.native_of(part.plan), part.built.device,
-            part.built.device_name, part.built.precision, part.built.seed, part.built.random,
-            {p[len(part.plan.path) + 1 :] for p in part.built.frozen if p.startswith(part.plan.path)},
-        )  # fmt: skip
+        return part.as_root()
 
     @property
     def native(self) -> Any:
@@ -174,7 +168,9 @@ class Model(Layer, metaclass=_ModelType):
     def _call_unbound(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Arrays or native tensors in, native tensors out; inference unless in a training step or `training=True`."""
         if self._unidl.built is None:
-            build(self, args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0, random="native")
+            build(
+                self, args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0, random="native"
+            )
         built = self._need_built()
         args, kwargs = admit(built, args, kwargs)
         with running(built.backend):
@@ -244,39 +240,7 @@ class Model(Layer, metaclass=_ModelType):
             LayerPathError: There is no such place.
             ShapeError: The new layer does not fit there; the model is as it was.
         """
-        if path not in self.layers:
-            raise no_layer(path, self.layers)
-        part = self._unidl.built
-        parents = [""] + [p for p in self.layers if path.startswith(f"{p}/")]
-        parent: Layer = self.layers[parents[-1]] if parents[-1] else self
-        key = path[len(parents[-1]) + 1 :] if parents[-1] else path
-        old = parent.exchange_sublayer(key, layer)
-        if part is None:
-            return
-        built = self._need_built()
-        ancestors: list[Layer] = [self, *(self.layers[p] for p in parents[1:] if p in self.layers)]
-        before = [(a, a._unidl.built) for a in ancestors]
-        call = built.plan.calls[0]
-        inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
-        own = {p: slot.read() for p, slot in built.slots().items()}
-        try:
-            for ancestor in ancestors:
-                ancestor._unidl.built = None
-            made = build(
-                self, inputs, named, backend=built.backend.NAME, device=built.device_name, precision=built.precision,
-                seed=built.seed, random=built.random,
-            )  # fmt: skip
-        except BaseException:
-            parent.exchange_sublayer(key, old)
-            for ancestor, record in before:
-                ancestor._unidl.built = record
-            raise
-        for weight, slot in made.slots().items():
-            if weight in own and not weight.startswith(f"{path}/"):
-                slot.write(own[weight])
-        for frozen in sorted(built.frozen):
-            if frozen in self.layers and not f"{frozen}/".startswith(f"{path}/"):
-                self.freeze(frozen)
+        change.replace(self, path, layer)
 
     def weight_slots(self) -> dict[str, Slot]:
         """Path -> where that weight lives in the native object."""
@@ -289,7 +253,7 @@ class Model(Layer, metaclass=_ModelType):
         return {
             path: slots[path]
             for plan in built.plan.walk()
-            if plan.path not in built.frozen
+            if not plan.layer._unidl.frozen
             for name, weight in plan.weights.items()
             if weight.trainable and (path := weight_path(plan, name)) in slots
         }
@@ -309,7 +273,7 @@ class Model(Layer, metaclass=_ModelType):
             WeightError: A path is unknown, or an array has another shape.
         """
         slots = self.weight_slots()
-        specs = self._weight_shapes()
+        shapes = change.weight_shapes(self._need_built())
         unknown = [path for path in weights if path not in slots]
         if unknown:
             raise WeightError(
@@ -318,20 +282,16 @@ class Model(Layer, metaclass=_ModelType):
                 received=", ".join(weights),
             )
         arrays = {path: np.asarray(value) for path, value in weights.items()}
-        wrong = [p for p, a in arrays.items() if a.shape != specs[p]]
+        wrong = [p for p, a in arrays.items() if a.shape != shapes[p]]
         if wrong:
             raise WeightError(
                 f"Weights for {self.name!r} have another shape.",
-                expected=", ".join(f"{p} {specs[p]}" for p in wrong),
+                expected=", ".join(f"{p} {shapes[p]}" for p in wrong),
                 received=", ".join(f"{p} {arrays[p].shape}" for p in wrong),
                 fix="Kernels are (…, inputs, outputs), as in Keras; a torch weight is their transpose.",
             )
         for path, array in arrays.items():
             slots[path].write(array)
-
-    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        plan = self._need_built().plan
-        return {weight_path(p, name): weight.shape for p in plan.walk() for name, weight in p.weights.items()}
 
     # -- changing --------------------------------------------------------------------------------------------------------
 
@@ -353,14 +313,11 @@ class Model(Layer, metaclass=_ModelType):
     def _set_trainable(self, pattern: str, trainable: bool) -> list[str]:
         built = self._need_built()
         plans = {plan.path: plan for plan in built.plan.walk() if plan.reached}
-        hits = matching([p for p in plans if p], pattern)
+        hits = matching([path for path in plans if path], pattern)
         natives = built.natives()
-        for path in hits:
+        for path in [*hits, ""] if pattern == "*" else hits:
+            plans[path].layer._unidl.frozen = not trainable
             built.backend.set_trainable(plans[path], natives[id(plans[path])], trainable)
-            (built.frozen.discard if trainable else built.frozen.add)(path)
-        if pattern == "*":
-            built.backend.set_trainable(built.plan, built.native, trainable)
-            (built.frozen.discard if trainable else built.frozen.add)("")
         return hits
 
     def copy(self, backend: str | None = None, device: str | None = None) -> Self:
@@ -370,26 +327,8 @@ class Model(Layer, metaclass=_ModelType):
             backend: Its name; None is the one this model has.
             device: None is this model's kind of device, or "auto" on another backend.
         """
-        part = self._unidl.built
-        new = copying.deepcopy(self)
-        if part is None:
-            return new
-        built = self._need_built()
-        call = built.plan.calls[0]
-        specs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
-        target = backend if backend is not None else built.backend.NAME
-        if device is None:
-            device = built.device_name if target == built.backend.NAME else "auto"
-        made = build(
-            new, specs, named, backend=target, device=device, precision=built.precision, seed=built.seed, random=built.random
-        )
-        if made.backend is built.backend:
-            new.copy_from(self)
-        else:
-            new.set_weights(self.weights())
-        for path in sorted(built.frozen):
-            new.freeze(path or "*")
-        return new
+        copied: Self = change.copy(self, backend, device)
+        return copied
 
     def copy_from(self, other: Model, decay: float = 0.0) -> None:
         """Take another model's weights, without leaving the device: w = decay * w + (1 - decay) * other's w.
@@ -398,27 +337,7 @@ class Model(Layer, metaclass=_ModelType):
             other: A model of the same backend with the same weight paths.
             decay: 0 copies; 0.99 keeps a moving average. States that are no floating numbers are copied.
         """
-        mine, theirs = self._need_built(), other._need_built()
-        if mine.backend is not theirs.backend:
-            raise BackendMismatchError(
-                f"copy_from: {self.name!r} is built for {mine.backend.NAME}, {other.name!r} for {theirs.backend.NAME}.",
-                fix="model.set_weights(other.weights()) goes across backends.",
-            )
-        slots, sources = mine.slots(), theirs.slots()
-        shapes, given = self._weight_shapes(), other._weight_shapes()
-        if shapes != given:
-            differing = sorted(p for p in shapes.keys() | given.keys() if shapes.get(p) != given.get(p))
-            raise WeightError(
-                "copy_from needs two models with the same weights.",
-                expected=", ".join(f"{p} {shapes.get(p)}" for p in differing),
-                received=", ".join(f"{p} {given.get(p)}" for p in differing),
-            )
-        floating = {
-            weight_path(p, n): "float" in w.dtype for p in mine.plan.walk() for n, w in p.weights.items()
-        }
-        for path, slot in slots.items():
-            value = sources[path].read()
-            slot.write(slot.read() * decay + value * (1.0 - decay) if decay and floating[path] else value)
+        change.copy_weights(other, self, decay)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         new = object.__new__(type(self))
@@ -426,21 +345,6 @@ class Model(Layer, metaclass=_ModelType):
         for key, value in self.__dict__.items():
             new.__dict__[key] = copying.deepcopy(value, memo)
         return new
-
-
-def _rooted(plan: Any) -> Any:
-    """A sublayer's plan as the root of its own paths."""
-    memo: dict[int, Any] = {}
-
-    def copy_of(p: Any) -> Any:
-        if id(p) not in memo:
-            prefix = plan.path
-            new = memo[id(p)] = copying.copy(p)
-            new.path = p.path[len(prefix) + 1 :] if p.path.startswith(f"{prefix}/") else "" if p is plan else p.path
-            new.children = {key: copy_of(child) for key, child in p.children.items()}
-        return memo[id(p)]
-
-    return copy_of(plan)
 
 
 def _backend_of(args: Any) -> str | None:

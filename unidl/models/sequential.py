@@ -40,7 +40,8 @@ class Sequential(Model):
         for position, layer in enumerate(given):
             if isinstance(layer, type) and issubclass(layer, Layer):
                 raise ArgumentError(
-                    f"Sequential: item {position + 1} is the class {layer.__name__}.", fix=f"Call it: {layer.__name__}(…)."
+                    f"Sequential: item {position + 1} is the class {layer.__name__}.",
+                    fix=f"Call it: {layer.__name__}(…).",
                 )
             if not isinstance(layer, Layer):
                 raise ArgumentError(

@@ -54,8 +54,16 @@ def lowering_rows(built: Built) -> list[LoweringRow]:
                 sizes[weight.trainable] += math.prod(weight.shape)
             rows.append(
                 LoweringRow(
-                    plan.path, plan.kind, how.native, how.way, how.reason, tuple(plan.output_shapes), sizes[True], sizes[False],
-                    plan.dynamic, plan.path in built.frozen,
+                    plan.path,
+                    plan.kind,
+                    how.native,
+                    how.way,
+                    how.reason,
+                    tuple(plan.output_shapes),
+                    sizes[True],
+                    sizes[False],
+                    plan.dynamic,
+                    plan.layer._unidl.frozen,
                 )  # fmt: skip
             )
     return rows
@@ -65,7 +73,13 @@ def summary(built: Built, name: str, width: int = 120) -> str:
     """The table of layers with shapes, parameters and how each runs."""
     rows = lowering_rows(built)
     table = Table(title=f"{name}: {built.backend.NAME}, {built.precision}, on {built.device}", title_justify="left")
-    for heading, justify in (("path", "left"), ("layer", "left"), ("output", "left"), ("parameters", "right"), ("runs as", "left")):
+    for heading, justify in (
+        ("path", "left"),
+        ("layer", "left"),
+        ("output", "left"),
+        ("parameters", "right"),
+        ("runs as", "left"),
+    ):
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         if row.path:

@@ -55,7 +55,10 @@ class Adam(Optimizer, name="adam"):
         v = state["second_moment"] * self.beta_2 + ops.square(gradient) * (1.0 - self.beta_2)
         m_hat = m / (1.0 - ops.power(self.beta_1, step))
         v_hat = v / (1.0 - ops.power(self.beta_2, step))
-        return weight - learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon), {"first_moment": m, "second_moment": v}
+        return weight - learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon), {
+            "first_moment": m,
+            "second_moment": v,
+        }
 
 
 class AdamW(Adam, name="adamw"):

@@ -30,7 +30,9 @@ class Cosine(Schedule):
     def __init__(self, peak: float, steps: int, warmup: int = 0, floor: float = 0.0) -> None:
         if steps <= warmup or warmup < 0:
             raise ArgumentError(
-                "Cosine needs more steps than warm-up steps.", expected="0 <= warmup < steps", received=f"{steps=}, {warmup=}"
+                "Cosine needs more steps than warm-up steps.",
+                expected="0 <= warmup < steps",
+                received=f"{steps=}, {warmup=}",
             )
         self.peak = peak
         self.steps = steps

@@ -89,7 +89,7 @@ class Trainer:
             if self._given[name] is not None and self._given[name] != value:
                 raise ArgumentError(
                     f"The model is built already, with {name}={value!r}; the Trainer asks for {self._given[name]!r}.",
-                    fix=f"Leave {name}= out, or make a new model with model.copy(backend=…) or unidl.convert.",
+                    fix=f"Leave {name}= out, or make a new model with model.copy(backend=…).",
                 )
 
     # -- what a subclass may write ---------------------------------------------------------------------------------------
@@ -104,7 +104,9 @@ class Trainer:
             batch: What `fit` was given, cut to the batch: (x, y), or x alone.
         """
         if not isinstance(batch, tuple) or len(batch) != 2:
-            raise DataError("The Trainer's own step needs inputs and targets.", fix="fit(x, y), or write training_step.")
+            raise DataError(
+                "The Trainer's own step needs inputs and targets.", fix="fit(x, y), or write training_step."
+            )
         x, y = batch
         predictions: list[Any] = []
 
@@ -120,7 +122,9 @@ class Trainer:
     def loss(self) -> losses.Loss:
         """The loss that the Trainer was given."""
         if self._loss is None:
-            raise ArgumentError("This Trainer has no loss.", fix='Trainer(model, loss="cross_entropy"), or write training_step.')
+            raise ArgumentError(
+                "This Trainer has no loss.", fix='Trainer(model, loss="cross_entropy"), or write training_step.'
+            )
         return self._loss
 
     def minimize(self, function: Callable[[], Any], part: Model | None = None, optimizer: str = "main") -> Any:
@@ -144,7 +148,9 @@ class Trainer:
         if stepper is None:
             slots = (part or self.model).trainable_slots()
             if not slots:
-                raise ArgumentError("There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze().")
+                raise ArgumentError(
+                    "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
+                )
             stepper = self._steppers[optimizer] = self._backend.optimizer(self.optimizers[optimizer], slots)
         value, gradients = self._backend.value_and_grad(function, (), {}, stepper.wanted)
         stepper.apply(gradients, self._rates[optimizer])
@@ -188,7 +194,9 @@ class Trainer:
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                raise DataError("validation_data is a pair.", expected="(x, y)", received=type(validation_data).__name__)
+                raise DataError(
+                    "validation_data is a pair.", expected="(x, y)", received=type(validation_data).__name__
+                )
             validation = Arrays(*validation_data, batch_size=max(batch_size, 256))
         self._prepare(source.parts)
         if validation is not None:

@@ -51,7 +51,13 @@ X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
 def test_children_are_torchs_own_and_names_are_clean(net):
     assert type(net.native.blocks) is nn.ModuleList
     assert type(net.native.blocks[0]) is nn.Linear
-    assert list(net.native.state_dict()) == ["blocks.0.weight", "blocks.0.bias", "blocks.1.gain", "head.weight", "head.bias"]
+    assert list(net.native.state_dict()) == [
+        "blocks.0.weight",
+        "blocks.0.bias",
+        "blocks.1.gain",
+        "head.weight",
+        "head.bias",
+    ]
     m = images()
     assert [type(c) for c in m.native.children()][:2] == [nn.Conv2d, nn.BatchNorm2d]
 
@@ -79,7 +85,11 @@ def test_parametrizations_are_read_and_trained(net):
     parametrizations.orthogonal(net.native.blocks[0], "weight")
     effective = net.native.blocks[0].weight.detach().numpy()
     np.testing.assert_array_equal(net.weights()["blocks/0/kernel"], effective.T)
-    np.testing.assert_allclose(effective.T @ effective if effective.shape[0] > effective.shape[1] else effective @ effective.T, np.eye(5), atol=1e-5)
+    np.testing.assert_allclose(
+        effective.T @ effective if effective.shape[0] > effective.shape[1] else effective @ effective.T,
+        np.eye(5),
+        atol=1e-5,
+    )
     np.testing.assert_array_equal(unidl.to_numpy(net(X)), net.native(X).detach().numpy())
     t = unidl.Trainer(net, loss="mse", optimizer="sgd")
     t.fit(X.numpy(), np.zeros((4, 2)), progress=False)
@@ -109,7 +119,9 @@ def test_export_with_a_dynamic_batch(make):
     m = make()
     shape = m._need_built().plan.input_shapes[0][1:]
     name = "x"
-    program = torch.export.export(m.native.eval(), (torch.randn(3, *shape),), dynamic_shapes={name: {0: torch.export.Dim("batch")}})
+    program = torch.export.export(
+        m.native.eval(), (torch.randn(3, *shape),), dynamic_shapes={name: {0: torch.export.Dim("batch")}}
+    )
     x = torch.randn(7, *shape)
     torch.testing.assert_close(program.module()(x), m(x))
 

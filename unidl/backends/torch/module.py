@@ -136,7 +136,7 @@ def _forward_like(forward: Callable[..., Any]) -> Callable[..., Any]:
             passed.append(f"{p.name}={p.name}" if keyword_only else p.name)
     source = f"def forward(self, {', '.join(declared)}):\n    return run(self)({', '.join(passed)})\n"
     namespace: dict[str, Any] = {"run": _runner, **defaults}
-    exec(source, namespace)  # noqa: S102  # only names from inspect.signature are written into it
+    exec(source, namespace)  # only names from inspect.signature are written into it
     return namespace["forward"]
 
 
@@ -176,7 +176,9 @@ def add_child(module: Adapter, key: str, child: nn.Module, lowering: Lowering | 
     for depth, part in enumerate(containers):
         name = attribute_name(part) if depth == 0 else part
         if name not in holder._modules:
-            holder.add_module(name, nn.ModuleList() if _is_list(module.plan, containers[: depth + 1]) else nn.ModuleDict())
+            holder.add_module(
+                name, nn.ModuleList() if _is_list(module.plan, containers[: depth + 1]) else nn.ModuleDict()
+            )
         holder = holder._modules[name]  # type: ignore[assignment]
     holder.add_module(attribute_name(last) if not containers else last, child)
     module.bound_children[key] = _bind_child(module.plan.children[key], child, lowering)
@@ -187,13 +189,17 @@ def _is_list(plan: LayerPlan, path: list[str]) -> bool:
     for part in path[1:]:
         nest = nest[int(part)] if isinstance(nest, (list, tuple)) else nest[part]
     # an nn.ModuleList has no gaps: a list in which other things stand between layers becomes a ModuleDict of its positions
-    return isinstance(nest, (list, tuple)) and all(
-        not isinstance(leaf, ChildKey) or plan.children[leaf].reached for leaf in nest
-    ) and all(isinstance(leaf, (ChildKey, list, tuple, dict)) for leaf in nest)
+    return (
+        isinstance(nest, (list, tuple))
+        and all(not isinstance(leaf, ChildKey) or plan.children[leaf].reached for leaf in nest)
+        and all(isinstance(leaf, (ChildKey, list, tuple, dict)) for leaf in nest)
+    )
 
 
 def _bind_child(plan: LayerPlan, child: nn.Module, lowering: Lowering | None) -> Layer:
-    return child.bound if isinstance(child, Adapter) else bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+    return (
+        child.bound if isinstance(child, Adapter) else bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+    )
 
 
 def child_of(module: nn.Module, key: str) -> nn.Module:

@@ -91,7 +91,8 @@ class Defined:
         self.wanted = list({id(slot.native): slot.native for slot in slots.values()}.values())
         self._position = {id(parameter): i for i, parameter in enumerate(self.wanted)}
         self.state = {
-            path: {name: torch.zeros_like(slot.read()) for name in definition.state_names} for path, slot in slots.items()
+            path: {name: torch.zeros_like(slot.read()) for name in definition.state_names}
+            for path, slot in slots.items()
         }
         self.steps = 0
 

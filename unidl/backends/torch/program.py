@@ -65,7 +65,9 @@ def lowered(plan: LayerPlan, native: nn.Module) -> Way:
     if isinstance(native, Adapter):
         return Way(type(native).__name__, "definition", choose(LOWERINGS, "torch", plan)[1])
     cls = type(native)
-    public = f"torch.nn.{cls.__name__}" if getattr(nn, cls.__name__, None) is cls else f"{cls.__module__}.{cls.__qualname__}"
+    public = (
+        f"torch.nn.{cls.__name__}" if getattr(nn, cls.__name__, None) is cls else f"{cls.__module__}.{cls.__qualname__}"
+    )
     return Way(public, "native")
 
 

@@ -31,9 +31,7 @@ class Slot:
         view: A torch *view* of the native tensor in canonical layout: what is written to it arrives in the native tensor.
     """
 
-    def __init__(
-        self, module: nn.Module, name: str, view: Callable[[torch.Tensor], torch.Tensor] = as_it_is
-    ) -> None:
+    def __init__(self, module: nn.Module, name: str, view: Callable[[torch.Tensor], torch.Tensor] = as_it_is) -> None:
         self.module = module
         self.name = name
         self.view = view

@@ -1,0 +1,105 @@
+"""Changing a model: copies, weights from another one, another layer in a place."""
+
+from __future__ import annotations
+
+import copy as copying
+from typing import TYPE_CHECKING, Any
+
+from unidl.description.layer import Layer
+from unidl.errors import BackendMismatchError, WeightError
+from unidl.graph.node import map_nest
+from unidl.models.build import Built, build, weight_path
+from unidl.models.paths import no_layer
+
+if TYPE_CHECKING:
+    from unidl.models.model import Model
+
+
+def copy(model: Model, backend: str | None, device: str | None) -> Any:
+    """A new model with the same description and weights (see Model.copy)."""
+    new = copying.deepcopy(model)
+    if not model.is_built:
+        return new
+    built = model._need_built()
+    target = backend if backend is not None else built.backend.NAME
+    if device is None:
+        device = built.device_name if target == built.backend.NAME else "auto"
+    made = _build_again(new, built, target, device)
+    if made.backend is built.backend:
+        copy_weights(model, new, 0.0)
+    else:
+        new.set_weights(model.weights())
+    return new
+
+
+def _build_again(model: Model, like: Built, backend: str, device: str) -> Built:
+    """Build a model for the inputs of another build."""
+    call = like.plan.calls[0]
+    inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
+    return build(
+        model,
+        inputs,
+        named,
+        backend=backend,
+        device=device,
+        precision=like.precision,
+        seed=like.seed,
+        random=like.random,
+    )
+
+
+def copy_weights(source: Model, target: Model, decay: float) -> None:
+    """target = decay * target + (1 - decay) * source, on the device (see Model.copy_from)."""
+    mine, theirs = target._need_built(), source._need_built()
+    if mine.backend is not theirs.backend:
+        raise BackendMismatchError(
+            f"copy_from: {target.name!r} is built for {mine.backend.NAME}, {source.name!r} for {theirs.backend.NAME}.",
+            fix="model.set_weights(other.weights()) goes across backends.",
+        )
+    shapes, given = weight_shapes(mine), weight_shapes(theirs)
+    if shapes != given:
+        differing = sorted(p for p in shapes.keys() | given.keys() if shapes.get(p) != given.get(p))
+        raise WeightError(
+            "copy_from needs two models with the same weights.",
+            expected=", ".join(f"{p} {shapes.get(p)}" for p in differing),
+            received=", ".join(f"{p} {given.get(p)}" for p in differing),
+        )
+    floating = {weight_path(p, n): "float" in w.dtype for p in mine.plan.walk() for n, w in p.weights.items()}
+    slots, sources = mine.slots(), theirs.slots()
+    for path, slot in slots.items():
+        value = sources[path].read()
+        slot.write(slot.read() * decay + value * (1.0 - decay) if decay and floating[path] else value)
+
+
+def weight_shapes(built: Built) -> dict[str, tuple[int, ...]]:
+    """Path -> canonical shape of every weight."""
+    return {weight_path(p, name): weight.shape for p in built.plan.walk() for name, weight in p.weights.items()}
+
+
+def replace(model: Model, path: str, layer: Layer) -> None:
+    """Put another layer in a place (see Model.replace); on any error the model is as it was."""
+    known = model.layers
+    if path not in known:
+        raise no_layer(path, known)
+    above = [p for p in known if path.startswith(f"{p}/")]
+    ancestors: list[Layer] = [model, *(known[p] for p in above)]
+    key = path[len(above[-1]) + 1 :] if above else path
+    if not model.is_built:
+        ancestors[-1].exchange_sublayer(key, layer)
+        return
+    built = model._need_built()
+    values = {p: slot.read() for p, slot in built.slots().items()}
+    before = [(ancestor, ancestor._unidl.built) for ancestor in ancestors]
+    old = ancestors[-1].exchange_sublayer(key, layer)
+    try:
+        for ancestor in ancestors:  # they get new native objects; every other layer keeps its own
+            ancestor._unidl.built = None
+        made = _build_again(model, built, built.backend.NAME, built.device_name)
+    except BaseException:
+        ancestors[-1].exchange_sublayer(key, old)
+        for ancestor, record in before:
+            ancestor._unidl.built = record
+        raise
+    for weight, slot in made.slots().items():
+        if weight in values and not weight.startswith(f"{path}/"):
+            slot.write(values[weight])
