@@ -34,7 +34,7 @@ class Lowering:
 
     make: Callable[[LayerPlan], Any]
     call: Callable[..., Any]
-    slots: Callable[[LayerPlan, Any], dict[str, Slot]] = _no_slots
+    slots: Callable[[LayerPlan, Any], Mapping[str, Slot]] = _no_slots
     refuses: Callable[[LayerPlan], str | None] = _never
 
 
@@ -49,7 +49,13 @@ def by_definition(reason: str) -> Lowering:
 
 @dataclass(frozen=True)
 class Way:
-    """How a layer runs in a built model (see contract.Lowered)."""
+    """How a layer runs in a built model, as data.
+
+    Args:
+        native: The framework's class that runs it ("torch.nn.Linear"), or the adapter's name.
+        way: "native" or "definition".
+        reason: Why the definition, where it is one.
+    """
 
     native: str
     way: str

@@ -63,7 +63,7 @@ def make_softmax(plan: LayerPlan) -> nn.Softmax:
     return nn.Softmax(dim=layer.axis)
 
 
-TABLE = {
+TABLE: dict[type, Lowering] = {
     Activation: Lowering(make_activation, call_module, refuses=refuses_activation),
     ReLU: Lowering(make_relu, call_module),
     Softmax: Lowering(make_softmax, call_module),

@@ -106,4 +106,6 @@ def attention_slots(plan: LayerPlan, module: nn.MultiheadAttention) -> dict[str,
     return {name: slots[name] for name in plan.weights}
 
 
-TABLE = {MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_attention)}
+TABLE: dict[type, Lowering] = {
+    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_attention)
+}

@@ -56,4 +56,4 @@ def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
     return slots
 
 
-TABLE = {Conv2D: Lowering(make_convolution, call_convolution, convolution_slots)}
+TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_convolution, convolution_slots)}

@@ -75,7 +75,7 @@ def make_flatten(plan: LayerPlan) -> nn.Flatten:
     return nn.Flatten()
 
 
-TABLE = {
+TABLE: dict[type, Lowering] = {
     Dense: Lowering(make_dense, call_dense, dense_slots),
     Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
     Dropout: Lowering(make_dropout, call_module),

@@ -94,7 +94,7 @@ def layer_normalization_slots(plan: LayerPlan, module: nn.LayerNorm) -> dict[str
     return {name: Slot(module, names[name]) for name in plan.weights}
 
 
-TABLE = {
+TABLE: dict[type, Lowering] = {
     BatchNormalization: Lowering(
         make_batch_normalization, call_batch_normalization, batch_normalization_slots, refuses_batch_normalization
     ),

@@ -69,7 +69,7 @@ def call_global_average(layer: GlobalAveragePooling2D, module: nn.AdaptiveAvgPoo
     return y.permute(0, 2, 3, 1) if layer.keepdims else y.flatten(1)
 
 
-TABLE = {
+TABLE: dict[type, Lowering] = {
     MaxPooling2D: Lowering(make_max_pooling, call_max_pooling),
     AveragePooling2D: Lowering(make_average_pooling, call_average_pooling),
     GlobalAveragePooling2D: Lowering(make_global_average, call_global_average),

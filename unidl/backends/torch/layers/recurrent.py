@@ -81,4 +81,4 @@ def lstm_slots(plan: LayerPlan, module: nn.LSTM) -> dict[str, Slot]:
     return slots
 
 
-TABLE = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm)}
+TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm)}
