@@ -28,6 +28,9 @@ if (
     from unidl.backends.selection import using as using
     from unidl.description.layer import Layer as Layer
     from unidl.errors import UnidlError as UnidlError
+    from unidl.gradient import grad as grad
+    from unidl.gradient import jit as jit
+    from unidl.gradient import value_and_grad as value_and_grad
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
@@ -51,9 +54,12 @@ _HOMES = {
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
+    "grad": "unidl.gradient",
+    "jit": "unidl.gradient",
     "set_backend": "unidl.backends.selection",
     "to_numpy": "unidl.backends.conversion",
     "using": "unidl.backends.selection",
+    "value_and_grad": "unidl.gradient",
 }
 
 __all__ = sorted((*_SUBPACKAGES, *_HOMES))  # noqa: PLE0605  (made of the tables, so that it cannot differ from them)

@@ -50,7 +50,8 @@ class Captured(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Construct, with the arguments recorded in `_unidl`."""
-        signature = inspect.signature(cls.__init__)
+        constructor: Any = getattr(cls, "__init__")  # noqa: B009  # mypy: an attribute of the class, not of this metaclass
+        signature = inspect.signature(constructor)
         name = None
         if "name" not in signature.parameters:
             name = kwargs.pop("name", None)
@@ -59,7 +60,7 @@ class Captured(type):
             bound = signature.bind(None, *args, **kwargs)
         except TypeError as error:
             raise _wrong_arguments(cls, signature, kwargs, error) from None
-        self = cls.__new__(cls)
+        self: Any = object.__new__(cls)
         arguments = dict(list(bound.arguments.items())[1:])
         self.__dict__["_unidl"] = Record(arguments, name)
         self.__init__(*args, **kwargs)

@@ -27,6 +27,7 @@ class Case:
         gradient: Whether to compare gradients: True numerically, or the gradients expected by each floating array (None for one
             that is not compared), of the sum of the result.
         note: What the case is about.
+        batched: How many of the arrays, from the first, have a batch axis in front (the others are weights); None for all.
     """
 
     op: str
@@ -35,6 +36,7 @@ class Case:
     kwargs: dict[str, Any] = field(default_factory=dict)
     gradient: bool | list[Any] = True
     note: str = ""
+    batched: int | None = None
 
     def __str__(self) -> str:
         shapes = ",".join("x".join(map(str, a.shape)) or "scalar" for a in self.args if isinstance(a, np.ndarray))
@@ -66,10 +68,15 @@ def tensors_of(backend: str, case: Case, dtype: str) -> list[Any]:
 def symbols_of(case: Case, dtype: str, batch: bool = False) -> list[Any]:
     """The arguments with symbolic tensors in the place of arrays; `batch` forgets the first axis' length."""
 
+    seen = 0
+
     def turn(value: Any) -> Any:
+        nonlocal seen
         if not isinstance(value, np.ndarray):
             return value
-        shape = (None, *value.shape[1:]) if batch and value.ndim else value.shape
+        seen += 1
+        forget = batch and value.ndim and (case.batched is None or seen <= case.batched)
+        shape = (None, *value.shape[1:]) if forget else value.shape
         node = Placeholder()
         node.outputs = SymbolicTensor(TensorSpec(shape, dtype if is_real(value) else value.dtype.name), node)
         return node.outputs

@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
-from tests.ops import cases_activation, cases_arithmetic, cases_reduction
+from tests.ops import cases_activation, cases_arithmetic, cases_manipulation, cases_reduction, cases_window
 from tests.ops.case import Case, call, expected, gradients, is_real, numeric_gradients, symbols_of, tensors_of
 from unidl.backends import registry
 from unidl.graph.node import leaves
 from unidl.ops.op import OPS
 
-CASES = cases_arithmetic.CASES + cases_activation.CASES + cases_reduction.CASES
+CASES = [
+    case
+    for family in (cases_arithmetic, cases_activation, cases_reduction, cases_manipulation, cases_window)
+    for case in family.CASES
+]
 DIFFERENTIABLE = [case for case in CASES if case.gradient is not False]
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 

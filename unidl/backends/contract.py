@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unidl.backends.lowering import Way
+
 if TYPE_CHECKING:
     from unidl.description.plan import LayerPlan
     from unidl.settings import Choice
@@ -41,22 +43,29 @@ class Slot(Protocol):
         """Overwrite the value with an array or tensor in canonical layout."""
 
 
-class Lowered(Protocol):
-    """How a layer runs in a built model, as data."""
-
-    native: str  # the class that runs it: "torch.nn.Linear", or the adapter's name
-    way: str  # "native" or "definition"
-    reason: str  # why the definition, where it is one
-
-
 class Backend(Protocol):
     """The contract. The three packages in this folder fulfil it with modules of the same names."""
 
-    NAME: str
-    OPS: Mapping[str, Callable[..., Any]]
-    TENSOR_TYPES: tuple[type, ...]
-    SHARES_TENSORS: bool  # whether other backends' tensors may be what its engine computes with (Keras)
-    ENGINE: str | None  # the framework that computes beneath, where there is a choice (Keras); None where there is none
+    # read only, as the names of a module are to those who import it
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """The backend's name."""
+
+    @property
+    def OPS(self) -> Mapping[str, Callable[..., Any]]:  # noqa: N802
+        """Op name -> implementation."""
+
+    @property
+    def TENSOR_TYPES(self) -> tuple[Any, ...]:  # noqa: N802
+        """The classes of its tensors."""
+
+    @property
+    def SHARES_TENSORS(self) -> bool:  # noqa: N802
+        """Whether other backends' tensors may be what its engine computes with (Keras)."""
+
+    @property
+    def ENGINE(self) -> str | None:  # noqa: N802
+        """The framework that computes beneath, where there is a choice (Keras); None where there is none."""
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:
@@ -104,7 +113,7 @@ class Backend(Protocol):
     def child(self, native: Native, key: str) -> Native:
         """The native object under a key ("hidden", "blocks/0") of an adapter. Raises NativeStructureError."""
 
-    def lowered(self, plan: LayerPlan, native: Native) -> Lowered:
+    def lowered(self, plan: LayerPlan, native: Native) -> Way:
         """How that layer runs, and why."""
 
     def slots(self, plan: LayerPlan, native: Native) -> dict[str, Slot]:

@@ -13,7 +13,6 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from unidl import habits, settings
@@ -51,6 +50,7 @@ BUILT_IN: dict[str, Entry] = {
     ),
 }
 
+_known: dict[str, Entry] = {}
 _loaded: dict[str, Backend] = {}
 _when_loaded: list[Callable[[Backend], None]] = []
 _importing = threading.RLock()  # two threads that load a backend at once import it once
@@ -59,23 +59,27 @@ _found: set[str] = (
 )  # packages seen installed; one that is missing is looked for again, it may be installed meanwhile
 
 
-@cache
 def entries() -> dict[str, Entry]:
     """All backends that are known, ours and third parties', installed or not."""
-    known = dict(BUILT_IN)
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        distribution = point.dist.name if point.dist is not None else point.module
-        if point.name in known:
-            warnings.warn(
-                f"The package {distribution!r} offers a backend {point.name!r}; that name is taken by "
-                f"{known[point.name].module!r}, so it is left out.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            continue
-        package = point.module.partition(".")[0]
-        known[point.name] = Entry(point.module, (package,), (package,), f"pip install {distribution}")
-    return known
+    if not _known:  # a plain dict and no functools.cache: torch's compiler reads the one and warns of the other
+        _known.update(BUILT_IN)
+        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+            _add_third_party(point)
+    return _known
+
+
+def _add_third_party(point: importlib.metadata.EntryPoint) -> None:
+    distribution = point.dist.name if point.dist is not None else point.module
+    if point.name in _known:
+        warnings.warn(
+            f"The package {distribution!r} offers a backend {point.name!r}; that name is taken by "
+            f"{_known[point.name].module!r}, so it is left out.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return
+    package = point.module.partition(".")[0]
+    _known[point.name] = Entry(point.module, (package,), (package,), f"pip install {distribution}")
 
 
 def missing_packages(name: str) -> tuple[str, ...]:
@@ -179,7 +183,8 @@ def _import(choice: settings.Choice) -> Backend:
     _loaded[choice.value] = module
     for callback in _when_loaded:
         callback(module)
-    return module
+    backend: Backend = module
+    return backend
 
 
 def loaded() -> tuple[Backend, ...]:

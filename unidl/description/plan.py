@@ -66,6 +66,7 @@ class LayerPlan:
         weights: Weight name -> spec, in order of declaration.
         calls: The traced calls of the last inference trace, one for each place where the layer is used.
         dynamic: Whether Python control flow in `forward` depends on tensors, so that no single graph says it all.
+        reads_training: Whether `forward` asks `self.training`, so that training has another graph than inference.
         reached: Whether any trace called it; a layer that is never called has no shapes and is not built.
         dtype: The floating dtype that its weights have.
     """
@@ -80,6 +81,7 @@ class LayerPlan:
     updated: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     dynamic: bool = False
+    reads_training: bool = False
     reached: bool = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LayerPlan:

@@ -39,9 +39,12 @@ class SymbolicBinding:
 
     @property
     def training(self) -> bool:
+        """Whether this trace is of training."""
+        self.plan.reads_training = True
         return self.tracer.training
 
     def attribute(self, layer: Layer, name: str) -> Any:
+        """A symbolic weight, or a bound sublayer."""
         if name in self.plan.weights:
             weight = self.plan.weights[name]
             dtype = self.plan.dtype if weight.dtype in ("float16", "bfloat16", "float32", "float64") else weight.dtype
@@ -56,9 +59,11 @@ class SymbolicBinding:
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Trace the layer's forward."""
         return self.tracer.call(self.plan, args, kwargs)
 
     def update(self, name: str, value: Any) -> None:
+        """Check that it names a state and fits."""
         weight = self.plan.weights.get(name)
         if weight is None or weight.trainable:
             states = [w.name for w in self.plan.weights.values() if not w.trainable]
@@ -79,6 +84,7 @@ class SymbolicBinding:
     def add_weight(
         self, layer: Layer, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
     ) -> None:
+        """Put the weight into the plan."""
         if self.locked:
             raise ArgumentError(
                 f"add_weight({name!r}) was called in forward.",
@@ -91,7 +97,6 @@ class SymbolicBinding:
                 expected="a Python identifier that the layer does not use yet",
                 received=repr(name),
             )
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
         if any(axis is None for axis in shape):
             raise ShapeError(
                 f"The weight {name!r} of {self.plan.title} needs every axis known.",

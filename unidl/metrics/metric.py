@@ -56,7 +56,7 @@ class Mean(Metric):
     @property
     def name(self) -> str:
         """The function's name."""
-        return self._unidl.name or getattr(self.function, "__name__", "mean")  # type: ignore[attr-defined]
+        return str(self._unidl.name or getattr(self.function, "__name__", "mean"))  # type: ignore[attr-defined]
 
     def initial(self) -> dict[str, np.ndarray]:
         """Sum and count."""

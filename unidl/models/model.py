@@ -225,7 +225,8 @@ class Model(Layer, metaclass=_ModelType):
         built = self._need_built()
         known = [plan.path for plan in built.plan.walk() if plan.path and plan.reached]
         paths = [path for path in matching(known, pattern) if fnmatchcase(path, pattern)]
-        return EXTRACT(built.plan, paths).build(
+        inner: Model = EXTRACT(built.plan, paths)
+        return inner.build(
             backend=built.backend.NAME, device=built.device_name, precision=built.precision, seed=built.seed
         )
 

@@ -64,7 +64,7 @@ def lowering_rows(built: Built) -> list[LoweringRow]:
                     sizes[False],
                     plan.dynamic,
                     plan.layer._unidl.frozen,
-                )  # fmt: skip
+                )
             )
     return rows
 
@@ -86,10 +86,12 @@ def summary(built: Built, name: str, width: int = 120) -> str:
             notes = [note for note, holds in (("dynamic", row.dynamic), ("frozen", row.frozen)) if holds]
             runs = row.native if row.way == "native" else "definition"
             table.add_row(
-                row.path, row.layer, ", ".join(_shape(s) for s in row.output_shapes),
+                row.path,
+                row.layer,
+                ", ".join(_shape(s) for s in row.output_shapes),
                 f"{row.parameters:,}" + (f" + {row.states:,}" if row.states else ""),
                 runs + (f" ({', '.join(notes)})" if notes else ""),
-            )  # fmt: skip
+            )
     text = io.StringIO()
     console = Console(file=text, width=width)
     console.print(table)

@@ -136,7 +136,7 @@ def cond(
         ArgumentError: While a model is described: the branches differ in structure.
 
     Example:
-        >>> x = unidl.tensor([1.0, -3.0])
+        >>> x = ops.tensor([1.0, -3.0])
         >>> unidl.to_numpy(ops.cond(ops.sum(x) > 0, lambda x: x, lambda x: -x, (x,))).tolist()
         [-1.0, 3.0]
 

@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -223,14 +223,14 @@ def op(rule: Callable[..., Any]) -> Callable[[Function], Function]:
     """Declare an op that each backend supplies; `rule` gives the shape and dtype of its result."""
 
     def declare(function: Function) -> Function:
-        return _register(Op(function, rule, composed=False))
+        return cast(Function, _register(Op(function, rule, composed=False)))
 
     return declare
 
 
 def composed(function: Function) -> Function:
     """Declare an op whose body, written with other ops, is its definition. A backend may have a faster way."""
-    return _register(Op(function, None, composed=True))
+    return cast(Function, _register(Op(function, None, composed=True)))
 
 
 def _register(new: Op) -> Any:

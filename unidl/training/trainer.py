@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unidl import losses, metrics, ops, optimizers
+from unidl.backends.contract import Backend
 from unidl.callbacks import Callback
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, DataError
@@ -260,7 +261,7 @@ class Trainer:
     # -- inside ----------------------------------------------------------------------------------------------------------
 
     @property
-    def _backend(self) -> Any:
+    def _backend(self) -> Backend:
         return self.model._need_built().backend
 
     def _build(self, x: Any) -> None:
@@ -301,7 +302,9 @@ class Trainer:
 
     def _run_step(self, batch: Any, states: Any) -> tuple[Any, dict[str, Any]]:
         rates = {name: o.learning_rate(self._steps.get(name, 0)) for name, o in self.optimizers.items()}
-        result = self._step("train", self._one_step, batch)(self._tensors(batch), states, rates)
+        result: tuple[Any, dict[str, Any]] = self._step("train", self._one_step, batch)(
+            self._tensors(batch), states, rates
+        )
         for name in self.optimizers:
             self._steps[name] = self._steps.get(name, 0) + 1
         return result

@@ -1,8 +1,16 @@
-"""Keras itself, imported after its engine was chosen."""
+"""Keras itself, imported after its engine was chosen, and what differs from engine to engine."""
 
 from unidl.backends import keras_engine as keras_engine  # isort: skip  (must run before Keras is imported)
 
-from unidl.errors import BackendUnavailableError
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any
+
+from unidl.errors import BackendUnavailableError, NotPortableError
+from unidl.graph.node import map_nest
 
 try:
     import keras as keras
@@ -15,3 +23,49 @@ except ModuleNotFoundError as error:  # Keras is there, or nobody would come her
     ) from error
 
 ENGINE: str = keras.backend.backend()  # "tensorflow", "torch" or "jax": one a process
+
+CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywhere."
+
+# What only an engine knows, and Keras has no name for. Gradients are in gradient.py, devices in device.py.
+_engine: Any = sys.modules[ENGINE]  # imported by Keras
+
+
+def outside_graph() -> AbstractContextManager[Any]:
+    """Inside, variables are made outside the graph that is being traced."""
+    return _engine.init_scope() if ENGINE == "tensorflow" else nullcontext()
+
+
+def without_gradient() -> AbstractContextManager[Any]:
+    """Inside, no graph for gradients is kept."""
+    return _engine.no_grad() if ENGINE == "torch" else nullcontext()
+
+
+def runs_as_python() -> bool:
+    """Whether `if` and `while` see values now: not while TensorFlow traces a graph."""
+    return ENGINE != "tensorflow" or bool(_engine.executing_eagerly())
+
+
+@cache
+def with_control_flow(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its `if` and `while` on tensors as nodes of TensorFlow's graph.
+
+    Raises:
+        NotPortableError: Its source cannot be found.
+    """
+    try:
+        inspect.getsource(forward)
+    except (OSError, TypeError) as error:
+        raise NotPortableError(
+            f"{forward.__qualname__} branches on tensors, and its source, which AutoGraph rewrites, cannot be found.",
+            expected="a function in a file or notebook cell",
+            fix=CONTROL_FLOW,
+        ) from error
+    converted: Callable[..., Any] = _engine.autograph.to_graph(forward)
+    return converted
+
+
+def traced(function: Callable[..., Any], signature: Any, jit: bool) -> Callable[..., Any]:
+    """The function as one TensorFlow graph for tensors of these specs."""
+    specs = map_nest(lambda spec: _engine.TensorSpec(spec.shape, spec.dtype), signature)
+    graph: Callable[..., Any] = _engine.function(function, input_signature=specs, autograph=False, jit_compile=jit)
+    return graph

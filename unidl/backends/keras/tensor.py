@@ -59,6 +59,8 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
     if device is not None:
         with keras.device(device):
             return to_tensor(value, dtype)
+    if isinstance(value, keras.KerasTensor) and dtype is None:
+        return value
     if is_tensor(value):
         return keras.ops.convert_to_tensor(value) if dtype is None else keras.ops.cast(value, dtype)
     array = np.array(as_array(value), order="C")
@@ -67,5 +69,5 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
 
 def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
-    array = np.asarray(keras.ops.convert_to_numpy(tensor))
+    array = np.asarray(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor)))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

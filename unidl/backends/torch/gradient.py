@@ -16,7 +16,11 @@ _depth = threading.local()  # how many gradients are being taken around the one 
 
 
 def value_and_grad(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool = False
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wanted: list[Any],
+    has_aux: bool = False,
 ) -> tuple[Any, list[Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or parameter."""
     leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
@@ -40,7 +44,7 @@ def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -
     else:
         found = tuple(torch.zeros_like(t) for t in by)  # it depends on none of them
     if not keep:
-        returned = map_nest(lambda t: t.detach() if isinstance(t, Tensor) else t, returned)
+        returned = map_nest(lambda t: t.detach() if isinstance(t, torch.Tensor) else t, returned)
     return returned, list(found)
 
 

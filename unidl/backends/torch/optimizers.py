@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from unidl.backends.torch.weight import Slot
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 
-def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Fused | Defined:
+def optimizer(definition: Optimizer, slots: Mapping[str, Any]) -> Fused | Defined:
     """torch's own optimizer for exactly the classes in the table, the definition for a subclass or another."""
     return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
 
@@ -41,7 +40,7 @@ class Fused:
         slots: Weight path -> slot. Several may share one parameter (a packed matrix).
     """
 
-    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, definition: Optimizer, slots: Mapping[str, Any]) -> None:
         self.definition = definition
         decay: dict[int, float] = {}
         self.wanted: list[torch.nn.Parameter] = []
@@ -85,7 +84,7 @@ class Defined:
         slots: Weight path -> slot.
     """
 
-    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, definition: Optimizer, slots: Mapping[str, Any]) -> None:
         self.definition = definition
         self.slots = dict(slots)
         self.wanted = list({id(slot.native): slot.native for slot in slots.values()}.values())

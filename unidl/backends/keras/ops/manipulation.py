@@ -52,7 +52,7 @@ def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 
 def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    return ops.stack(meet(*xs), axis)
+    return ops.stack([ops.convert_to_tensor(x) for x in meet(*xs)], axis)  # a variable would not do
 
 
 def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
@@ -62,7 +62,7 @@ def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
 def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     sizes = part_lengths(x.shape[axis], parts)
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]  # Keras wants positions
-    return list(ops.split(x, ends, axis)) if ends else [x]
+    return list(ops.split(x, ends, axis)) if ends else [ops.convert_to_tensor(x)]
 
 
 def tile(x: Tensor, repeats: Sequence[int]) -> Tensor:

@@ -19,7 +19,7 @@ Tensor = Any
 
 
 @cache
-def _generator() -> Any:
+def generator() -> Any:
     """The process' seed generator, made on first use; its state is a Keras variable, (seed, draws so far)."""
     return keras.random.SeedGenerator(secrets.randbits(31))
 
@@ -30,7 +30,7 @@ def random_state(seed: int, device: str = "cpu:0") -> Iterator[None]:
 
     What stands beside a tensor of the engine is drawn by the backend of the engine's name, which is seeded too.
     """
-    state = _generator().state
+    state = generator().state
     before = keras.ops.convert_to_numpy(state)
     state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
     with ExitStack() as stack:
@@ -53,23 +53,23 @@ def uniform(
     shape: Any = None, low: float = 0.0, high: float = 1.0, dtype: str | None = None, like: Any = None
 ) -> Tensor:
     shape, kind = _form(shape, dtype, like)
-    return keras.random.uniform(shape, low, high, kind, _generator())
+    return keras.random.uniform(shape, low, high, kind, generator())
 
 
 def normal(
     shape: Any = None, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, like: Any = None
 ) -> Tensor:
     shape, kind = _form(shape, dtype, like)
-    return keras.random.normal(shape, mean, stddev, kind, _generator())
+    return keras.random.normal(shape, mean, stddev, kind, generator())
 
 
 def randint(shape: Any = None, low: int = 0, high: int = 2, dtype: str | None = None, like: Any = None) -> Tensor:
     shape, kind = _form(shape, dtype or "int64", like)
-    return keras.random.randint(shape, low, high, kind, _generator())
+    return keras.random.randint(shape, low, high, kind, generator())
 
 
 def permutation(count: int, like: Any = None) -> Tensor:
-    return keras.random.shuffle(keras.ops.arange(count, dtype="int64"), seed=_generator())  # (count,)
+    return keras.random.shuffle(keras.ops.arange(count, dtype="int64"), seed=generator())  # (count,)
 
 
 TABLE: dict[str, Callable[..., Any]] = {

@@ -41,7 +41,8 @@ def _index(indices: Tensor) -> Tensor:
 
 
 def one_hot(indices: Tensor, classes: int, axis: int = -1, dtype: str = "float32") -> Tensor:
-    return tf.one_hot(_index(indices), classes, axis=axis, dtype=dtype)
+    place = axis % (indices.shape.rank + 1)
+    return tf.one_hot(_index(indices), classes, axis=place, dtype=dtype)
 
 
 TABLE: dict[str, Callable[..., Any]] = {

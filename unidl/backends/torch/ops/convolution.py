@@ -25,9 +25,9 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def outer_first(kernel: Tensor) -> Tensor:
-    """A view (filters, channels, *window) of (*window, channels, filters)."""
+    """(filters, channels, *window) of (*window, channels, filters); no copy where the kernel is a view of a native one."""
     rank = kernel.ndim - 2
-    return kernel.permute(rank + 1, rank, *range(rank))
+    return kernel.permute(rank + 1, rank, *range(rank)).contiguous()  # torch fails on some kernels that are not
 
 
 def pad_spatial(x: Tensor, pads: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:

@@ -45,7 +45,9 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 
 def one_hot(indices: Tensor, classes: int, axis: int = -1, dtype: str = "float32") -> Tensor:
     place = canonical_axis(axis, indices.ndim + 1)
-    numbers = torch.arange(classes, device=indices.device).reshape((-1,) + (1,) * (indices.ndim - place))  # (classes, 1, …)
+    numbers = torch.arange(classes, device=indices.device).reshape(
+        (-1,) + (1,) * (indices.ndim - place)
+    )  # (classes, 1, …)
     return (indices.unsqueeze(place) == numbers).to(dtype_of(dtype))
 
 

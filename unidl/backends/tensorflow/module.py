@@ -1,0 +1,354 @@
+"""The adapter: the tf.Module that runs a layer's definition. Its children and variables are named as the layer's attributes.
+
+In `forward`, `self` is the user's description bound to this module. It stores no variable and no child: each is looked up here
+when the definition is traced. Called eagerly, a module traces its definition into a `tf.function` once and then runs the graph;
+called inside somebody else's `tf.function`, it becomes part of that graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+import unidl.backends.tensorflow as backend
+from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.tracing import (
+    Trace,
+    converted,
+    in_mode,
+    is_training,
+    kind_of,
+    not_convertible,
+    skeleton,
+    traceable,
+)
+from unidl.backends.tensorflow.weight import is_frozen, variable_of
+from unidl.description.layer import Layer, bind
+from unidl.description.plan import LayerPlan
+from unidl.description.trace import ChildKey
+from unidl.errors import NativeStructureError
+from unidl.graph.node import map_nest
+from unidl.ops import op
+
+
+def attribute_name(name: str) -> str:
+    """The name of a weight or child on the module; one that tf.Module or the adapter uses itself gets an underscore behind it."""
+    return f"{name}_" if name in _TAKEN else name
+
+
+class Binding:
+    """Binds a description to the module that runs it.
+
+    Args:
+        module: An adapter, or another tf.Module.
+        plan: The layer's plan.
+        lowering: How another tf.Module is called; None for an adapter, or for what the user put in a layer's place.
+    """
+
+    locked = True
+
+    def __init__(self, module: tf.Module, plan: LayerPlan, lowering: Lowering | None) -> None:
+        self.module = module
+        self.plan = plan
+        self.lowering = lowering
+
+    @property
+    def training(self) -> bool:
+        return is_training() and not is_frozen(self.module)
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        if name in self.plan.weights:
+            return tf.convert_to_tensor(variable_of(self.module, attribute_name(name)))
+        if name in self.plan.structure:
+            return map_nest(
+                lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf,
+                self.plan.structure[name],
+            )
+        raise layer._no_attribute(name)
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with tf.name_scope(scope_name(self.plan)):  # nodes are named after the layer, as its variables are
+            if self.lowering is not None:
+                return self.lowering.call(layer, self.module, *args, **kwargs)
+            if isinstance(self.module, Adapter):
+                return forward_of(self.module)(*args, **kwargs)
+            return self.module(*args, **kwargs)
+
+    def update(self, name: str, value: tf.Tensor) -> None:
+        if self.training:
+            variable_of(self.module, attribute_name(name)).assign(tf.stop_gradient(value))
+
+    def add_weight(self, *_: Any) -> None:
+        raise RuntimeError("setup does not run on a native object")
+
+
+@dataclass(eq=False)
+class Program:
+    """What an adapter keeps beside its variables and children.
+
+    Args:
+        plan: The layer's plan.
+        device: Where its variables are and where it runs.
+        bound: The description, bound to the adapter.
+        bound_children: Key -> the bound description of a child.
+        functions: What a graph depends on -> the tf.function that was traced for it.
+        traces: Every trace, in order.
+        runs: How often a graph was run.
+    """
+
+    plan: LayerPlan
+    device: str
+    bound: Any = None
+    bound_children: dict[str, Layer] = field(default_factory=dict)
+    functions: dict[Hashable, Any] = field(default_factory=dict)
+    traces: list[Trace] = field(default_factory=list)
+    runs: int = 0
+    _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
+    _modules: list[tf.Module] = field(default_factory=list)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+        new = memo[id(self)] = Program(self.plan, self.device)  # a copy has variables of its own: it traces anew
+        module = memo[id(self.bound.__dict__["_binding"].module)]
+        new.bound = bind(self.plan.layer, self.plan.attributes, Binding(module, self.plan, None))
+        return new
+
+    def traced(self, key: Hashable, kind: str, make: Callable[[], Any]) -> Any:
+        """The tf.function for that key and the module as it stands, made if there is none yet."""
+        module = self.bound.__dict__["_binding"].module
+        if self._parts is None or any(now(holder, name) is not value for holder, name, value in self._parts):
+            self.functions.clear()  # the user put another variable or module in: the graphs still hold the old one
+            self._modules = []
+            self._parts = list(parts_of(module, self._modules))
+        resting = () if kind == "inference" else tuple([is_frozen(part) for part in self._modules])
+        function = self.functions.get((key, kind, resting))
+        if function is None:
+            function = self.functions[key, kind, resting] = make()
+        return function
+
+    @contextmanager
+    def tracing(self, kind: str) -> Iterator[None]:
+        """Count what happens inside as one trace."""
+        started = time.perf_counter()
+        yield
+        self.traces.append(Trace(kind, time.perf_counter() - started))
+
+
+class Adapter(tf.Module):
+    """Runs one layer by its definition. There is a subclass, of the layer's name, for each layer class."""
+
+    unidl: Program
+    unidl_frozen = False
+    autograph_info__: dict[str, Any] = {}  # AutoGraph's own mark for what it leaves alone (see tracing)
+
+    def __call__(self, *inputs: Any, training: bool | None = None, **named: Any) -> Any:
+        """Run the graph; inside somebody else's tf.function, become part of it.
+
+        Args:
+            *inputs: What the layer's forward takes.
+            training: Whether the call is part of training; None is inference, unless a Trainer's step is running.
+            **named: What the layer's forward takes by name.
+        """
+        training = is_training() if training is None else training
+        if tf.inside_function():
+            return compute(self, inputs, named, training)
+        tensors: list[Any] = []
+        key = skeleton((inputs, named), tensors)
+        function = self._traced((inputs, named), key, training)
+        self.unidl.runs += 1
+        return function(*tensors)
+
+    def function(self, training: bool = False) -> Any:
+        """The traced `tf.function`, for inputs as the model was built for; it takes their tensors one by one.
+
+        Its graph is `function().get_concrete_function().graph`, in short `graph()`.
+        """
+        call = self.unidl.plan.calls[0]
+        nest = (call.args, call.kwargs)
+        return self._traced(nest, skeleton(nest, []), training)
+
+    def _traced(self, nest: Any, key: Hashable, training: bool) -> Any:
+        kind = kind_of(training)
+
+        def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            with self.unidl.tracing(kind):
+                return compute(self, args, kwargs, training)
+
+        name = f"{type(self).__name__}_{kind}"
+        return self.unidl.traced(key, kind, lambda: traceable(run, name, self.unidl.plan, nest, key))
+
+    def graph(self, training: bool = False) -> tf.Graph:
+        """The graph that runs, to be read node by node: `graph().get_operations()`, `graph().as_graph_def()`."""
+        return self.function(training).get_concrete_function().graph
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """Every time that the module was traced into a graph, and how long it took."""
+        return tuple(self.unidl.traces)
+
+    @property
+    def runs(self) -> int:
+        """How often a traced graph was run."""
+        return self.unidl.runs
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """As tf.Module's, without the variables of frozen layers."""
+        modules = (self, *self.submodules)
+        resting = {id(v) for module in modules if is_frozen(module) for v in own_variables(module)}
+        return tuple([v for v in super().trainable_variables if id(v) not in resting])
+
+
+class Root(Adapter):
+    """The adapter of a whole model."""
+
+    @property
+    def inference(self) -> Any:
+        """The traced program; a SavedModel takes it along."""
+        return self.function()
+
+
+# What a module's attributes may not be called.
+_TAKEN = frozenset([*dir(tf.Module()), *dir(Root), "unidl"])
+
+
+@functools.cache
+def adapter_class(layer_class: type[Layer], base: type[Adapter]) -> type[Adapter]:
+    """The adapter's class for a layer class, with its name."""
+    return type(layer_class.__name__, (base,), {"__doc__": layer_class.__doc__, "__module__": __name__})
+
+
+def make_adapter(plan: LayerPlan, device: str, base: type[Adapter]) -> Adapter:
+    """The adapter of a layer, with its own variables and no children yet."""
+    module = adapter_class(type(plan.layer), base)()
+    module.unidl = Program(plan, device)
+    module.unidl.bound = bind(plan.layer, plan.attributes, Binding(module, plan, None))
+    for name, weight in plan.weights.items():
+        with tf.name_scope(scope_name(plan)):
+            zeros = tf.zeros(weight.shape, weight.dtype)
+            setattr(module, attribute_name(name), tf.Variable(zeros, trainable=weight.trainable, name=name))
+    return module
+
+
+def add_children(module: Adapter, children: dict[str, tuple[tf.Module, Lowering | None]]) -> None:
+    """Put the children under their keys, lists and dicts as lists and dicts."""
+    plan = module.unidl.plan
+
+    def native(nest: Any) -> Any:
+        if isinstance(nest, (list, tuple)):
+            return [native(item) for item in nest]
+        if isinstance(nest, dict):
+            return {str(key): native(item) for key, item in nest.items()}
+        if isinstance(nest, ChildKey):
+            return children[nest][0] if nest in children else None  # a layer that no forward calls is not built
+        return nest
+
+    for name, nest in plan.structure.items():
+        setattr(module, attribute_name(name), native(nest))
+    for key, (child, lowering) in children.items():
+        module.unidl.bound_children[key] = _bind_child(plan.children[key], child, lowering)
+
+
+def _bind_child(plan: LayerPlan, child: tf.Module, lowering: Lowering | None) -> Layer:
+    if isinstance(child, Adapter):
+        return child.unidl.bound
+    return bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+
+
+def child_of(module: tf.Module, key: str) -> Any:
+    """The module under a key."""
+    first, *rest = key.split("/")
+    found = getattr(module, attribute_name(first), None)
+    for part in rest:
+        found = now(found, int(part) if isinstance(found, list) else part)
+    if found is None:
+        raise NativeStructureError(
+            f"The native {type(module).__name__} has no module {key.replace('/', '.')!r} any more, so the description does not fit it.",
+            fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
+        )
+    return found
+
+
+def bound_child(module: Any, key: str) -> Layer:
+    """The bound description of a child, as the module stands now."""
+    child = child_of(module, key)
+    children = module.unidl.bound_children
+    if key not in children or children[key].__dict__["_binding"].module is not child:
+        # in a copy, or where the user put another module
+        before = children[key].__dict__["_binding"].lowering if key in children else None
+        children[key] = _bind_child(module.unidl.plan.children[key], child, before)
+    return children[key]
+
+
+def parts_of(module: tf.Module, modules: list[tf.Module]) -> Iterator[tuple[Any, Any, Any]]:
+    """(holder, name, variable or module) for all that a graph of the module holds; lists the modules."""
+    if any(module is met for met in modules):
+        return
+    modules.append(module)
+    if not isinstance(module, Adapter):
+        return
+    own, plan = vars(module), module.unidl.plan
+    for name in map(attribute_name, plan.weights):
+        yield own, name, own.get(name)
+    waiting: list[tuple[Any, Any]] = [(own, attribute_name(name)) for name in plan.structure]
+    while waiting:
+        holder, name = waiting.pop()
+        value = now(holder, name)
+        yield holder, name, value
+        if isinstance(value, tf.Module):
+            yield from parts_of(value, modules)
+        elif isinstance(value, list):
+            waiting.extend((value, i) for i in range(len(value)))
+        elif isinstance(value, dict):
+            waiting.extend((value, key) for key in value)
+
+
+def own_variables(module: tf.Module) -> tuple[tf.Variable, ...]:
+    """The variables of a layer, its sublayers' left out."""
+    if not isinstance(module, Adapter):
+        return tuple(module.variables)
+    names = map(attribute_name, module.unidl.plan.weights)
+    return tuple([variable_of(module, name) for name in names])
+
+
+def now(holder: Any, name: Any) -> Any:
+    """What a dict or list of a module holds under a name, None for nothing."""
+    if isinstance(holder, list):
+        return holder[name] if name < len(holder) else None
+    return holder.get(name) if isinstance(holder, dict) else None
+
+
+# -- computing ----------------------------------------------------------------------------------------------------------------
+
+
+def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+    """The definition, in the graph that is being traced."""
+    try:
+        with tf.device(module.unidl.device), op.running(backend), in_mode(training):
+            return forward_of(module)(*args, **kwargs)
+    except tf.errors.OperatorNotAllowedInGraphError as error:
+        raise not_convertible(module.unidl.plan, "calls code on a tensor, and that code has no source to convert") from error
+
+
+def forward_of(module: Adapter) -> Callable[..., Any]:
+    """The user's forward; where it asks Python about tensors, as AutoGraph converts it."""
+    plan, bound = module.unidl.plan, module.unidl.bound
+    if not plan.dynamic:
+        forward: Callable[..., Any] = bound.forward
+        return forward
+    try:
+        return functools.partial(converted(type(plan.layer).forward), bound)
+    except OSError as error:
+        raise not_convertible(plan, "has no source to convert") from error
+
+
+def scope_name(plan: LayerPlan) -> str:
+    """The scope of a layer's nodes and variables: its path, from the top."""
+    path = re.sub(r"[^A-Za-z0-9_./-]", "_", plan.path).lstrip("_")
+    return f"{path}/" if path else plan.layer.name.lstrip("_")

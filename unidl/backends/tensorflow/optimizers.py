@@ -1,0 +1,130 @@
+"""Optimizers: TensorFlow's fused kernels where they compute the definition; else the definition on its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from unidl.backends.tensorflow.weight import Slot
+from unidl.optimizers import SGD, Adam, AdamW, Optimizer
+
+
+def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Fused | Defined:
+    """The fused kernels for exactly the classes in the table, the definition for a subclass or another."""
+    # a Trainer asks while its step is traced: the state is no part of that graph
+    with tf.init_scope():
+        return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
+
+
+class _Stepper(tf.Module):
+    """What both ways share: the weights, their state, and the number of steps.
+
+    Args:
+        definition: What it computes.
+        slots: Weight path -> slot.
+    """
+
+    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot]) -> None:
+        super().__init__(type(definition).__name__)
+        self.definition = definition
+        self.paths = list(slots)
+        self.wanted: list[tf.Variable] = [slot.native for slot in slots.values()]
+        self.decay = [definition.decays(path) for path in slots]
+        self.state: list[dict[str, tf.Variable]] = []
+        for path, variable in zip(slots, self.wanted, strict=True):
+            with tf.device(variable.device):
+                self.state.append(
+                    {
+                        name: tf.Variable(tf.zeros_like(variable), trainable=False, name=f"{path}/{name}")
+                        for name in definition.state_names
+                    }
+                )
+        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+
+    def apply(self, gradients: Sequence[tf.Tensor], learning_rate: Any) -> None:
+        """One step; a gradient for each of `wanted`."""
+        step = self.steps.assign_add(1)
+        gradients = self.definition.clipped(list(gradients))
+        for variable, gradient, state, decay in zip(self.wanted, gradients, self.state, self.decay, strict=True):
+            with tf.device(variable.device):
+                rate = tf.cast(learning_rate, variable.dtype)
+                if decay:
+                    variable.assign(variable * (1.0 - rate * decay))
+                self._move(variable, gradient, state, rate, tf.cast(step, variable.dtype))
+
+    def _move(
+        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
+    ) -> None:
+        raise NotImplementedError
+
+
+# -- TensorFlow's own --------------------------------------------------------------------------------------------------------
+
+_Move = Callable[..., None]
+
+
+def _sgd(
+    definition: SGD, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
+) -> None:
+    """b = momentum * b + g, and the learning rate outside: ResourceApplyMomentum, not its Keras variant."""
+    if not definition.momentum:
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
+        return
+    tf.raw_ops.ResourceApplyMomentum(
+        var=variable.handle,
+        accum=state["momentum"].handle,
+        lr=rate,
+        grad=gradient,
+        momentum=tf.constant(definition.momentum, variable.dtype),
+        use_nesterov=definition.nesterov,
+    )
+
+
+def _adam(
+    definition: Adam, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
+) -> None:
+    """The kernel adds epsilon before the bias correction: epsilon * sqrt(1 - beta_2^t) makes it the definition's."""
+    beta_1, beta_2 = (tf.constant(beta, variable.dtype) for beta in (definition.beta_1, definition.beta_2))
+    power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=state["first_moment"].handle,
+        v=state["second_moment"].handle,
+        beta1_power=power_1,
+        beta2_power=power_2,
+        lr=rate,
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=tf.constant(definition.epsilon, variable.dtype) * tf.sqrt(1.0 - power_2),
+        grad=gradient,
+    )
+
+
+NATIVE: dict[type[Optimizer], _Move] = {SGD: _sgd, Adam: _adam, AdamW: _adam}
+
+
+class Fused(_Stepper):
+    """Steps each weight with one of TensorFlow's kernels."""
+
+    def _move(
+        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
+    ) -> None:
+        NATIVE[type(self.definition)](self.definition, variable, gradient, state, rate, step)
+
+
+# -- the definition ----------------------------------------------------------------------------------------------------------
+
+
+class Defined(_Stepper):
+    """Steps each weight by the definition."""
+
+    def _move(
+        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
+    ) -> None:
+        before = {name: tf.convert_to_tensor(value) for name, value in state.items()}
+        weight, after = self.definition.update(tf.convert_to_tensor(variable), gradient, before, rate, step)
+        variable.assign(weight)
+        for name, value in after.items():
+            state[name].assign(value)

@@ -1,0 +1,139 @@
+"""Tracing: how a definition becomes a tf.function, and a user's Python control flow nodes of its graph."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from unidl import ops
+from unidl.description.layer import Layer
+from unidl.description.plan import LayerPlan
+from unidl.errors import NotPortableError
+from unidl.graph.node import map_nest
+from unidl.graph.tensor import SymbolicTensor
+from unidl.ops import op
+
+# Whether the trace in progress (or what the Trainer runs now) is part of training
+_training: ContextVar[bool] = ContextVar("unidl_tensorflow_training", default=False)
+
+
+def is_training() -> bool:
+    """Whether what is being traced, or run by a Trainer, is part of training."""
+    return _training.get()
+
+
+@contextmanager
+def in_mode(training: bool) -> Iterator[None]:
+    """Inside, a module that is called without `training=` runs in this mode."""
+    token = _training.set(training)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One time that a definition was traced into a graph.
+
+    Args:
+        kind: "inference", "training", or "step" for a Trainer's step around the model.
+        seconds: How long it took.
+    """
+
+    kind: str
+    seconds: float
+
+
+def kind_of(training: bool) -> str:
+    """How traces name the mode."""
+    return "training" if training else "inference"
+
+
+def is_tensor(leaf: Any) -> bool:
+    """Whether an input is one of a graph; other values are part of what is traced."""
+    return isinstance(leaf, (tf.Tensor, tf.Variable, np.ndarray, np.generic, SymbolicTensor))
+
+
+def skeleton(nest: Any, tensors: list[Any]) -> Hashable:
+    """What a graph depends on of its inputs: structure, number of axes, dtype, plain values. Collects the tensors."""
+    if isinstance(nest, (list, tuple)):
+        return (type(nest), *[skeleton(item, tensors) for item in nest])
+    if isinstance(nest, dict):
+        return (dict, *[(key, skeleton(item, tensors)) for key, item in nest.items()])
+    if is_tensor(nest):
+        tensors.append(nest)
+        return len(nest.shape), tf.as_dtype(nest.dtype)
+    return type(nest), nest
+
+
+def traceable(
+    compute: Callable[..., Any], name: str, plan: LayerPlan, nest: tuple[tuple[Any, ...], dict[str, Any]], key: Hashable
+) -> Any:
+    """The tf.function, not yet traced, of `compute(args, kwargs)` for inputs of that structure, of any batch size.
+
+    Args:
+        compute: What is traced.
+        name: The function's name.
+        plan: Of the layer; its traced calls tell which axes may vary.
+        nest: args and kwargs.
+        key: Their skeleton.
+    """
+    place = object()
+    blank = map_nest(lambda leaf: place if is_tensor(leaf) else leaf, nest)
+
+    def run(*tensors: tf.Tensor) -> Any:
+        rest = iter(tensors)
+        args, kwargs = map_nest(lambda leaf: next(rest) if leaf is place else leaf, blank)
+        return compute(args, kwargs)
+
+    run.__name__ = name
+    signature = signature_of(plan, key)
+    # inputs of another structure than the model was built for: TensorFlow finds out itself what varies
+    return tf.function(run, autograph=False, input_signature=signature, reduce_retracing=signature is None)
+
+
+def signature_of(plan: LayerPlan, key: Hashable) -> list[tf.TensorSpec] | None:
+    """The inputs of the traced calls of that structure; an axis on which they differ may vary."""
+    columns: list[Any] = []
+    for call in plan.calls:
+        tensors: list[Any] = []
+        if skeleton((call.args, call.kwargs), tensors) == key:
+            columns.append(tensors)
+    if not columns:
+        return None
+    specs = []
+    for i, tensors in enumerate(zip(*columns, strict=True)):
+        axes = zip(*(t.shape for t in tensors), strict=True)
+        shape = [lengths[0] if len(set(lengths)) == 1 else None for lengths in axes]
+        specs.append(tf.TensorSpec(shape, tensors[0].dtype, name=f"input_{i + 1}" if len(columns[0]) > 1 else "input"))
+    return specs
+
+
+@functools.cache
+def converted(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward whose `if`, `while` and `for` on tensors become nodes. Raises OSError if its source cannot be found."""
+    inspect.getsource(forward)
+    return tf.autograph.to_graph(forward)
+
+
+def not_convertible(plan: LayerPlan, why: str) -> NotPortableError:
+    """The error for Python control flow that AutoGraph cannot turn into a graph."""
+    return NotPortableError(
+        f"forward of {plan.title} branches on a tensor in Python, and on TensorFlow its code {why}.",
+        expected="classes and functions defined in a file, so that AutoGraph can read them",
+        fix="Move the class to a file, or write the branch with ops.cond, ops.while_loop or ops.scan, which work everywhere.",
+    )
+
+
+# AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
+for _own in (Layer, op.Op, *(f for space in (Layer, ops) for f in vars(space).values() if inspect.isfunction(f))):
+    _own.autograph_info__ = {}  # type: ignore[union-attr]

@@ -1,0 +1,58 @@
+"""Where a description's weights live in a tf.Module: each in a variable of canonical layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from unidl.errors import NativeStructureError
+
+
+def variable_of(module: tf.Module, name: str) -> tf.Variable:
+    """The module's variable of that name."""
+    value = getattr(module, name, None)
+    if not isinstance(value, tf.Variable):
+        raise NativeStructureError(
+            f"The native {type(module).__name__} has no variable {name!r} any more, so the description does not fit it.",
+            expected=f"a module with a tf.Variable {name!r}",
+            fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
+        )
+    return value
+
+
+def is_frozen(module: tf.Module) -> bool:
+    """Whether `set_trainable` froze that layer."""
+    return bool(getattr(module, "unidl_frozen", False))
+
+
+class Slot:
+    """One canonical weight in a module's variable.
+
+    Args:
+        module: The module that holds it.
+        name: Its attribute there.
+    """
+
+    def __init__(self, module: tf.Module, name: str) -> None:
+        self.module = module
+        self.name = name
+        variable_of(module, name)
+
+    @property
+    def native(self) -> tf.Variable:
+        """The variable that an optimizer steps."""
+        return variable_of(self.module, self.name)
+
+    def view(self, tensor: Any) -> Any:
+        """The tensor as it is: the layout is canonical."""
+        return tensor
+
+    def read(self) -> tf.Tensor:
+        """The value now."""
+        return tf.identity(self.native)
+
+    def write(self, value: Any) -> None:
+        """Overwrite the value."""
+        variable = self.native
+        variable.assign(tf.cast(value, variable.dtype))
