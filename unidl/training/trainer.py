@@ -112,7 +112,7 @@ class Trainer:
         predictions: list[Any] = []
 
         def loss() -> Any:
-            predictions.append(self.model(x))
+            predictions.append(self.model(*_arguments(x)))
             return self.loss(y, predictions[-1])
 
         value = self.minimize(loss)
@@ -174,7 +174,8 @@ class Trainer:
         """Train for some epochs.
 
         Args:
-            x: Inputs: an array, or a list or dict of them, with examples along the first axis.
+            x: Inputs, with examples along the first axis: an array, a list or dict of them for a forward that takes one nest, a
+                tuple for a forward of several arguments.
             y: Targets, likewise; None for a training_step that needs none.
             epochs: Epochs of this call.
             batch_size: Examples in a batch; the last batch may have fewer.
@@ -184,7 +185,7 @@ class Trainer:
             progress: Whether to show a live bar.
 
         Returns:
-            The numbers of each epoch, and the loss of each step.
+            The numbers of each epoch, and the loss of each step (NaN where a training_step of your own returns none).
 
         Raises:
             DataError: The data cannot be used as it is; nothing was trained then.
@@ -236,7 +237,9 @@ class Trainer:
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
         """Outputs for arrays of any length, as arrays."""
         if not self.model.is_built:
-            self._build(inputs[0])
+            self._build(
+                tuple(np.asarray(a) if not isinstance(a, (list, dict)) else map_nest(np.asarray, a) for a in inputs)
+            )
         return self.model.predict(*inputs, batch_size=batch_size)
 
     def step(self, batch: Any) -> dict[str, float]:
@@ -266,7 +269,7 @@ class Trainer:
 
     def _build(self, x: Any) -> None:
         self.model.build(
-            map_nest(lambda a: a[:1], x),
+            *map_nest(lambda a: a[:1], _arguments(x)),
             backend=self._given["backend"],
             device=self._given["device"],
             precision=self._given["precision"] or "float32",
@@ -297,7 +300,7 @@ class Trainer:
                 bar.step(number, lambda: _text(self._read(logs[-1])))
         columns = {name: np.array([self._to_numpy(log[name]) for log in logs], "float64") for name in logs[0]}
         numbers = {name: float(np.average(column, weights=weights)) for name, column in columns.items()}
-        each = columns.get("loss", np.zeros(len(logs)))
+        each = columns.get("loss", np.full(len(logs), np.nan))
         return numbers | self._results(states), each
 
     def _run_step(self, batch: Any, states: Any) -> tuple[Any, dict[str, Any]]:
@@ -332,13 +335,13 @@ class Trainer:
     def _one_evaluation(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         x, y = batch
         self._states = dict(states)
-        predictions = self.model(x)
+        predictions = self.model(*_arguments(x))
         self._measure(y, predictions)
         return self._states, {"loss": self.loss(y, predictions)} if self._loss is not None else {}
 
     def _measure(self, targets: Any, predictions: Any) -> None:
         for i, metric in enumerate(self.metrics):
-            state = metric.update(self._states[str(i)], targets, ops.stop_gradient(predictions))
+            state = metric.update(self._states[str(i)], targets, map_nest(ops.stop_gradient, predictions))
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
     def _initial(self) -> dict[str, dict[str, Any]]:
@@ -378,6 +381,11 @@ class Trainer:
 
 def _metrics_get(metric: Any) -> metrics.Metric:
     return metrics.get(metric)
+
+
+def _arguments(x: Any) -> tuple[Any, ...]:
+    """What forward is called with: a tuple is several arguments, anything else is one."""
+    return x if isinstance(x, tuple) else (x,)
 
 
 def _text(numbers: dict[str, np.ndarray]) -> str:
