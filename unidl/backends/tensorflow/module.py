@@ -29,7 +29,7 @@ from unidl.backends.tensorflow.tracing import (
     skeleton,
     traceable,
 )
-from unidl.backends.tensorflow.weight import is_frozen, variable_of
+from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -230,9 +230,9 @@ def make_adapter(plan: LayerPlan, device: str, base: type[Adapter]) -> Adapter:
     module.unidl = Program(plan, device)
     module.unidl.bound = bind(plan.layer, plan.attributes, Binding(module, plan, None))
     for name, weight in plan.weights.items():
-        with tf.name_scope(scope_name(plan)):
-            zeros = tf.zeros(weight.shape, weight.dtype)
-            setattr(module, attribute_name(name), tf.Variable(zeros, trainable=weight.trainable, name=name))
+        label = f"{scope_name(plan).rstrip('/')}/{name}"
+        variable = make_variable(weight.shape, weight.dtype, device, label, weight.trainable)
+        setattr(module, attribute_name(name), variable)
     return module
 
 

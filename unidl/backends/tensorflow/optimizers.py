@@ -7,15 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.weight import Slot
+from unidl.backends.tensorflow.weight import Slot, make_variable
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 
 def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Fused | Defined:
     """The fused kernels for exactly the classes in the table, the definition for a subclass or another."""
-    # a Trainer asks while its step is traced: the state is no part of that graph
-    with tf.init_scope():
-        return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
+    return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
 
 
 class _Stepper(tf.Module):
@@ -32,16 +30,15 @@ class _Stepper(tf.Module):
         self.paths = list(slots)
         self.wanted: list[tf.Variable] = [slot.native for slot in slots.values()]
         self.decay = [definition.decays(path) for path in slots]
-        self.state: list[dict[str, tf.Variable]] = []
-        for path, variable in zip(slots, self.wanted, strict=True):
-            with tf.device(variable.device):
-                self.state.append(
-                    {
-                        name: tf.Variable(tf.zeros_like(variable), trainable=False, name=f"{path}/{name}")
-                        for name in definition.state_names
-                    }
-                )
-        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+        # a Trainer asks for an optimizer while its step is traced: the state is no part of that graph
+        self.state = [
+            {
+                name: make_variable(variable.shape, variable.dtype, variable.device, f"{path}/{name}")
+                for name in definition.state_names
+            }
+            for path, variable in zip(slots, self.wanted, strict=True)
+        ]
+        self.steps = make_variable((), tf.int64, "CPU:0", "steps")
 
     def apply(self, gradients: Sequence[tf.Tensor], learning_rate: Any) -> None:
         """One step; a gradient for each of `wanted`."""

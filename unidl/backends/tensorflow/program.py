@@ -38,8 +38,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, tf.Module]) -> 
         )
         return adapter
 
-    # a model may be built by its first call inside a tf.function: its variables are no part of that graph
-    with tf.init_scope(), tf.device(device):
+    with tf.device(device):
         return make(plan)
 
 

@@ -9,6 +9,17 @@ import tensorflow as tf
 from unidl.errors import NativeStructureError
 
 
+def make_variable(shape: Any, dtype: Any, device: str, name: str, trainable: bool = False) -> tf.Variable:
+    """A variable of zeros, which is no part of a graph that is being traced.
+
+    Without lifting: a tf.function in whose trace a variable is born the usual way is traced twice.
+    """
+    with tf.init_scope(), tf.device(device):
+        return tf.Variable(
+            tf.zeros(shape, dtype), trainable=trainable, name=name, experimental_enable_variable_lifting=False
+        )
+
+
 def variable_of(module: tf.Module, name: str) -> tf.Variable:
     """The module's variable of that name."""
     value = getattr(module, name, None)

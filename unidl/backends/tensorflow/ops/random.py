@@ -23,7 +23,13 @@ Tensor: TypeAlias = tf.Tensor
 def _state() -> tf.Variable:
     """(seed, draws so far), made on first use, outside any graph."""
     with tf.init_scope(), tf.device("CPU:0"):
-        return tf.Variable([secrets.randbits(63), 0], dtype=tf.int64, trainable=False, name="unidl_random_state")
+        return tf.Variable(
+            [secrets.randbits(63), 0],
+            dtype=tf.int64,
+            trainable=False,
+            name="unidl_random_state",
+            experimental_enable_variable_lifting=False,  # else a function that draws first is traced twice
+        )
 
 
 @contextmanager
