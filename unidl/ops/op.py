@@ -18,6 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import EllipsisType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -35,6 +36,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # name -> op, for backends' tables, tests and tools
 OPS: dict[str, Op] = {}
 
+_PLAIN = (bool, int, float, str, slice, EllipsisType, np.ndarray, np.generic)  # owned by no framework, told quickly
 _families: list[tuple[tuple[type, ...], Backend]] = []
 _running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", default=None)
 
@@ -62,7 +64,7 @@ def _backend_of_tensor(value: Any) -> Backend | None:
     for types, backend in _families:
         if isinstance(value, types):
             return backend
-    if isinstance(value, (bool, int, float, str, np.ndarray, np.generic)) or value is None or callable(value):
+    if isinstance(value, _PLAIN) or value is None or callable(value):
         return None
     name = registry.owner_of(value)
     if name is None:

@@ -67,7 +67,12 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
     return keras.ops.convert_to_tensor(array, dtype or array.dtype.name)
 
 
+def plain(value: Any) -> Any:
+    """The tensor in a Keras variable, which keras.ops.convert_to_tensor hands back as it is on TensorFlow; others unchanged."""
+    return value.value if isinstance(value, keras.Variable) else value
+
+
 def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
-    array = np.asarray(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(tensor)))
+    array = np.asarray(keras.ops.convert_to_numpy(plain(tensor)))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

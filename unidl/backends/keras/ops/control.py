@@ -8,7 +8,7 @@ from typing import Any
 from unidl.backends.keras.deferred import deferred
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.gradient import with_its_gradient
-from unidl.backends.keras.tensor import is_tensor, to_tensor
+from unidl.backends.keras.tensor import is_tensor, plain, to_tensor
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.graph.stand_in import is_scalar_bool
@@ -20,14 +20,14 @@ Tensor = Any
 
 @deferred("apply_custom_gradient")
 def apply_custom_gradient(function: Callable[..., Any], *inputs: Tensor) -> Any:
-    return with_its_gradient(function, tuple(ops.convert_to_tensor(x) for x in inputs))
+    return with_its_gradient(function, tuple(plain(x) for x in inputs))
 
 
 @deferred("cond")
 def cond(
     predicate: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], operands: tuple[Any, ...] = ()
 ) -> Any:
-    predicate = ops.convert_to_tensor(predicate)
+    predicate = ops.convert_to_tensor(plain(predicate))
     dtype = keras.backend.standardize_dtype(predicate.dtype)
     is_scalar_bool(TensorSpec(tuple(predicate.shape), dtype), "The predicate of ops.cond")
     given = _tensors(tuple(operands))
@@ -82,11 +82,11 @@ def _scan_with_outputs_like_the_carry(go: Callable[..., Any], start: Any, slices
 
 def _tensors(nest: Any) -> Any:
     """The nest with Python numbers and variables as tensors."""
-    return map_nest(lambda leaf: ops.convert_to_tensor(leaf) if is_tensor(leaf) else to_tensor(leaf), nest)
+    return map_nest(lambda leaf: plain(leaf) if is_tensor(leaf) else to_tensor(leaf), nest)
 
 
 TABLE: dict[str, Callable[..., Any]] = {
-    "stop_gradient": ops.stop_gradient,
+    "stop_gradient": lambda x: ops.stop_gradient(plain(x)),
     "apply_custom_gradient": apply_custom_gradient,
     "cond": cond,
     "while_loop": while_loop,

@@ -8,6 +8,7 @@ from typing import Any
 from unidl.backends.keras.deferred import Deferred, deferred
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import meet
+from unidl.backends.keras.tensor import plain
 from unidl.ops.manipulation import check_widths, part_lengths, squeezed
 
 ops = keras.ops
@@ -52,7 +53,7 @@ def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 
 def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    return ops.stack([ops.convert_to_tensor(x) for x in meet(*xs)], axis)  # a variable would not do
+    return ops.stack([plain(x) for x in meet(*xs)], axis)
 
 
 def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
@@ -62,7 +63,7 @@ def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
 def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     sizes = part_lengths(x.shape[axis], parts)
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]  # Keras wants positions
-    return list(ops.split(x, ends, axis)) if ends else [ops.convert_to_tensor(x)]
+    return list(ops.split(x, ends, axis)) if ends else [plain(x)]
 
 
 def tile(x: Tensor, repeats: Sequence[int]) -> Tensor:

@@ -68,9 +68,8 @@ def conv_transpose(
     window, _ = transposed_convolution(tuple(x.shape), tuple(kernel.shape), strides, padding, dilation)
     _, result = transposed_convolution(shape(x), tuple(kernel.shape), strides, padding, dilation)
     rank = len(window.size)
-    return tf.nn.conv_transpose(
-        x, kernel, lengths(result), window.strides, padding.upper(), FORMAT[rank], window.dilation
-    )
+    sizes = tf.cast(lengths(result), tf.int32)  # TensorFlow takes no other
+    return tf.nn.conv_transpose(x, kernel, sizes, window.strides, padding.upper(), FORMAT[rank], window.dilation)
 
 
 TABLE: dict[str, Callable[..., Any]] = {"conv": conv, "conv_transpose": conv_transpose}
