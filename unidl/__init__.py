@@ -7,9 +7,8 @@ import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if (
-    TYPE_CHECKING
-):  # the same table as below, as a type checker and an editor read it; tests/architecture keeps the two equal
+# the same table as below, as a type checker and an editor read it; tests/architecture keeps the two equal
+if TYPE_CHECKING:
     from unidl import callbacks as callbacks
     from unidl import data as data
     from unidl import errors as errors
