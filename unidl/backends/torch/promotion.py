@@ -11,8 +11,9 @@ from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
 from unidl.graph.spec import DTYPES
 
 Tensor: TypeAlias = torch.Tensor
-DTYPE: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPES}
-NAME: dict[torch.dtype, str] = {dtype: name for name, dtype in DTYPE.items()}
+NAME: dict[torch.dtype, str] = {getattr(torch, name): name for name in DTYPES}
+# by name, and by what a tensor's own .dtype gives
+DTYPE: dict[Any, torch.dtype] = {name: dtype for dtype, name in NAME.items()} | {dtype: dtype for dtype in NAME}
 
 
 def dtype_of(*values: Any) -> str:

@@ -1,0 +1,293 @@
+"""The adapter: the Keras layer that runs a layer's definition. Its sublayers and variables are named as the layer's attributes.
+
+In `forward`, `self` is the user's description bound to this Keras layer. It stores no weight and no child: each is looked up
+here at each access.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import unidl.backends.keras as backend
+from unidl import ops
+from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
+from unidl.backends.lowering import Lowering
+from unidl.description.layer import Layer, bind
+from unidl.description.plan import LayerPlan
+from unidl.description.trace import ChildKey, Tracer
+from unidl.errors import ArgumentError, NativeStructureError
+from unidl.graph.node import leaves, map_nest
+from unidl.graph.spec import TensorSpec
+from unidl.models import Model
+from unidl.ops import op
+
+if ENGINE == "tensorflow":
+    # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
+    for _own in (Layer, op.Op, *(f for space in (Layer, ops) for f in vars(space).values() if inspect.isfunction(f))):
+        _own.autograph_info__ = {}  # type: ignore[union-attr]
+
+# what Keras uses itself, attributes set in its constructors included
+_RESERVED = {*dir(keras.Model(name="reserved")), "unidl"}
+
+
+def attribute_name(name: str) -> str:
+    """The name of a weight or child on the Keras layer; one that Keras uses itself gets an underscore behind it."""
+    return f"{name}_" if name in _RESERVED else name
+
+
+def layer_name(plan: LayerPlan) -> str:
+    """The Keras layer's name: the structural path, in characters that Keras and TensorFlow take."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", plan.path or plan.layer.name).lstrip("_") or "layer"
+
+
+@dataclass(eq=False)
+class Part:
+    """What unidl keeps on a native object that is no layer of Keras' own, as its attribute `unidl`.
+
+    Args:
+        plan: The layer's plan.
+        device: Where it runs.
+        reason: Why it is an adapter; "" for a functional model.
+        bound: The description bound to it; None for a functional model, which Keras runs.
+        children: Key -> bound description of a child; for a functional model, key -> name of the Keras layer.
+        training: The mode of the call in progress.
+        frozen: Whether it stays in inference.
+    """
+
+    plan: LayerPlan
+    device: str
+    reason: str = ""
+    bound: Layer | None = None
+    children: dict[str, Any] = field(default_factory=dict)
+    training: bool = False
+    frozen: bool = False
+
+
+class Binding:
+    """Binds a description to the Keras layer that runs it.
+
+    Args:
+        native: An adapter, a functional model, or Keras' own layer.
+        plan: The layer's plan.
+        lowering: How Keras' own layer is called; None for the others.
+    """
+
+    locked = True
+
+    def __init__(self, native: Any, plan: LayerPlan, lowering: Lowering | None) -> None:
+        self.native = native
+        self.plan = plan
+        self.lowering = lowering
+
+    @property
+    def training(self) -> bool:
+        return bool(self.native.unidl.training)
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        if name in self.plan.weights:
+            return keras.ops.convert_to_tensor(getattr(self.native, attribute_name(name)))
+        if name in self.plan.structure:
+            nest = self.plan.structure[name]
+            return map_nest(lambda leaf: bound_child(self.native, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+        raise layer._no_attribute(name)
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.lowering is not None:
+            return self.lowering.call(layer, self.native, *args, **kwargs)
+        return call_native(self.native, args, kwargs)
+
+    def update(self, name: str, value: Any) -> None:
+        if self.training:
+            getattr(self.native, attribute_name(name)).assign(keras.ops.stop_gradient(value))
+
+    def add_weight(self, *_: Any) -> None:
+        raise RuntimeError("setup does not run on a native object")
+
+
+# -- the adapter -------------------------------------------------------------------------------------------------------------
+
+
+class Adapter(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Runs one layer by its definition. Subclasses, one for each layer class, have the signature of the user's forward."""
+
+    unidl: Part
+
+    def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """KerasTensors of the shapes that unidl's own rules give."""
+        outputs = traced_outputs(self.unidl.plan, map_nest(_spec, args), map_nest(_spec, kwargs))
+        return map_nest(lambda t: t if t is None else keras.KerasTensor(t.shape, t.dtype), outputs)
+
+
+class ModelAdapter(Adapter, keras.Model):  # type: ignore[misc]
+    """Likewise for a model whose forward is no graph."""
+
+
+_classes: dict[tuple[type, type], type[Adapter]] = {}
+
+
+def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
+    """The adapter's class for a layer class, with its name and the signature of its forward."""
+    base = ModelAdapter if issubclass(layer_class, Model) else Adapter
+    key = (layer_class, base)
+    if key not in _classes:
+        contents = {"call": _call_like(layer_class), "__doc__": layer_class.__doc__, "__module__": __name__}
+        _classes[key] = type(layer_class.__name__, (base,), contents)
+    return _classes[key]
+
+
+def _call_like(layer_class: type[Layer]) -> Callable[..., Any]:
+    """A `call` with the parameters of the user's forward and `training`: Keras reads their names."""
+
+    def call(self: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        return _run(self, bool(training), args, kwargs)
+
+    signature = inspect.signature(layer_class.forward)
+    parameters = list(signature.parameters.values())
+    if "training" in signature.parameters:
+        raise ArgumentError(
+            f"forward of {layer_class.__name__} has a parameter 'training', to which Keras gives a meaning of its own.",
+            fix="Read self.training in forward.",
+        )
+    flag = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
+    place = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_KEYWORD), len(parameters))
+    call.__signature__ = signature.replace(parameters=[*parameters[:place], flag, *parameters[place:]])  # type: ignore[attr-defined]
+    return call
+
+
+def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    part = adapter.unidl
+    bound: Any = part.bound
+    before, part.training = part.training, training and not part.frozen
+    try:
+        forward = bound.forward
+        if part.plan.dynamic and not runs_as_python():
+            forward = with_control_flow(type(bound).forward).__get__(bound)
+        if op._running.get() is backend:
+            return forward(*args, **kwargs)
+        with op.running(backend):  # the user called the native layer: ops without a tensor are Keras' here
+            return forward(*args, **kwargs)
+    finally:
+        part.training = before
+
+
+def make_adapter(plan: LayerPlan, device: str, reason: str) -> Adapter:
+    """The adapter of a layer, with its own weights and no children yet."""
+    adapter = adapter_class(type(plan.layer))(name=layer_name(plan), dtype=plan.dtype, autocast=False)
+    for name, weight in plan.weights.items():
+        variable = adapter.add_weight(
+            shape=weight.shape,
+            initializer="zeros",
+            dtype=weight.dtype,
+            trainable=weight.trainable,
+            autocast=False,
+            name=name,
+        )
+        setattr(adapter, attribute_name(name), variable)
+    adapter.unidl = Part(plan, device, reason)
+    adapter.unidl.bound = bind(plan.layer, plan.attributes, Binding(adapter, plan, None))
+    adapter.built = True
+    return adapter
+
+
+# -- children ----------------------------------------------------------------------------------------------------------------
+
+
+def add_children(adapter: Adapter, children: dict[str, tuple[Any, Lowering | None]]) -> None:
+    """Put the children under the attributes of the description, in the same lists, tuples and dicts."""
+    plan = adapter.unidl.plan
+    for key, (native, lowering) in children.items():
+        adapter.unidl.children[key] = bind_child(plan.children[key], native, lowering)
+    for name, nest in plan.structure.items():
+        held = map_nest(lambda leaf: children.get(leaf, (None,))[0] if isinstance(leaf, ChildKey) else leaf, nest)
+        setattr(adapter, attribute_name(name), held)
+
+
+def bind_child(plan: LayerPlan, native: Any, lowering: Lowering | None) -> Layer:
+    """The description of a child, bound to its native object."""
+    bound: Layer | None = native.unidl.bound if isinstance(native, Adapter) else None
+    return bound or bind(plan.layer, plan.attributes, Binding(native, plan, lowering))
+
+
+def child_of(native: Any, key: str) -> Any:
+    """The Keras layer under a key.
+
+    Raises:
+        NativeStructureError: There is none any more.
+    """
+    found: Any = None
+    if isinstance(native, Adapter):
+        first, *rest = key.split("/")
+        found = getattr(native, attribute_name(first), None)
+        for step in rest:
+            found = _item(found, step)
+    else:
+        name = native.unidl.children.get(key)
+        found = next((layer for layer in native.layers if layer.name == name), None)
+    if not isinstance(found, keras.layers.Layer):
+        raise NativeStructureError(
+            f"The native {type(native).__name__} {native.name!r} has no layer {key.replace('/', '.')!r} any more, "
+            "so the description does not fit it.",
+            fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
+        )
+    return found
+
+
+def _item(nest: Any, step: str) -> Any:
+    if isinstance(nest, dict):
+        return next((value for key, value in nest.items() if str(key) == step), None)
+    return nest[int(step)] if isinstance(nest, (list, tuple)) and int(step) < len(nest) else None
+
+
+def bound_child(adapter: Any, key: str) -> Layer:
+    """The bound description of a child, as the adapter stands now."""
+    child = child_of(adapter, key)
+    bound: Layer = adapter.unidl.children[key]
+    binding: Binding = bound.__dict__["_binding"]
+    if binding.native is not child:  # the user put another layer there
+        bound = adapter.unidl.children[key] = bind_child(binding.plan, child, binding.lowering)
+    return bound
+
+
+# -- calling -----------------------------------------------------------------------------------------------------------------
+
+
+def call_native(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **mode: Any) -> Any:
+    """Call an adapter or a functional model with the arguments of the user's forward."""
+    plan: LayerPlan = native.unidl.plan
+    signature = inspect.signature(type(plan.layer).forward)
+    if isinstance(native, Adapter):
+        args, named = _tensors_first(signature, args)
+        return native(*args, **named, **kwargs, **mode)
+    given = signature.bind(None, *args, **kwargs).args[1:]
+    result = native(given[0] if len(given) == 1 else list(given), **mode)
+    outputs = plan.calls[-1].outputs
+    # Keras takes a single output out of its list
+    return type(outputs)([result]) if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else result
+
+
+def _tensors_first(signature: inspect.Signature, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional arguments up to the first plain value, and the rest by name: Keras takes only tensors by position."""
+    names = [p.name for p in list(signature.parameters.values())[1:] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for place, value in enumerate(args):
+        if len(args) <= len(names) and not all(leaf is None or hasattr(leaf, "shape") for leaf in leaves(value)):
+            return args[:place], dict(zip(names[place:], args[place:], strict=False))
+    return args, {}
+
+
+def traced_outputs(plan: LayerPlan, args: Any, kwargs: Any) -> Any:
+    """The symbolic outputs of a layer for inputs of these specs: as traced before, else by tracing it now."""
+    if not plan.is_dynamic:
+        for call in plan.calls:
+            if map_nest(_spec, (call.args, call.kwargs)) == (args, kwargs):
+                return call.outputs
+    return Tracer(plan.dtype).trace(plan.layer, args, kwargs, training=False).calls[-1].outputs
+
+
+def _spec(leaf: Any) -> Any:
+    if not hasattr(leaf, "shape"):
+        return leaf
+    return TensorSpec(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))

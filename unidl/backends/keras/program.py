@@ -1,0 +1,230 @@
+"""From a plan to a keras.Model, and running it.
+
+A model whose forward is a graph of layers and ops becomes a functional Keras model: the traced graph is played once on KerasTensors.
+Anything else becomes an adapter, and `lowered` says why.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import unidl.backends.keras as backend
+from unidl.backends.keras.engine import CONTROL_FLOW, ENGINE, keras, outside_graph
+from unidl.backends.keras.layers import LOWERINGS
+from unidl.backends.keras.module import (
+    Adapter,
+    Part,
+    add_children,
+    attribute_name,
+    bind_child,
+    call_native,
+    child_of,
+    layer_name,
+    make_adapter,
+)
+from unidl.backends.keras.weight import Slot
+from unidl.backends.lowering import Lowering, Way, choose
+from unidl.description.plan import LayerPlan
+from unidl.errors import NotPortableError
+from unidl.graph.node import LayerCall, OpCall, Placeholder, leaves, map_nest, symbols
+from unidl.graph.tensor import SymbolicTensor
+from unidl.models import Model
+from unidl.ops import op
+
+Children = dict[str, tuple[Any, Lowering | None]]
+
+
+def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
+    """The Keras model of a traced model; a shared layer is one layer.
+
+    Raises:
+        NotPortableError: Python control flow on tensors, on an engine that has none.
+    """
+    made = dict(natives)
+
+    def make(part: LayerPlan) -> Any:
+        if id(part) not in made:
+            made[id(part)] = _make(part)
+        return made[id(part)]
+
+    def _make(part: LayerPlan) -> Any:
+        lowering, why = choose(LOWERINGS, "keras", part)
+        if lowering is not None and part is not plan:
+            return _made_by(lowering, part)
+        if part.dynamic and ENGINE == "jax":
+            raise NotPortableError(
+                f"forward of {part.title} branches on tensors, which Keras' engine jax cannot trace.", fix=CONTROL_FLOW
+            )
+        with keras.name_scope(layer_name(part)):
+            children = {
+                key: (make(child), choose(LOWERINGS, "keras", child)[0])
+                for key, child in part.children.items()
+                if child.reached
+            }
+        reason = not_a_graph(part, children)
+        if reason is None:
+            return make_functional(part, children, device)
+        if isinstance(part.layer, Model):
+            why = f"no functional Keras model: {reason}"
+        adapter = make_adapter(part, device, why)
+        add_children(adapter, children)
+        return adapter
+
+    before = random.getstate()  # Keras' initializers draw their seeds from Python's generator, which is the user's
+    try:
+        with keras.device(device), outside_graph():
+            return make(plan)
+    finally:
+        random.setstate(before)
+
+
+def _made_by(lowering: Lowering, plan: LayerPlan) -> Any:
+    """Keras' own layer, built and zero."""
+    layer = lowering.make(plan)
+    if not layer.built:
+        layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]))
+    for variable in layer.weights:
+        variable.assign(keras.ops.zeros_like(variable))
+    return layer
+
+
+# -- functional models -------------------------------------------------------------------------------------------------------
+
+
+def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str | None:
+    """Why a layer cannot be a functional Keras model, or None."""
+    call = plan.calls[-1]
+    inputs, nodes = list(symbols((call.args, call.kwargs))), call.nodes
+    calls = [node for node in nodes if isinstance(node, LayerCall)]
+    ops = [node for node in nodes if isinstance(node, OpCall)]
+    called = {id(node.layer) for node in calls}
+    names = [native.name for native in {id(native): native for native, _ in children.values()}.values()]
+    reasons = {
+        "it is a layer, no model": not isinstance(plan.layer, Model),
+        "its forward branches on tensors": plan.dynamic,
+        "its forward reads weights of its own": bool(plan.weights),
+        "its forward asks self.training": plan.reads_training,
+        "it is called with plain or named arguments": bool(call.kwargs)
+        or any(not isinstance(leaf, SymbolicTensor) for leaf in leaves(call.args)),
+        "it is called with inputs of different shapes": any(_specs(c.args) != _specs(call.args) for c in plan.calls),
+        "an input is a scalar": any(t.shape == () for t in inputs),
+        "an output is None": any(leaf is None for leaf in leaves(call.outputs)),
+        "it calls a layer whose output it does not use": any(
+            id(child.layer) not in called for child in plan.children.values() if child.reached
+        ),
+        "an op in its forward takes a function": any(
+            callable(leaf) for o in ops for leaf in leaves((o.args, o.kwargs))
+        ),
+        "an op in its forward draws random numbers": any(o.op.name.startswith("random_") for o in ops),
+        "two of its layers have one name in Keras": len(set(names)) < len(names),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _specs(nest: Any) -> Any:
+    return map_nest(lambda leaf: getattr(leaf, "spec", leaf), nest)
+
+
+def make_functional(plan: LayerPlan, children: Children, device: str) -> Any:
+    """The traced graph, played on KerasTensors."""
+    call = plan.calls[-1]
+    values: dict[int, Any] = {}
+    names = input_names(plan, {native.name for native, _ in children.values()})
+    for tensor, name in zip(symbols(call.args), names, strict=True):
+        values[id(tensor)] = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+    bound = {id(plan.children[key].layer): bind_child(plan.children[key], *child) for key, child in children.items()}
+
+    def value(leaf: Any) -> Any:
+        return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
+
+    with op.running(backend):
+        for node in call.nodes:
+            if isinstance(node, Placeholder):
+                continue
+            args, kwargs = map_nest(value, (node.args, node.kwargs))
+            result = (bound[id(node.layer)] if isinstance(node, LayerCall) else node.op)(*args, **kwargs)  # type: ignore[attr-defined]
+            for leaf, made in zip(leaves(node.outputs), leaves(result), strict=True):
+                if isinstance(leaf, SymbolicTensor):
+                    values[id(leaf)] = made
+    inputs = map_nest(value, call.args[0] if len(call.args) == 1 else list(call.args))
+    model = keras.Model(inputs, map_nest(value, call.outputs), name=layer_name(plan))
+    model.unidl = Part(plan, device, children={key: native.name for key, (native, _) in children.items()})
+    return model
+
+
+def input_names(plan: LayerPlan, taken: set[str]) -> list[str]:
+    """Names for Keras' inputs: a dict's keys, the names given to unidl.Input, or forward's parameters where there are several."""
+    args = plan.calls[-1].args
+    described = list(symbols(plan.layer.inputs())) if isinstance(plan.layer, Model) else []
+    parameters = list(inspect.signature(type(plan.layer).forward).parameters)[1:]
+    if len(args) == 1 and isinstance(args[0], dict):
+        names = [str(key) for key, nest in args[0].items() for _ in symbols(nest)]
+    elif len(args) > 1 and len(parameters) == len(args):
+        names = [parameters[i] for i, nest in enumerate(args) for _ in symbols(nest)]
+    elif len(described) == len(list(symbols(args))):
+        names = [tensor.unidl_node.name for tensor in described]
+    else:
+        names = ["input" for _ in symbols(args)]
+    used = set(taken)
+    found = []
+    for name in names:
+        number = 1
+        while (free := name if number == 1 else f"{name}_{number}") in used:
+            number += 1
+        used.add(free)
+        found.append(free)
+    return found
+
+
+# -- using what was built ----------------------------------------------------------------------------------------------------
+
+
+def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+    """Call the Keras model in that mode."""
+    with keras.device(native.unidl.device):
+        return call_native(native, args, kwargs, training=training)
+
+
+def child(native: Any, key: str) -> Any:
+    """The Keras layer under a key."""
+    return child_of(native, key)
+
+
+def lowered(plan: LayerPlan, native: Any) -> Way:
+    """Which Keras layer runs a layer, and why."""
+    if hasattr(native, "unidl"):
+        reason = native.unidl.reason
+        return (
+            Way(type(native).__name__, "definition", reason)
+            if isinstance(native, Adapter)
+            else Way("keras.Model", "native")
+        )
+    cls = next(cls for cls in type(native).__mro__ if getattr(keras.layers, cls.__name__, None) is cls)
+    return Way(
+        f"keras.layers.{cls.__name__}",
+        "native",
+        "" if cls is type(native) else f"{type(native).__qualname__}, a subclass",
+    )
+
+
+def slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
+    """The layer's own weights in its Keras layer."""
+    lowering, _ = choose(LOWERINGS, "keras", plan)
+    if isinstance(native, Adapter) or lowering is None:
+        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
+    return lowering.slots(plan, native)  # type: ignore[return-value]
+
+
+def set_trainable(plan: LayerPlan, native: Any, trainable: bool) -> None:
+    """Freeze or unfreeze one layer: `trainable` of its variables, and inference mode. What lies below keeps its own."""
+    part = getattr(native, "unidl", None)
+    if part is None:
+        native.trainable = trainable  # Keras' own layer: its parts go with it
+        return
+    part.frozen = not trainable
+    for name, slot in slots(plan, native).items():
+        if plan.weights[name].trainable:
+            slot.native.trainable = trainable
