@@ -1,0 +1,77 @@
+"""The main job: one script, three frameworks. Trains image_classification.py on each backend in turn, then compares them.
+
+    python examples/demo.py [BACKEND ...]
+
+Each run has a process of its own, in which only the variable UNIDL_BACKEND differs.
+"""
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import image_classification
+from rich.console import Console
+from rich.table import Table
+
+BACKENDS = ("tensorflow", "keras", "torch")
+
+# One thread for each framework, unless told otherwise: so the seconds compare, and a busy machine is not many times slower.
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def run(backend: str) -> list[str]:
+    """The example in a fresh process, which inherits the variable and this terminal; a row of the table."""
+    os.environ["UNIDL_BACKEND"] = backend
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(row).result()
+
+
+def row() -> list[str]:
+    """Run the example here, and say what it made."""
+    model, accuracy, seconds = image_classification.main()
+    classes = type(model.native).__mro__
+    framework = next(cls for cls in classes if not cls.__module__.startswith("unidl"))
+    return [model.backend, f"{full_name(classes[0])},\na {full_name(framework)}", f"{accuracy:.3f}", f"{seconds:.2f}"]
+
+
+def full_name(cls: type) -> str:
+    """Module and name, by the shortest way a user can import it."""
+    parts = cls.__module__.split(".")
+    for module in (".".join(parts[:n]) for n in range(1, len(parts))):
+        if getattr(sys.modules.get(module), cls.__name__, None) is cls:
+            return f"{module}.{cls.__qualname__}"
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def table(rows: list[list[str]]) -> Table:
+    """What model.native is, how good it got and how long it took, for each backend."""
+    drawn = Table(title="\nexamples/image_classification.py on 5,000 digits of MNIST", title_justify="left")
+    drawn.add_column("backend")
+    drawn.add_column("model.native", overflow="fold")
+    drawn.add_column("test accuracy", justify="right")
+    drawn.add_column("s per epoch", justify="right")
+    for cells in rows:
+        drawn.add_row(*cells)
+    return drawn
+
+
+def main(backends: list[str]) -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    console = Console()
+    rows = []
+    for backend in backends:
+        console.rule(f"UNIDL_BACKEND={backend} python examples/image_classification.py", align="left")
+        rows.append(run(backend))
+    console.print(table(rows))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(BACKENDS))
