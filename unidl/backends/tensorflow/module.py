@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -145,7 +145,7 @@ class Adapter(tf.Module):
 
     unidl: Program
     unidl_frozen = False
-    autograph_info__: dict[str, Any] = {}  # AutoGraph's own mark for what it leaves alone (see tracing)
+    autograph_info__: ClassVar[dict[str, Any]] = {}  # AutoGraph's own mark for what it leaves alone (see tracing)
 
     def __call__(self, *inputs: Any, training: bool | None = None, **named: Any) -> Any:
         """Run the graph; inside somebody else's tf.function, become part of it.
@@ -162,7 +162,8 @@ class Adapter(tf.Module):
         key = skeleton((inputs, named), tensors)
         function = self._traced((inputs, named), key, training)
         self.unidl.runs += 1
-        return function(*tensors)
+        with tf.device(self.unidl.device):  # nodes know it; this is for what the call returns
+            return function(*tensors)
 
     def function(self, training: bool = False) -> Any:
         """The traced `tf.function`, for inputs as the model was built for; it takes their tensors one by one.
@@ -218,10 +219,16 @@ class Root(Adapter):
 _TAKEN = frozenset([*dir(tf.Module()), *dir(Root), "unidl"])
 
 
-@functools.cache
+_classes: dict[tuple[type, type], type[Adapter]] = {}
+
+
 def adapter_class(layer_class: type[Layer], base: type[Adapter]) -> type[Adapter]:
     """The adapter's class for a layer class, with its name."""
-    return type(layer_class.__name__, (base,), {"__doc__": layer_class.__doc__, "__module__": __name__})
+    key = layer_class, base
+    if key not in _classes:
+        members = {"__doc__": layer_class.__doc__, "__module__": __name__}
+        _classes[key] = type(layer_class.__name__, (base,), members)
+    return _classes[key]
 
 
 def make_adapter(plan: LayerPlan, device: str, base: type[Adapter]) -> Adapter:
@@ -333,7 +340,9 @@ def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], trai
         with tf.device(module.unidl.device), op.running(backend), in_mode(training):
             return forward_of(module)(*args, **kwargs)
     except tf.errors.OperatorNotAllowedInGraphError as error:
-        raise not_convertible(module.unidl.plan, "calls code on a tensor, and that code has no source to convert") from error
+        raise not_convertible(
+            module.unidl.plan, "calls code on a tensor, and that code has no source to convert"
+        ) from error
 
 
 def forward_of(module: Adapter) -> Callable[..., Any]:

@@ -7,27 +7,31 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.weight import Slot, make_variable
+from unidl.backends.contract import Slot
+from unidl.backends.tensorflow.weight import make_variable
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
+State = dict[str, tf.Variable]
 
-def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Fused | Defined:
+
+def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Stepper:
     """The fused kernels for exactly the classes in the table, the definition for a subclass or another."""
-    return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
+    return Stepper(definition, slots, NATIVE.get(type(definition), defined))
 
 
-class _Stepper(tf.Module):
-    """What both ways share: the weights, their state, and the number of steps.
+class Stepper(tf.Module):
+    """Steps variables, with its own state beside each; all of it is tracked, so a tf.train.Checkpoint takes it along.
 
     Args:
         definition: What it computes.
         slots: Weight path -> slot.
+        move: Moves one variable and its state: a fused kernel, or `defined`.
     """
 
-    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot], move: Callable[..., None]) -> None:
         super().__init__(type(definition).__name__)
         self.definition = definition
-        self.paths = list(slots)
+        self.move = move
         self.wanted: list[tf.Variable] = [slot.native for slot in slots.values()]
         self.decay = [definition.decays(path) for path in slots]
         # a Trainer asks for an optimizer while its step is traced: the state is no part of that graph
@@ -42,30 +46,21 @@ class _Stepper(tf.Module):
 
     def apply(self, gradients: Sequence[tf.Tensor], learning_rate: Any) -> None:
         """One step; a gradient for each of `wanted`."""
-        step = self.steps.assign_add(1)
-        gradients = self.definition.clipped(list(gradients))
-        for variable, gradient, state, decay in zip(self.wanted, gradients, self.state, self.decay, strict=True):
+        count = self.steps.assign_add(1)
+        clipped = self.definition.clipped(list(gradients))
+        for variable, gradient, state, decay in zip(self.wanted, clipped, self.state, self.decay, strict=True):
             with tf.device(variable.device):
-                rate = tf.cast(learning_rate, variable.dtype)
+                rate, step = tf.cast(learning_rate, variable.dtype), tf.cast(count, variable.dtype)
                 if decay:
                     variable.assign(variable * (1.0 - rate * decay))
-                self._move(variable, gradient, state, rate, tf.cast(step, variable.dtype))
-
-    def _move(
-        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
-    ) -> None:
-        raise NotImplementedError
+                self.move(self.definition, variable, gradient, state, rate, step)
 
 
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------
 
-_Move = Callable[..., None]
 
-
-def _sgd(
-    definition: SGD, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
-) -> None:
-    """b = momentum * b + g, and the learning rate outside: ResourceApplyMomentum, not its Keras variant."""
+def sgd(definition: SGD, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
+    """ResourceApplyMomentum keeps the learning rate outside its state, as the definition does; its Keras variant does not."""
     if not definition.momentum:
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
         return
@@ -79,9 +74,7 @@ def _sgd(
     )
 
 
-def _adam(
-    definition: Adam, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
-) -> None:
+def adam(definition: Adam, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
     """The kernel adds epsilon before the bias correction: epsilon * sqrt(1 - beta_2^t) makes it the definition's."""
     beta_1, beta_2 = (tf.constant(beta, variable.dtype) for beta in (definition.beta_1, definition.beta_2))
     power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
@@ -99,29 +92,16 @@ def _adam(
     )
 
 
-NATIVE: dict[type[Optimizer], _Move] = {SGD: _sgd, Adam: _adam, AdamW: _adam}
-
-
-class Fused(_Stepper):
-    """Steps each weight with one of TensorFlow's kernels."""
-
-    def _move(
-        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
-    ) -> None:
-        NATIVE[type(self.definition)](self.definition, variable, gradient, state, rate, step)
+NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: sgd, Adam: adam, AdamW: adam}
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------
 
 
-class Defined(_Stepper):
-    """Steps each weight by the definition."""
-
-    def _move(
-        self, variable: tf.Variable, gradient: tf.Tensor, state: dict[str, tf.Variable], rate: tf.Tensor, step: tf.Tensor
-    ) -> None:
-        before = {name: tf.convert_to_tensor(value) for name, value in state.items()}
-        weight, after = self.definition.update(tf.convert_to_tensor(variable), gradient, before, rate, step)
-        variable.assign(weight)
-        for name, value in after.items():
-            state[name].assign(value)
+def defined(definition: Optimizer, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
+    """One variable by the definition."""
+    before = {name: tf.convert_to_tensor(value) for name, value in state.items()}
+    weight, after = definition.update(tf.convert_to_tensor(variable), gradient, before, rate, step)
+    variable.assign(weight)
+    for name, value in after.items():
+        state[name].assign(value)

@@ -111,10 +111,10 @@ def signature_of(plan: LayerPlan, key: Hashable) -> list[tf.TensorSpec] | None:
     if not columns:
         return None
     specs = []
-    for i, tensors in enumerate(zip(*columns, strict=True)):
-        axes = zip(*(t.shape for t in tensors), strict=True)
+    for i, column in enumerate(zip(*columns, strict=True)):
+        axes = zip(*(tensor.shape for tensor in column), strict=True)
         shape = [lengths[0] if len(set(lengths)) == 1 else None for lengths in axes]
-        specs.append(tf.TensorSpec(shape, tensors[0].dtype, name=f"input_{i + 1}" if len(columns[0]) > 1 else "input"))
+        specs.append(tf.TensorSpec(shape, column[0].dtype, name=f"input_{i + 1}" if len(columns[0]) > 1 else "input"))
     return specs
 
 
@@ -136,4 +136,4 @@ def not_convertible(plan: LayerPlan, why: str) -> NotPortableError:
 
 # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
 for _own in (Layer, op.Op, *(f for space in (Layer, ops) for f in vars(space).values() if inspect.isfunction(f))):
-    _own.autograph_info__ = {}  # type: ignore[union-attr]
+    setattr(_own, "autograph_info__", {})  # noqa: B010

@@ -23,7 +23,8 @@ def compile_step(step: Callable[..., Any], native: Adapter, batch: Any, jit: boo
         given = (tensors, states, {name: tf.constant(rate, dtype) for name, rate in rates.items()})
         function = native.unidl.traced(step, "step", lambda: _traceable(step, native, jit, specs, given))
         native.unidl.runs += 1
-        return function(*leaves(given))
+        with tf.device(native.unidl.device):
+            return function(*leaves(given))
 
     return run
 
