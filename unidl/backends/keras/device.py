@@ -52,4 +52,6 @@ def device(wanted: Choice | str) -> str:
     """The name of the device for "cpu", "gpu", "gpu:1" or "auto", as `keras.device` takes it."""
     _, gpu, _ = _counted()
     kind, index = select(wanted, devices(), "keras")
+    if ENGINE == "torch" and kind == "cpu":
+        return kind  # torch's own CPU tensors are on "cpu"; on "cpu:0" Keras' variables would be copies, no parameters
     return f"{gpu if kind == 'gpu' else kind}:{index}"

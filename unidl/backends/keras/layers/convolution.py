@@ -1,0 +1,32 @@
+"""Conv2D: Keras' own, channels last whatever Keras is set to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.layers.core import activation_name, call_activated, common, own_slots
+from unidl.backends.lowering import Lowering
+from unidl.description.plan import LayerPlan
+from unidl.layers import Conv2D
+
+
+def make_convolution(plan: LayerPlan) -> Any:
+    """kernel (height, width, channels / groups, filters), as in Keras."""
+    layer: Conv2D = plan.layer  # type: ignore[assignment]
+    return keras.layers.Conv2D(
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        data_format="channels_last",
+        dilation_rate=layer.dilation_rate,
+        groups=layer.groups,
+        activation=activation_name(layer.activation, plan),
+        use_bias=layer.use_bias,
+        kernel_initializer="zeros",
+        **common(plan),
+    )
+
+
+TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_activated, own_slots)}

@@ -1,0 +1,69 @@
+"""BatchNormalization and LayerNormalization: Keras' own, in float32."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.layers.core import call_layer, common, own_slots
+from unidl.backends.lowering import Lowering
+from unidl.description.plan import LayerPlan
+from unidl.layers import BatchNormalization, LayerNormalization
+
+
+def refuses_float64(plan: LayerPlan) -> str | None:
+    """Both normalise in float32, whatever their dtype is."""
+    return "Keras normalises in float32 inside" if plan.dtype == "float64" else None
+
+
+# -- BatchNormalization ------------------------------------------------------------------------------------------------------
+
+
+class UnbiasedBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization whose moving variance follows the unbiased one, with the divisor max(n - 1, 1)."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """(batch, ..., channels) -> the same shape."""
+        if not training or not self.trainable:
+            return super().call(inputs, training=False)
+        kept = self.momentum * keras.ops.convert_to_tensor(self.moving_variance)  # (channels,)
+        y = super().call(inputs, training=True)
+        count = keras.ops.cast(math.prod(keras.ops.shape(inputs)[:-1]), self.moving_variance.dtype)  # for each channel
+        share = keras.ops.convert_to_tensor(self.moving_variance) - kept
+        self.moving_variance.assign(kept + share * count / keras.ops.maximum(count - 1, 1))
+        return y
+
+
+def make_batch_normalization(plan: LayerPlan) -> Any:
+    """Over the last axis; `momentum` is the weight of the old value in both."""
+    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
+    return UnbiasedBatchNormalization(
+        axis=-1,
+        momentum=layer.momentum,
+        epsilon=layer.epsilon,
+        center=layer.center,
+        scale=layer.scale,
+        **common(plan),
+    )
+
+
+# -- LayerNormalization ------------------------------------------------------------------------------------------------------
+
+
+def make_layer_normalization(plan: LayerPlan) -> Any:
+    """Over the same axes."""
+    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
+    return keras.layers.LayerNormalization(
+        axis=list(plan.attributes["axes"]),
+        epsilon=layer.epsilon,
+        center=layer.center,
+        scale=layer.scale,
+        **common(plan),
+    )
+
+
+TABLE: dict[type, Lowering] = {
+    BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots, refuses_float64),
+    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_float64),
+}
