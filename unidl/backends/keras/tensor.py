@@ -69,7 +69,7 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
 
 def plain(value: Any) -> Any:
     """The tensor in a Keras variable, which keras.ops.convert_to_tensor hands back as it is on TensorFlow; others unchanged."""
-    return value.value if isinstance(value, keras.Variable) else value
+    return keras.ops.cast(value, value.dtype) if isinstance(value, keras.Variable) else value
 
 
 def to_numpy(tensor: Any) -> np.ndarray:
