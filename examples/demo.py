@@ -55,8 +55,8 @@ def table(rows: list[list[str]]) -> Table:
     drawn = Table(title="\nexamples/image_classification.py on 5,000 digits of MNIST", title_justify="left")
     drawn.add_column("backend")
     drawn.add_column("model.native", overflow="fold")
-    drawn.add_column("test accuracy", justify="right")
-    drawn.add_column("s per epoch", justify="right")
+    drawn.add_column("accuracy", justify="right")
+    drawn.add_column("s/epoch", justify="right")
     for cells in rows:
         drawn.add_row(*cells)
     return drawn
