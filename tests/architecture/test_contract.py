@@ -7,7 +7,7 @@ import pytest
 from unidl.backends import registry
 from unidl.backends.contract import Backend
 
-DATA = sorted(Backend.__annotations__)
+DATA = sorted(name for name, value in vars(Backend).items() if isinstance(value, property))
 FUNCTIONS = sorted(name for name, value in vars(Backend).items() if inspect.isfunction(value) and name[0] != "_")
 
 

@@ -26,9 +26,24 @@ def examples(source: str) -> Iterator[tuple[str, int, str]]:
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             text = ast.get_docstring(node)
             if text and ">>>" in text:
-                yield name, node.body[0].lineno, text
+                yield name, node.body[0].lineno, separated(text)
 
     yield from walk(ast.parse(source), "")
+
+
+def separated(text: str) -> str:
+    """The docstring with an empty line between an example and the section that follows it, as doctest wants it."""
+    lines: list[str] = []
+    depth = 0  # of the example in progress
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if line.lstrip().startswith(">>>"):
+            depth = indent
+        elif line.strip() and indent < depth:
+            lines.append("")
+            depth = 0
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _cases() -> Iterator[tuple[str, str, int, str, str]]:
@@ -57,6 +72,12 @@ def test_a_docstrings_example(backend, module, line, name, text, nobody_chose):
     with unidl.using(backend):
         result = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=told.append)
     assert result.failed == 0, "".join(told)
+
+
+def test_an_example_ends_where_a_section_begins():
+    assert separated("One.\nExample:\n    >>> 1\n    1\nRaises:\n    E: x.") == (
+        "One.\nExample:\n    >>> 1\n    1\n\nRaises:\n    E: x.\n"
+    )
 
 
 def test_examples_are_found():

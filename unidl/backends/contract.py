@@ -116,7 +116,7 @@ class Backend(Protocol):
     def lowered(self, plan: LayerPlan, native: Native) -> Way:
         """How that layer runs, and why."""
 
-    def slots(self, plan: LayerPlan, native: Native) -> dict[str, Slot]:
+    def slots(self, plan: LayerPlan, native: Native) -> Mapping[str, Slot]:
         """The layer's own weights (children's not), by their canonical names. Raises NativeStructureError."""
 
     def set_trainable(self, plan: LayerPlan, native: Native, trainable: bool) -> None:
@@ -124,11 +124,17 @@ class Backend(Protocol):
 
     # gradient.py
     def value_and_grad(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any]
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        wanted: list[Any],
+        has_aux: bool = False,
     ) -> tuple[Any, list[Tensor]]:
         """`function(*args, **kwargs)`, a scalar, and its gradient by each wanted tensor, parameter or variable.
 
-        A gradient is zeros where the value does not depend on what is wanted.
+        A gradient is zeros where the value does not depend on what is wanted. With `has_aux` the function returns a pair,
+        the scalar and whatever else the caller wants to see; both are returned.
         """
 
     def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:

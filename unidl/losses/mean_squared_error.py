@@ -31,7 +31,7 @@ class MSE(Loss, name="mse"):
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """The square of each difference."""
-        return ops.square(ops.cast(targets, dtype_name(predictions.dtype)) - predictions)
+        return ops.square(ops.subtract(ops.cast(targets, dtype_name(predictions.dtype)), predictions))
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Equal shapes."""

@@ -312,7 +312,7 @@ def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[
         ArgumentError: There is no activation of that name.
 
     Example:
-        >>> from unidl.ops.activation import activation
+        >>> from unidl.ops import get_activation
         >>> get_activation("swish")
         <op silu>
     """
