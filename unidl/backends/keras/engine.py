@@ -24,6 +24,9 @@ except ModuleNotFoundError as error:  # Keras is there, or nobody would come her
 
 ENGINE: str = keras.backend.backend()  # "tensorflow", "torch" or "jax": one a process
 
+# whether keras.ops, and the layers written with it, take float64 for float32 where operands meet, as jax does
+ROUNDS_FLOAT64: bool = keras.backend.result_type("float64", "float64") != "float64"
+
 CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywhere."
 
 # What only an engine knows, and Keras has no name for. Gradients are in gradient.py, devices in device.py.

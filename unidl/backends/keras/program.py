@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import unidl.backends.keras as backend
-from unidl.backends.keras.engine import CONTROL_FLOW, ENGINE, keras, outside_graph
+from unidl.backends.keras.engine import CONTROL_FLOW, ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
 from unidl.backends.keras.module import (
     Adapter,
@@ -51,7 +51,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
         return made[id(part)]
 
     def _make(part: LayerPlan) -> Any:
-        lowering, why = choose(LOWERINGS, "keras", part)
+        lowering, why = lowering_of(part)
         if lowering is not None and part is not plan:
             return _made_by(lowering, part)
         if part.dynamic and ENGINE == "jax":
@@ -60,7 +60,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
             )
         with keras.name_scope(layer_name(part)):
             children = {
-                key: (make(child), choose(LOWERINGS, "keras", child)[0])
+                key: (make(child), lowering_of(child)[0])
                 for key, child in part.children.items()
                 if child.reached
             }
@@ -79,6 +79,13 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
             return make(plan)
     finally:
         random.setstate(before)
+
+
+def lowering_of(plan: LayerPlan) -> tuple[Lowering | None, str]:
+    """The lowering that serves a layer, or None and the reason."""
+    if ROUNDS_FLOAT64 and plan.dtype == "float64":
+        return None, f"Keras' layers compute in float32 on the engine {ENGINE}"
+    return choose(LOWERINGS, "keras", plan)
 
 
 def _made_by(lowering: Lowering, plan: LayerPlan) -> Any:
@@ -119,6 +126,7 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
             callable(leaf) for o in ops for leaf in leaves((o.args, o.kwargs))
         ),
         "an op in its forward draws random numbers": any(o.op.name.startswith("random_") for o in ops),
+        f"keras.ops computes in float32 on the engine {ENGINE}": ROUNDS_FLOAT64 and plan.dtype == "float64" and bool(ops),
         "two of its layers have one name in Keras": len(set(names)) < len(names),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -212,7 +220,7 @@ def lowered(plan: LayerPlan, native: Any) -> Way:
 
 def slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
     """The layer's own weights in its Keras layer."""
-    lowering, _ = choose(LOWERINGS, "keras", plan)
+    lowering, _ = lowering_of(plan)
     if isinstance(native, Adapter) or lowering is None:
         return {name: Slot(native, attribute_name(name)) for name in plan.weights}
     return lowering.slots(plan, native)  # type: ignore[return-value]
