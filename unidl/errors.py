@@ -104,3 +104,7 @@ class LayerPathError(UnidlError, KeyError):
     def __str__(self) -> str:
         """The message as it stands (KeyError would show its repr)."""
         return str(self.args[0])
+
+
+class ConformanceError(UnidlError, AssertionError):
+    """A backend does not compute what a definition means."""
