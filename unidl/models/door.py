@@ -22,7 +22,7 @@ def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         BackendMismatchError: A tensor of another backend.
     """
     call = built.plan.calls[0]
-    if len(args) > len(call.args) and not kwargs:
+    if len(args) > len(call.args):
         raise ArgumentError(
             f"{built.plan.title} was called with {len(args)} inputs.",
             expected=str(len(call.args)),

@@ -95,7 +95,7 @@ def test_names_that_tf_module_uses_get_an_underscore():
 def test_what_is_written_to_a_variable_counts_at_once(net):
     before = predicted(net)
     net.native.heads["left"].bias.assign_add([1.0, 2.0])
-    np.testing.assert_allclose(predicted(net), before + [1.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(predicted(net), before + np.array([1.0, 2.0]), rtol=1e-6)
     np.testing.assert_array_equal(net.weights()["heads/left/bias"], [1.0, 2.0])
     net.set_weights({"heads/left/bias": np.zeros(2)})
     np.testing.assert_array_equal(predicted(net), before)

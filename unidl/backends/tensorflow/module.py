@@ -21,13 +21,14 @@ import unidl.backends.tensorflow as backend
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.tracing import (
     Trace,
+    Traced,
     converted,
     in_mode,
     is_training,
     kind_of,
     not_convertible,
     skeleton,
-    traceable,
+    traced,
 )
 from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
@@ -98,7 +99,7 @@ class Program:
         device: Where its variables are and where it runs.
         bound: The description, bound to the adapter.
         bound_children: Key -> the bound description of a child.
-        functions: What a graph depends on -> the tf.function that was traced for it.
+        functions: What a graph depends on -> what was traced for it.
         traces: Every trace, in order.
         runs: How often a graph was run.
     """
@@ -107,7 +108,7 @@ class Program:
     device: str
     bound: Any = None
     bound_children: dict[str, Layer] = field(default_factory=dict)
-    functions: dict[Hashable, Any] = field(default_factory=dict)
+    functions: dict[Hashable, Traced] = field(default_factory=dict)
     traces: list[Trace] = field(default_factory=list)
     runs: int = 0
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
@@ -119,8 +120,8 @@ class Program:
         new.bound = bind(self.plan.layer, self.plan.attributes, Binding(module, self.plan, None))
         return new
 
-    def traced(self, key: Hashable, kind: str, make: Callable[[], Any]) -> Any:
-        """The tf.function for that key and the module as it stands, made if there is none yet."""
+    def traced(self, key: Hashable, kind: str, make: Callable[[], Traced]) -> Traced:
+        """The program for that key and the module as it stands, made if there is none yet."""
         module = self.bound.__dict__["_binding"].module
         if self._parts is None or any(now(holder, name) is not value for holder, name, value in self._parts):
             self.functions.clear()  # the user put another variable or module in: the graphs still hold the old one
@@ -158,12 +159,11 @@ class Adapter(tf.Module):
         training = is_training() if training is None else training
         if tf.inside_function():
             return compute(self, inputs, named, training)
-        tensors: list[Any] = []
-        key = skeleton((inputs, named), tensors)
-        function = self._traced((inputs, named), key, training)
+        nest, tensors = (inputs, dict(sorted(named.items()))), []
+        program = self._traced(nest, skeleton(nest, tensors), training)
         self.unidl.runs += 1
         with tf.device(self.unidl.device):  # nodes know it; this is for what the call returns
-            return function(*tensors)
+            return program(*tensors)
 
     def function(self, training: bool = False) -> Any:
         """The traced `tf.function`, for inputs as the model was built for; it takes their tensors one by one.
@@ -171,10 +171,10 @@ class Adapter(tf.Module):
         Its graph is `function().get_concrete_function().graph`, in short `graph()`.
         """
         call = self.unidl.plan.calls[0]
-        nest = (call.args, call.kwargs)
-        return self._traced(nest, skeleton(nest, []), training)
+        nest = (call.args, dict(sorted(call.kwargs.items())))
+        return self._traced(nest, skeleton(nest, []), training).function
 
-    def _traced(self, nest: Any, key: Hashable, training: bool) -> Any:
+    def _traced(self, nest: Any, key: Hashable, training: bool) -> Traced:
         kind = kind_of(training)
 
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -182,7 +182,7 @@ class Adapter(tf.Module):
                 return compute(self, args, kwargs, training)
 
         name = f"{type(self).__name__}_{kind}"
-        return self.unidl.traced(key, kind, lambda: traceable(run, name, self.unidl.plan, nest, key))
+        return self.unidl.traced(key, kind, lambda: traced(run, name, self.unidl.plan, nest))
 
     def graph(self, training: bool = False) -> tf.Graph:
         """The graph that runs, to be read node by node: `graph().get_operations()`, `graph().as_graph_def()`."""

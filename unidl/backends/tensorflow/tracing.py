@@ -53,6 +53,36 @@ class Trace:
     seconds: float
 
 
+class Traced:
+    """A function, traced into a graph.
+
+    Args:
+        function: What is traced; it takes tensors one by one.
+        name: Its name.
+        signature: What is known of the tensors; None lets TensorFlow find out by itself, call by call, what varies.
+        jit: Whether XLA compiles it.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], name: str, signature: list[tf.TensorSpec] | None, jit: bool = False
+    ) -> None:
+        function.__name__ = name
+        self.function = tf.function(
+            function,
+            input_signature=signature,
+            autograph=False,
+            reduce_retracing=signature is None,
+            jit_compile=jit or None,
+        )
+        self.concrete = None if signature is None else self.function.get_concrete_function()
+
+    def __call__(self, *tensors: Any) -> Any:
+        """Run the graph."""
+        # the graph itself: a tf.function would warn of many traces where a process has many models
+        by_function = self.concrete is None or tf.config.functions_run_eagerly()
+        return (self.function if by_function else self.concrete)(*tensors)
+
+
 def kind_of(training: bool) -> str:
     """How traces name the mode."""
     return "training" if training else "inference"
@@ -75,19 +105,20 @@ def skeleton(nest: Any, tensors: list[Any]) -> Hashable:
     return type(nest), nest
 
 
-def traceable(
-    compute: Callable[..., Any], name: str, plan: LayerPlan, nest: tuple[tuple[Any, ...], dict[str, Any]], key: Hashable
-) -> Any:
-    """The tf.function, not yet traced, of `compute(args, kwargs)` for inputs of that structure, of any batch size.
+def traced(
+    compute: Callable[..., Any], name: str, plan: LayerPlan, nest: tuple[tuple[Any, ...], dict[str, Any]]
+) -> Traced:
+    """`compute(args, kwargs)`, traced for inputs of that structure and of any batch size.
 
     Args:
         compute: What is traced.
         name: The function's name.
         plan: Of the layer; its traced calls tell which axes may vary.
         nest: args and kwargs.
-        key: Their skeleton.
     """
     place = object()
+    tensors: list[Any] = []
+    skeleton(nest, tensors)
     blank = map_nest(lambda leaf: place if is_tensor(leaf) else leaf, nest)
 
     def run(*tensors: tf.Tensor) -> Any:
@@ -95,19 +126,17 @@ def traceable(
         args, kwargs = map_nest(lambda leaf: next(rest) if leaf is place else leaf, blank)
         return compute(args, kwargs)
 
-    run.__name__ = name
-    signature = signature_of(plan, key)
-    # inputs of another structure than the model was built for: TensorFlow finds out itself what varies
-    return tf.function(run, autograph=False, input_signature=signature, reduce_retracing=signature is None)
+    return Traced(run, name, signature_of(plan, tensors))
 
 
-def signature_of(plan: LayerPlan, key: Hashable) -> list[tf.TensorSpec] | None:
-    """The inputs of the traced calls of that structure; an axis on which they differ may vary."""
+def signature_of(plan: LayerPlan, tensors: list[Any]) -> list[tf.TensorSpec] | None:
+    """The inputs of the traced calls with such tensors (axes and dtypes); an axis on which they differ may vary."""
     columns: list[Any] = []
     for call in plan.calls:
-        tensors: list[Any] = []
-        if skeleton((call.args, call.kwargs), tensors) == key:
-            columns.append(tensors)
+        known: list[Any] = []
+        skeleton((call.args, call.kwargs), known)
+        if skeleton(known, []) == skeleton(tensors, []):
+            columns.append(known)
     if not columns:
         return None
     specs = []

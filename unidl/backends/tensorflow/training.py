@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from unidl.backends.tensorflow.module import Adapter
-from unidl.backends.tensorflow.tracing import in_mode
+from unidl.backends.tensorflow.tracing import Traced, in_mode
 from unidl.graph.node import leaves, map_nest, pack
 
 
@@ -21,7 +21,7 @@ def compile_step(step: Callable[..., Any], native: Adapter, batch: Any, jit: boo
     def run(tensors: Any, states: Any, rates: dict[str, float]) -> Any:
         # as Python numbers the learning rates would be part of what is traced, and trace anew when they change
         given = (tensors, states, {name: tf.constant(rate, dtype) for name, rate in rates.items()})
-        function = native.unidl.traced(step, "step", lambda: _traceable(step, native, jit, specs, given))
+        function = native.unidl.traced(step, "step", lambda: _traced(step, native, jit, specs, given))
         native.unidl.runs += 1
         with tf.device(native.unidl.device):
             return function(*leaves(given))
@@ -29,16 +29,16 @@ def compile_step(step: Callable[..., Any], native: Adapter, batch: Any, jit: boo
     return run
 
 
-def _traceable(step: Callable[..., Any], native: Adapter, jit: bool, batch: list[tf.TensorSpec], given: Any) -> Any:
-    """The tf.function of a step, for arguments nested as those given."""
+def _traced(step: Callable[..., Any], native: Adapter, jit: bool, batch: list[tf.TensorSpec], given: Any) -> Traced:
+    """The step, traced for arguments nested as those given."""
     blank = map_nest(lambda _: None, given)
     signature = batch + [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves(given[1:])]
 
-    def unidl_step(*tensors: tf.Tensor) -> Any:
+    def run(*tensors: tf.Tensor) -> Any:
         with native.unidl.tracing("step"), tf.device(native.unidl.device):
             return step(*pack(blank, tensors))
 
-    return tf.function(unidl_step, input_signature=signature, autograph=False, jit_compile=jit or None)
+    return Traced(run, f"{type(native).__name__}_step", signature, jit)
 
 
 def training_mode(native: tf.Module, training: bool) -> AbstractContextManager[None]:
