@@ -16,6 +16,8 @@ from rich.table import Table
 
 BACKENDS = ("tensorflow", "keras", "torch")
 
+PRIVATE = ("src", "python", "unidl")  # folders that hold a package's insides
+
 # One thread for each framework, unless told otherwise: so the seconds compare, and a busy machine is not many times slower.
 QUIET = {
     "OMP_NUM_THREADS": "1",
@@ -36,18 +38,26 @@ def run(backend: str) -> list[str]:
 def row() -> list[str]:
     """Run the example here, and say what it made."""
     model, accuracy, seconds = image_classification.main()
-    classes = type(model.native).__mro__
-    framework = next(cls for cls in classes if not cls.__module__.startswith("unidl"))
-    return [model.backend, f"{full_name(classes[0])},\na {full_name(framework)}", f"{accuracy:.3f}", f"{seconds:.2f}"]
+    native = type(model.native)
+    public = next(name for name in map(public_name, native.__mro__) if name)
+    return [
+        model.backend,
+        f"{native.__module__}.{native.__qualname__},\na {public}",
+        f"{accuracy:.3f}",
+        f"{seconds:.2f}",
+    ]
 
 
-def full_name(cls: type) -> str:
-    """Module and name, by the shortest way a user can import it."""
+def public_name(cls: type) -> str | None:
+    """How a user of the framework writes a class of its: torch.nn.Module; None if it is not public."""
     parts = cls.__module__.split(".")
-    for module in (".".join(parts[:n]) for n in range(1, len(parts))):
+    for end in range(1, len(parts)):
+        module = ".".join(parts[:end])
+        if parts[end - 1] in PRIVATE:
+            break
         if getattr(sys.modules.get(module), cls.__name__, None) is cls:
             return f"{module}.{cls.__qualname__}"
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return None
 
 
 def table(rows: list[list[str]]) -> Table:

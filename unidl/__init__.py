@@ -3,7 +3,6 @@
 `import unidl` loads no framework and next to nothing else: a public name is imported when it is first asked for (PEP 562).
 """
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from unidl import ops as ops
     from unidl import optimizers as optimizers
     from unidl import schedules as schedules
+    from unidl import testing as testing
     from unidl.backends.conversion import to_numpy as to_numpy
     from unidl.backends.selection import BackendRecord as BackendRecord
     from unidl.backends.selection import available as available
@@ -40,6 +40,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "callbacks", "data", "errors", "initializers", "layers", "losses", "metrics", "ops", "optimizers", "schedules",
+    "testing",
 )  # fmt: skip
 
 _HOMES = {
@@ -71,8 +72,19 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value  # asked for once only
         return value
-    close = difflib.get_close_matches(name, __all__, 1)
-    raise AttributeError(f"unidl has no {name!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+    raise _missing(name)
+
+
+def _missing(name: str) -> AttributeError:
+    """The error for a name that unidl does not have, with its way for it, wherever that lies."""
+    habits = importlib.import_module("unidl.habits")
+    if not name.startswith("_") and name not in habits.TOP:
+        for package, table in (("layers", habits.LAYERS), ("ops", habits.OPS), ("losses", habits.LOSSES)):
+            if name in table:
+                return habits.missing("unidl", name, table, {})  # type: ignore[no-any-return]
+            if name in vars(importlib.import_module(f"unidl.{package}")):
+                return habits.missing("unidl", name, {name: f"unidl.{package}.{name}"}, {})  # type: ignore[no-any-return]
+    return habits.missing("unidl", name, habits.TOP, dict.fromkeys(__all__))  # type: ignore[no-any-return]
 
 
 def __dir__() -> list[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from unidl import habits
 from unidl.errors import ArgumentError, UnknownArgumentError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass
@@ -79,17 +84,48 @@ def _check_name(cls: type, name: Any) -> None:
 def _wrong_arguments(
     cls: type, signature: inspect.Signature, given: dict[str, Any], error: TypeError
 ) -> UnknownArgumentError:
+    return wrong_arguments(cls.__name__, [base.__name__ for base in cls.__mro__], signature, given, error)
+
+
+def told_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a method that people call with arguments they know from elsewhere: an unknown one is told with unidl's way."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            name = function.__qualname__.removesuffix(".__init__")
+            raise wrong_arguments(name, [name.rpartition(".")[2]], signature, kwargs, error) from None
+        return function(*args, **kwargs)
+
+    return run
+
+
+def wrong_arguments(
+    what: str, of: Sequence[str], signature: inspect.Signature, given: dict[str, Any], error: TypeError
+) -> UnknownArgumentError:
+    """The error for a call whose arguments do not fit a signature.
+
+    Args:
+        what: What was called, for the message.
+        of: Its names in the table of habits.
+        signature: What it takes.
+        given: The keyword arguments of the call.
+        error: What Python says.
+    """
     names = [n for n in signature.parameters if n != "self"]
     shown = [str(signature.parameters[n].replace(annotation=inspect.Parameter.empty)) for n in names]
     unknown = [n for n in given if n not in signature.parameters]
     fix = None
     if unknown:
-        way = habits.suggestion(unknown[0], habits.ARGUMENTS, names)
-        fix = f"Write {way}." if way else None
-    described = f"has no argument {unknown[0]!r}" if unknown else f"cannot be made: {error}"
+        way = habits.argument(of, unknown[0]) or habits.suggestion(unknown[0], {}, names)
+        fix = habits.sentence(way)
+    described = f"has no argument {unknown[0]!r}" if unknown else f"was called with other arguments: {error}"
     return UnknownArgumentError(
-        f"{cls.__name__} {described}.",
-        expected=f"{cls.__name__}({', '.join(shown)})",
-        received=", ".join(f"{k}={v!r}" for k, v in given.items()) or None,
+        f"{what} {described}.",
+        expected=f"{what}({', '.join(shown)})",
+        received=", ".join(f"{k}={v!r:.60}" for k, v in given.items()) or None,
         fix=fix,
     )

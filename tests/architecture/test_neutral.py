@@ -15,7 +15,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 NAMES_ALLOWED = {
     "backends/registry.py": "the one table that leads from a name to a module",
     "backends/keras_engine.py": "lists the engines that Keras may run on",
-    "habits.py": "what people type from habit",
+    "habits/place.py": "what people type from habit",
 }
 
 

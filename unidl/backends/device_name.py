@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from unidl import habits
 from unidl.errors import DeviceError
 from unidl.settings import Choice, chosen_device
 
@@ -42,11 +43,12 @@ def select(wanted: Choice | str, devices: tuple[str, ...], backend: str) -> tupl
         return ("gpu" if gpus else "cpu", 0)
     match = _NAME.fullmatch(name)
     if match is None or match["kind"] not in KINDS:
+        way = habits.suggestion(name, habits.DEVICES)
         raise DeviceError(
             f"There is no device {choice.value!r} (from {choice.source}).",
             expected=KNOWN,
             received=repr(choice.value),
-            fix=f"Write one of: {', '.join((*devices, 'auto'))}.",
+            fix=f"Write {way or 'one of: ' + ', '.join((*devices, 'auto'))}.",
         )
     kind, index = KINDS[match["kind"]], int(match["index"] or 0)
     there = gpus if kind == "gpu" else [device for device in devices if device.startswith("cpu")]

@@ -155,7 +155,7 @@ class Layer(metaclass=Captured):
     def _no_attribute(self, name: str) -> AttributeError:
         way = habits.MODEL.get(name)
         if way is not None:
-            return ForeignNameError(f"{type(self).__name__} has no {name!r}.", fix=f"In unidl: {way}.")
+            return ForeignNameError(f"{type(self).__name__} has no {name!r}.", fix=habits.sentence(way))
         return AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from unidl import habits
 from unidl.errors import NotPortableError
 from unidl.graph.branch import decide
 from unidl.graph.node import Node
@@ -18,35 +19,6 @@ from unidl.graph.spec import Shape, TensorSpec, is_float, promote
 
 # Filled by `unidl.ops` when it is imported: operator name -> the op that records it. An arrow from here to there would point up.
 OPERATORS: dict[str, Callable[..., Any]] = {}
-
-# A method or property people know from a framework's tensor -> the op that does it everywhere.
-FOREIGN_METHODS: dict[str, str] = {
-    "T": "ops.transpose(x)", "mT": "ops.swapaxes(x, -1, -2)", "abs": "ops.abs(x)", "add_": "x = x + y",
-    "all": "ops.all(x)", "any": "ops.any(x)", "amax": "ops.max(x, axis)", "amin": "ops.min(x, axis)",
-    "argmax": "ops.argmax(x, axis)", "argmin": "ops.argmin(x, axis)", "argsort": "ops.argsort(x, axis)",
-    "astype": "ops.cast(x, dtype)", "bmm": "ops.matmul(x, y)", "bool": 'ops.cast(x, "bool")',
-    "chunk": "ops.split(x, parts, axis)", "clamp": "ops.clip(x, low, high)", "clip": "ops.clip(x, low, high)",
-    "clone": "x (tensors are never changed in place)", "contiguous": "x (layout is the backend's business)",
-    "copy": "x (tensors are never changed in place)", "cos": "ops.cos(x)", "cpu": "unidl.to_numpy(x), outside forward",
-    "cuda": 'device="gpu" when the model is built', "cumsum": "ops.cumsum(x, axis)", "detach": "ops.stop_gradient(x)",
-    "device": "like=x in the op that makes a tensor", "dim": "len(x.shape)", "dot": "ops.matmul(x, y)", "double": 'ops.cast(x, "float64")',
-    "exp": "ops.exp(x)", "expand": "ops.broadcast_to(x, shape)", "flatten": "ops.reshape(x, shape)",
-    "flip": "ops.flip(x, axis)", "float": 'ops.cast(x, "float32")', "gather": "ops.take_along_axis(x, indices, axis)",
-    "get_shape": "x.shape", "grad": "unidl.grad(f)", "half": 'ops.cast(x, "float16")', "int": 'ops.cast(x, "int32")',
-    "item": "unidl.to_numpy(x), outside forward", "log": "ops.log(x)", "log_softmax": "ops.log_softmax(x, axis)", "long": 'ops.cast(x, "int64")',
-    "masked_fill": "ops.where(mask, value, x)", "matmul": "ops.matmul(x, y)", "max": "ops.max(x, axis)",
-    "mean": "ops.mean(x, axis)", "min": "ops.min(x, axis)", "mm": "ops.matmul(x, y)", "mul_": "x = x * y",
-    "ndim": "len(x.shape)", "new_zeros": "ops.zeros(shape, like=x)", "norm": "ops.norm(x, axis)", "numel": "ops.size(x)",
-    "numpy": "unidl.to_numpy(x), outside forward", "permute": "ops.transpose(x, axes)", "pow": "x ** y", "prod": "ops.prod(x, axis)",
-    "ravel": "ops.reshape(x, (-1,))", "relu": "ops.relu(x)", "repeat": "ops.tile(x, repeats) or ops.repeat(x, count, axis)",
-    "requires_grad": "unidl.grad(f)", "reshape": "ops.reshape(x, shape)", "round": "ops.round(x)", "set_shape": "Input(shape)",
-    "sigmoid": "ops.sigmoid(x)", "sin": "ops.sin(x)", "size": "x.shape or ops.shape(x)", "softmax": "ops.softmax(x, axis)",
-    "sort": "ops.sort(x, axis)", "split": "ops.split(x, parts, axis)", "sqrt": "ops.sqrt(x)", "squeeze": "ops.squeeze(x, axis)",
-    "std": "ops.std(x, axis)", "sum": "ops.sum(x, axis)", "swapaxes": "ops.swapaxes(x, a, b)", "t": "ops.transpose(x)",
-    "tanh": "ops.tanh(x)", "tile": "ops.tile(x, repeats)", "to": "ops.cast(x, dtype)", "tolist": "unidl.to_numpy(x), outside forward",
-    "topk": "ops.top_k(x, k)", "transpose": "ops.transpose(x, axes)", "type": "ops.cast(x, dtype)", "unbind": "ops.unstack(x, axis)",
-    "unsqueeze": "ops.expand_dims(x, axis)", "var": "ops.var(x, axis)", "view": "ops.reshape(x, shape)", "zero_": "ops.zeros_like(x)",
-}  # fmt: skip
 
 
 def _refuse(what: str, instead: str) -> NoReturn:
@@ -84,8 +56,8 @@ class SymbolicTensor:
         return f"<symbolic {self.dtype} tensor of shape {self.shape}>"
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in FOREIGN_METHODS:
-            _refuse(f"A tensor's .{name}", FOREIGN_METHODS[name])
+        if name in habits.TENSOR:
+            _refuse(f"A tensor's .{name}", habits.TENSOR[name])
         raise AttributeError(
             f"A symbolic tensor has no attribute {name!r}; it has shape, dtype and the portable operators."
         )

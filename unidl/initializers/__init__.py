@@ -1,5 +1,6 @@
 """Initial weights, drawn by NumPy from (seed, path), so that every backend starts from the same bits."""
 
+from unidl import habits as _habits
 from unidl.initializers.constant import Constant as Constant
 from unidl.initializers.constant import Ones as Ones
 from unidl.initializers.constant import Zeros as Zeros
@@ -17,3 +18,7 @@ from unidl.initializers.variance_scaling import HeUniform as HeUniform
 from unidl.initializers.variance_scaling import LecunNormal as LecunNormal
 from unidl.initializers.variance_scaling import LecunUniform as LecunUniform
 from unidl.initializers.variance_scaling import VarianceScaling as VarianceScaling
+
+
+def __getattr__(name: str) -> object:
+    raise _habits.missing(__name__, name, _habits.INITIALIZERS, globals())

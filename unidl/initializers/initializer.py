@@ -7,21 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from unidl import habits
 from unidl.errors import ArgumentError, ShapeError, UnknownArgumentError
 
 # name -> class; each class enters itself
 NAMES: dict[str, type[Initializer]] = {}
-
-FOREIGN = {
-    "random_normal": "normal",
-    "random_uniform": "uniform",
-    "zero": "zeros",
-    "one": "ones",
-    "xavier_uniform": "glorot_uniform",
-    "xavier_normal": "glorot_normal",
-    "kaiming_uniform": "he_uniform",
-    "kaiming_normal": "he_normal",
-}
 
 
 class Initializer:
@@ -75,17 +65,19 @@ def get(value: Any) -> Initializer:
     if isinstance(value, Initializer):
         return value
     if isinstance(value, str):
-        name = FOREIGN.get(value, value)
+        name = habits.INITIALIZERS.get(value, value)
         if name in NAMES:
             return NAMES[name]()
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         return NAMES["constant"](value)  # type: ignore[call-arg]  # every named class has its own constructor
     elif isinstance(value, np.ndarray):
         return Given(value)
+    way = habits.suggestion(value, habits.INITIALIZERS, NAMES) if isinstance(value, str) else None
     raise ArgumentError(
         f"There is no initializer {value!r}.",
         expected=f"one of {', '.join(sorted(NAMES))}, an object of unidl.initializers, a number or an array",
         received=repr(value),
+        fix=f"Write {way!r}." if way else None,
     )
 
 

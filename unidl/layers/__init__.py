@@ -1,5 +1,6 @@
 """Layers: each a definition in unidl.ops, one concept a file."""
 
+from unidl import habits as _habits
 from unidl.description.layer import Layer as Layer
 from unidl.layers.activation import Activation as Activation
 from unidl.layers.activation import ReLU as ReLU
@@ -25,3 +26,7 @@ from unidl.layers.pooling import MaxPooling2D as MaxPooling2D
 from unidl.layers.recurrent import LSTM as LSTM
 from unidl.layers.shape import Flatten as Flatten
 from unidl.layers.shape import Reshape as Reshape
+
+
+def __getattr__(name: str) -> object:
+    raise _habits.missing(__name__, name, _habits.LAYERS, globals())

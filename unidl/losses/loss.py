@@ -77,7 +77,7 @@ def get(value: Any) -> Loss:
             f"There is no loss {value!r}.",
             expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.losses, or a function(targets, predictions)",
             received=repr(value),
-            fix=f"Write {way!r}." if way else None,
+            fix=habits.sentence(repr(way) if way in NAMES else way),
         )
     if isinstance(value, type) and issubclass(value, Loss):
         raise ArgumentError(f"The loss is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")

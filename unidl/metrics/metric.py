@@ -92,5 +92,5 @@ def get(value: Any) -> Metric:
         f"There is no metric {value!r}.",
         expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.metrics, or a function(targets, predictions)",
         received=repr(value),
-        fix=f"Write {way!r}." if way else None,
+        fix=habits.sentence(repr(way) if way in NAMES else way),
     )

@@ -3,6 +3,7 @@
 One file a family. In the examples `np` is NumPy and `ops` this package; whichever backend is in force computes them.
 """
 
+from unidl import habits as _habits
 from unidl.ops import random as random
 from unidl.ops.activation import elu as elu
 from unidl.ops.activation import gelu as gelu
@@ -158,3 +159,7 @@ _as_operators(
         "getitem": getitem,
     }
 )
+
+
+def __getattr__(name: str) -> object:
+    raise _habits.missing(__name__, name, _habits.OPS, globals())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
+from unidl import habits
 from unidl.errors import ArgumentError
 from unidl.graph.operand import floating, meeting_dtype, no_bool, shape_of
 from unidl.graph.shape import Axis, canonical_axis, reduce
@@ -293,14 +293,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": softsign, "tanh": tanh,
 }  # fmt: skip
 
-# names people know from Keras, torch and papers
-FOREIGN_ACTIVATIONS = {
-    "linear": "identity", "none": "identity", "swish": "silu", "hard_swish": "hard_silu", "hardswish": "hard_silu",
-    "hardsigmoid": "hard_sigmoid", "hardsilu": "hard_silu", "lrelu": "leaky_relu", "leakyrelu": "leaky_relu",
-    "logsigmoid": "log_sigmoid", "logsoftmax": "log_softmax", "gelu_new": "gelu_tanh", "gelu_approximate": "gelu_tanh",
-    "logistic": "sigmoid",
-}  # fmt: skip
-
 
 def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[Tensor], Tensor]:
     """The activation of a name; None is the identity, and a function is itself.
@@ -325,13 +317,13 @@ def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[
             "An activation is a name, a function of one tensor, or None.", received=f"{type(which).__name__}: {which!r}"
         )
     name = which.lower().replace("-", "_")
-    name = FOREIGN_ACTIVATIONS.get(name, name)
+    name = habits.ACTIVATIONS.get(name, name)
     if name not in ACTIVATIONS:
-        close = difflib.get_close_matches(name, [*ACTIVATIONS, *FOREIGN_ACTIVATIONS], 3)
+        way = habits.suggestion(name, habits.ACTIVATIONS, ACTIVATIONS)
         raise ArgumentError(
             f"There is no activation {which!r}.",
             expected=f"one of {', '.join(ACTIVATIONS)}, or a function of one tensor",
             received=repr(which),
-            fix=f"Did you mean {' or '.join(map(repr, close))}?" if close else "Give the function itself: activation=my_function.",
+            fix=f"Write {way!r}." if way else "Give the function itself: activation=my_function.",
         )
     return ACTIVATIONS[name]

@@ -1,0 +1,27 @@
+"""What people type from habit, and unidl's way. One table: it feeds the errors and the dictionary, docs/dictionary.md.
+
+A row maps a foreign word to what to write here. Words that unidl understands as they are stand in tables of their own
+(UNDERSTOOD); every other row ends in an error that names the way.
+"""
+
+from unidl.habits.argument import ARGUMENTS as ARGUMENTS
+from unidl.habits.argument import ARGUMENTS_OF as ARGUMENTS_OF
+from unidl.habits.argument import argument as argument
+from unidl.habits.layer import LAYERS as LAYERS
+from unidl.habits.model import METHODS as METHODS
+from unidl.habits.model import MODEL as MODEL
+from unidl.habits.operation import ACTIVATIONS as ACTIVATIONS
+from unidl.habits.operation import OPS as OPS
+from unidl.habits.operation import TENSOR as TENSOR
+from unidl.habits.place import BACKENDS as BACKENDS
+from unidl.habits.place import DEVICES as DEVICES
+from unidl.habits.place import TOP as TOP
+from unidl.habits.training import CALLBACKS as CALLBACKS
+from unidl.habits.training import INITIALIZERS as INITIALIZERS
+from unidl.habits.training import LOSSES as LOSSES
+from unidl.habits.training import METRICS as METRICS
+from unidl.habits.training import OPTIMIZERS as OPTIMIZERS
+from unidl.habits.training import SCHEDULES as SCHEDULES
+from unidl.habits.word import missing as missing
+from unidl.habits.word import sentence as sentence
+from unidl.habits.word import suggestion as suggestion

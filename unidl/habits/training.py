@@ -1,0 +1,82 @@
+"""Losses, metrics, optimizers, schedules, callbacks, initializers: names as strings and as attributes of their packages."""
+
+from __future__ import annotations
+
+LOSSES: dict[str, str] = {
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "categorical_cross_entropy": "cross_entropy",
+    "sparse_categorical_cross_entropy": "cross_entropy",
+    "softmax_cross_entropy": "cross_entropy",
+    "crossentropy": "cross_entropy",
+    "cross_entropy_loss": "cross_entropy",
+    "crossentropyloss": "cross_entropy",
+    "ce": "cross_entropy",
+    "nll": "cross_entropy",
+    "nll_loss": "cross_entropy",
+    "mean_squared_error": "mse",
+    "mse_loss": "mse",
+    "mseloss": "mse",
+    "l2": "mse",
+    "SparseCategoricalCrossentropy": "unidl.losses.CrossEntropy()",
+    "CategoricalCrossentropy": "unidl.losses.CrossEntropy()",
+    "CrossEntropyLoss": "unidl.losses.CrossEntropy()",
+    "NLLLoss": "unidl.losses.CrossEntropy(), on logits",
+    "MeanSquaredError": "unidl.losses.MSE()",
+    "MSELoss": "unidl.losses.MSE()",
+}
+
+METRICS: dict[str, str] = {
+    "acc": "accuracy",
+    "accuracy_score": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "multiclass_accuracy": "accuracy",
+    "SparseCategoricalAccuracy": "unidl.metrics.Accuracy()",
+    "CategoricalAccuracy": "unidl.metrics.Accuracy()",
+    "MulticlassAccuracy": "unidl.metrics.Accuracy()",
+    "MeanMetric": "unidl.metrics.Mean(function)",
+}
+
+OPTIMIZERS: dict[str, str] = {
+    "adam_w": "adamw",
+    "stochastic_gradient_descent": "sgd",
+    "gradient_descent": "sgd",
+    "gd": "sgd",
+    "momentum": "unidl.optimizers.SGD(0.1, momentum=0.9)",
+    "nesterov": "unidl.optimizers.SGD(0.1, momentum=0.9, nesterov=True)",
+    "schedules": "unidl.schedules",
+    "lr_scheduler": "unidl.schedules",
+}
+
+SCHEDULES: dict[str, str] = {
+    "CosineDecay": "unidl.schedules.Cosine(peak, steps)",
+    "CosineAnnealingLR": "unidl.schedules.Cosine(peak, steps); it counts optimizer steps",
+    "CosineAnnealing": "unidl.schedules.Cosine(peak, steps)",
+    "LearningRateSchedule": "unidl.schedules.Schedule",
+    "LRScheduler": "unidl.schedules.Schedule",
+    "LambdaLR": "a subclass of unidl.schedules.Schedule with __call__(self, step)",
+    "LearningRateScheduler": "a subclass of unidl.schedules.Schedule with __call__(self, step)",
+    "ConstantLR": "unidl.schedules.Constant(value), or the number itself",
+}
+
+CALLBACKS: dict[str, str] = {
+    "LambdaCallback": "a subclass of unidl.callbacks.Callback",
+    "History": "what unidl.Trainer.fit returns",
+    "LearningRateScheduler": "optimizer=unidl.optimizers.Adam(schedule), with a unidl.schedules.Schedule",
+    "ProgbarLogger": "unidl.Trainer.fit(…, progress=True)",
+    "TQDMProgressBar": "unidl.Trainer.fit(…, progress=True)",
+    "RichProgressBar": "unidl.Trainer.fit(…, progress=True)",
+}
+
+# Understood as they are.
+INITIALIZERS: dict[str, str] = {
+    "random_normal": "normal",
+    "random_uniform": "uniform",
+    "zero": "zeros",
+    "one": "ones",
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+}
