@@ -51,14 +51,18 @@ def value_and_grad(function: Function, of: Any = None, has_aux: bool = False) ->
     def run(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         if not args:
             raise ArgumentError(
-                "A gradient by the first argument needs one.", received="no positional argument", fix="Give of=model, or an argument."
+                "A gradient by the first argument needs one.",
+                received="no positional argument",
+                fix="Give of=model, or an argument.",
             )
         backend = backend_of(args, kwargs)
         first = map_nest(lambda leaf: _differentiable(backend, leaf), args[0])
         others, named = map_nest(lambda leaf: _converted(backend, leaf), (args[1:], kwargs))
         wanted = list(leaves(first))
         with _context(backend):
-            returned, found = backend.value_and_grad(_checked(function, has_aux), (first, *others), named, wanted, has_aux)
+            returned, found = backend.value_and_grad(
+                _checked(function, has_aux), (first, *others), named, wanted, has_aux
+            )
         return returned, pack(first, found)
 
     return run
@@ -161,7 +165,9 @@ def _checked(function: Function, has_aux: bool) -> Function:
         if has_aux:
             if not isinstance(returned, (tuple, list)) or len(returned) != 2:
                 raise ArgumentError(
-                    "With has_aux the function returns a pair.", expected="(value, anything)", received=type(returned).__name__
+                    "With has_aux the function returns a pair.",
+                    expected="(value, anything)",
+                    received=type(returned).__name__,
                 )
             value = returned[0]
         shape = getattr(value, "shape", None)

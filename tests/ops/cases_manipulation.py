@@ -14,7 +14,13 @@ TABLE = rng.normal(size=(5, 3))
 CHOICE = np.array([[0, 4], [2, 2], [4, 1]])
 LABELS = np.array([[0, 2, 1], [3, -1, 5]])  # two of no class
 
-NUMPY_MODE = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric", "replicate": "edge", "circular": "wrap"}
+NUMPY_MODE = {
+    "constant": "constant",
+    "reflect": "reflect",
+    "symmetric": "symmetric",
+    "replicate": "edge",
+    "circular": "wrap",
+}
 
 
 def pad(x, widths, mode="constant", value=0.0):

@@ -44,7 +44,9 @@ def windows(x, size, strides, padding, dilation, fill):
 
     def visit():
         for place in np.ndindex(lengths):
-            cut = tuple(slice(p * s, p * s + e, d) for p, s, e, d in zip(place, strides, extents, dilation, strict=True))
+            cut = tuple(
+                slice(p * s, p * s + e, d) for p, s, e, d in zip(place, strides, extents, dilation, strict=True)
+            )
             yield place, x[(slice(None), *cut)]
 
     assert len(lengths) == rank

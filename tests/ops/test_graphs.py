@@ -32,7 +32,9 @@ def test_in_a_graph(backend: str, case: Case) -> None:
 
     def function(*tensors: Any) -> Any:
         given = iter([*tensors, *weights])
-        return list(leaves(call(case, map_nest(lambda v: next(given) if isinstance(v, np.ndarray) else v, list(case.args)))))
+        return list(
+            leaves(call(case, map_nest(lambda v: next(given) if isinstance(v, np.ndarray) else v, list(case.args))))
+        )
 
     for found, wanted in zip(leaves(RUN[backend](function, arrays[:free])), expected(case), strict=True):
         array = b.to_numpy(found)

@@ -66,7 +66,7 @@ def reshaped(x: SymbolicTensor, shape: Sequence[Any]) -> Shape:
             target[target.index(None)] = 1  # any one: only the product matters
     if None in source:
         return tuple(None if n == -1 else n for n in given)
-    have, want = math.prod(source), math.prod(n for n in target if n not in (None, -1))  # type: ignore[arg-type, misc]
+    have, want = math.prod(source), math.prod(n for n in target if n not in (None, -1))  # type: ignore[arg-type]
     free = [i for i, n in enumerate(target) if n in (None, -1)]
     fits = have == want if not free else have == 0 or (want > 0 and have % want == 0)
     if not fits:

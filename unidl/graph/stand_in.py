@@ -27,8 +27,8 @@ def stand_ins(nest: Any) -> Any:
 
     def fresh(leaf: Any) -> SymbolicTensor:
         node = Placeholder()
-        node.outputs = SymbolicTensor(spec_of(leaf), node)
-        return node.outputs
+        made = node.outputs = SymbolicTensor(spec_of(leaf), node)
+        return made
 
     return map_nest(fresh, nest)
 

@@ -165,7 +165,9 @@ def convolution(
         )
     if filters % groups:  # type: ignore[operator]
         raise ShapeError(
-            f"{filters} output channels cannot be parted into {groups} groups.", expected=f"a multiple of {groups}", received=str(filters)
+            f"{filters} output channels cannot be parted into {groups} groups.",
+            expected=f"a multiple of {groups}",
+            received=str(filters),
         )
     form = window(kernel[:-2], strides, padding, dilation, len(lengths))  # type: ignore[arg-type]
     return form, (x[0], *form.output(lengths), filters)
@@ -188,7 +190,9 @@ def transposed_convolution(
             received=str(kernel),
         )
     if padding not in ("valid", "same"):
-        raise ArgumentError("Padding of a transposed convolution.", expected='"valid" or "same"', received=repr(padding))
+        raise ArgumentError(
+            "Padding of a transposed convolution.", expected='"valid" or "same"', received=repr(padding)
+        )
     form = window(kernel[:-2], strides, padding, dilation, len(lengths))  # type: ignore[arg-type]
     beyond = [max(e - s, 0) if padding == "valid" else 0 for e, s in zip(form.extent, form.strides, strict=True)]
     result = [None if n is None else n * s + b for n, s, b in zip(lengths, form.strides, beyond, strict=True)]

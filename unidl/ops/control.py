@@ -38,7 +38,10 @@ def _apply_custom_gradient(function: Callable[..., Any], *inputs: Any) -> Any:
     result = map_nest(spec_of, y)
     for leaf in [] if isinstance(result, TensorSpec) else result:
         if not isinstance(leaf, TensorSpec):
-            raise ArgumentError("A function with its own gradient returns one tensor or a flat tuple of them.", received=type(leaf).__name__)
+            raise ArgumentError(
+                "A function with its own gradient returns one tensor or a flat tuple of them.",
+                received=type(leaf).__name__,
+            )
     gradients = as_tuple(backward(*as_tuple(stand_ins(result))))
     check_gradients(len(gradients), len(inputs))
     for i, (gradient, x) in enumerate(zip(gradients, inputs, strict=True)):
@@ -145,11 +148,11 @@ def cond(
     """
 
 
-def _while_loop(
-    condition: Callable[..., Any], body: Callable[..., Any], state: Any, max_iterations: int | None
-) -> Any:
+def _while_loop(condition: Callable[..., Any], body: Callable[..., Any], state: Any, max_iterations: int | None) -> Any:
     if max_iterations is not None and max_iterations < 0:
-        raise ArgumentError("max_iterations of ops.while_loop.", expected="None, or an integer from 0", received=str(max_iterations))
+        raise ArgumentError(
+            "max_iterations of ops.while_loop.", expected="None, or an integer from 0", received=str(max_iterations)
+        )
     operands = as_tuple(state)
     is_scalar_bool(specs_returned(condition, operands, "The condition"), "The condition of ops.while_loop")
     after = specs_returned(lambda *s: type_like(state, body(*s)), operands, "The body")
@@ -194,7 +197,7 @@ def while_loop(
     """
 
 
-def _scan(step: Callable[..., Any], initial: Any, xs: Any, reverse: bool, axis: int) -> Any:  # noqa: ARG001
+def _scan(step: Callable[..., Any], initial: Any, xs: Any, reverse: bool, axis: int) -> Any:
     items = [spec_of(x) for x in leaves(xs)]
     lengths = {spec.shape[canonical_axis(axis, len(spec.shape))] for spec in items} - {None}
     if not items or len(lengths) > 1:
@@ -226,14 +229,16 @@ def split_step(returned: Any) -> tuple[Any, Any]:
         ArgumentError: It returned something else.
     """
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise ArgumentError("The step of ops.scan returned something else.", expected="(carry, y)", received=type(returned).__name__)
+        raise ArgumentError(
+            "The step of ops.scan returned something else.", expected="(carry, y)", received=type(returned).__name__
+        )
     return returned[0], returned[1]
 
 
 @op(_scan)
 def scan(
     step: Callable[[Nest, Nest], tuple[Nest, Nest]], initial: Nest, xs: Nest, reverse: bool = False, axis: int = 0
-) -> tuple[Nest, Nest]:
+) -> Nest:
     """A loop over the slices of tensors along one axis, with a state; gradients flow through it.
 
         carry, y[t] = step(carry, x[t])        for t = 0, 1, …, or from the last to the first

@@ -25,7 +25,9 @@ def _sliced(shape: Shape, index: Index) -> Shape:
     named = sum(1 for part in index if part is not None and part is not Ellipsis)
     if named > len(shape) or sum(1 for part in index if part is Ellipsis) > 1:
         raise ShapeError(
-            f"The index has more parts than the tensor has axes: {len(shape)}.", expected=f"at most {len(shape)}, and one ...", received=repr(index)
+            f"The index has more parts than the tensor has axes: {len(shape)}.",
+            expected=f"at most {len(shape)}, and one ...",
+            received=repr(index),
         )
     if Ellipsis not in index:
         index = (*index, Ellipsis)
@@ -47,7 +49,9 @@ def _sliced(shape: Shape, index: Index) -> Shape:
             n, place = shape[axis], operator.index(part)
             if n is not None and not -n <= place < n:
                 raise ShapeError(
-                    f"There is no position {place} on axis {axis}.", expected=f"{-n} to {n - 1}", received=f"{place}, in {shape}"
+                    f"There is no position {place} on axis {axis}.",
+                    expected=f"{-n} to {n - 1}",
+                    received=f"{place}, in {shape}",
                 )
             axis += 1
     return tuple(result)
@@ -74,13 +78,17 @@ def _dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[int]) -> Tenso
     before = shape_of(x)
     if len(starts) != len(before) or len(sizes) != len(before):
         raise ShapeError(
-            "dynamic_slice needs a start and a size for each axis.", expected=f"{len(before)} each", received=f"{len(starts)} and {len(sizes)}"
+            "dynamic_slice needs a start and a size for each axis.",
+            expected=f"{len(before)} each",
+            received=f"{len(starts)} and {len(sizes)}",
         )
     for start in starts:
         length.length(start)
     for n, size in zip(before, sizes, strict=True):
         if size < 0 or (n is not None and size > n):
-            raise ShapeError("A slice is no longer than its axis.", expected=f"0 to {n}", received=f"{size}, of {before}")
+            raise ShapeError(
+                "A slice is no longer than its axis.", expected=f"0 to {n}", received=f"{size}, of {before}"
+            )
     return TensorSpec(tuple(sizes), x.dtype)
 
 
@@ -107,7 +115,12 @@ def dynamic_slice(x: Tensor, starts: Sequence[Any], sizes: Sequence[int]) -> Ten
 def _integers(indices: Any, what: str) -> None:
     dtype = meeting_dtype(indices)
     if not is_integer(dtype):
-        raise DtypeError(f"{what} needs integer indices.", expected="int64, or another integer", received=dtype, fix='ops.cast(indices, "int64")')
+        raise DtypeError(
+            f"{what} needs integer indices.",
+            expected="int64, or another integer",
+            received=dtype,
+            fix='ops.cast(indices, "int64")',
+        )
 
 
 def _take(x: Any, indices: Any, axis: int) -> TensorSpec:
@@ -150,7 +163,9 @@ def _take_along_axis(x: Any, indices: Any, axis: int) -> TensorSpec:
     )
     if not fits:
         raise ShapeError(
-            f"take_along_axis needs indices of the tensor's shape, but for axis {axis}.", expected=str(before), received=str(chosen)
+            f"take_along_axis needs indices of the tensor's shape, but for axis {axis}.",
+            expected=str(before),
+            received=str(chosen),
         )
     beside = tuple(a if b is None else b for a, b in zip(before, chosen, strict=True))
     return TensorSpec((*beside[:axis], chosen[axis], *beside[axis + 1 :]), meeting_dtype(x))
@@ -181,7 +196,9 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 def _one_hot(indices: Any, classes: int, axis: int, dtype: str) -> TensorSpec:
     _integers(indices, "one_hot")
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise ArgumentError("one_hot needs a number of classes.", expected="an integer of at least 1", received=repr(classes))
+        raise ArgumentError(
+            "one_hot needs a number of classes.", expected="an integer of at least 1", received=repr(classes)
+        )
     before = shape_of(indices)
     place = canonical_axis(axis, len(before) + 1)
     return TensorSpec((*before[:place], classes, *before[place:]), dtype)

@@ -13,7 +13,9 @@ from unidl.graph.spec import Shape, TensorSpec
 from unidl.ops.op import composed, op
 
 Tensor = Any
+Tensors = Any  # a list of tensors
 Length = Any  # an integer, or a scalar integer tensor
+Lengths = Any  # a tuple of such
 
 
 def _shape(x: Any) -> Any:
@@ -21,7 +23,7 @@ def _shape(x: Any) -> Any:
 
 
 @op(_shape)
-def shape(x: Tensor) -> tuple[Length, ...]:
+def shape(x: Tensor) -> Lengths:
     """The lengths of the axes: Python integers where they are known, else scalar int64 tensors.
 
     Args:
@@ -72,7 +74,11 @@ def _transpose(x: Any, axes: Sequence[int] | None) -> TensorSpec:
     n = len(shape_of(x))
     order = tuple(reversed(range(n))) if axes is None else tuple(canonical_axis(a, n) for a in axes)
     if sorted(order) != list(range(n)):
-        raise ShapeError(f"A transpose of {n} axes names each once.", expected=f"a permutation of {tuple(range(n))}", received=str(axes))
+        raise ShapeError(
+            f"A transpose of {n} axes names each once.",
+            expected=f"a permutation of {tuple(range(n))}",
+            received=str(axes),
+        )
     return TensorSpec(tuple(x.shape[a] for a in order), x.dtype)
 
 
@@ -144,7 +150,9 @@ def squeezed(shape: Shape, axis: int | Sequence[int]) -> Shape:
     for a in axes:
         if shape[a] not in (1, None):
             raise ShapeError(
-                f"Only an axis of length 1 can be dropped, not axis {a}.", expected="1", received=f"{shape[a]}, in {shape}"
+                f"Only an axis of length 1 can be dropped, not axis {a}.",
+                expected="1",
+                received=f"{shape[a]}, in {shape}",
             )
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
@@ -197,7 +205,7 @@ def _concatenate(xs: Sequence[Any], axis: int) -> TensorSpec:
     axis = canonical_axis(axis, len(shapes[0]))
     result = _agree_beside(shapes, axis)
     parts = [s[axis] for s in shapes]
-    result[axis] = None if None in parts else sum(parts)
+    result[axis] = None if None in parts else sum(n for n in parts if n is not None)
     return TensorSpec(tuple(result), dtype)
 
 
@@ -256,7 +264,7 @@ def _known(x: Any, axis: int, what: str) -> int:
 
 
 @op(_unstack)
-def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
+def unstack(x: Tensor, axis: int = 0) -> Tensors:
     """The slices along an axis of known length, without that axis.
 
     Raises:
@@ -284,7 +292,9 @@ def part_lengths(n: int | None, parts: int | Sequence[int]) -> list[int]:
             )
         return [n // parts] * parts
     if min(parts, default=0) < 0 or (n is not None and sum(parts) != n):
-        raise ShapeError("The parts of a split make up the axis.", expected=f"lengths that add up to {n}", received=str(list(parts)))
+        raise ShapeError(
+            "The parts of a split make up the axis.", expected=f"lengths that add up to {n}", received=str(list(parts))
+        )
     return list(parts)
 
 
@@ -294,7 +304,7 @@ def _split(x: Any, parts: int | Sequence[int], axis: int) -> list[TensorSpec]:
 
 
 @op(_split)
-def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> Tensors:
     """The tensor in parts along an axis.
 
     Args:
@@ -353,7 +363,9 @@ def _broadcast_to(x: Any, shape: Sequence[Any]) -> TensorSpec:
     target = length.lengths(shape)
     met = broadcast(shape_of(x), target)
     if len(met) != len(target) or any(a != b for a, b in zip(met, target, strict=True) if None not in (a, b)):
-        raise ShapeError(f"A tensor of shape {shape_of(x)} cannot be broadcast to {target}.", expected=str(target), received=str(met))
+        raise ShapeError(
+            f"A tensor of shape {shape_of(x)} cannot be broadcast to {target}.", expected=str(target), received=str(met)
+        )
     return TensorSpec(target, meeting_dtype(x))
 
 
@@ -406,13 +418,17 @@ def check_widths(x: Any, widths: Sequence[Sequence[int]]) -> None:
     n = len(x.shape)
     if len(widths) != n or any(isinstance(pair, int) or len(pair) != 2 or min(pair) < 0 for pair in widths):
         raise ShapeError(
-            "Padding needs a pair (in front, behind) for each axis, none negative.", expected=f"{n} pairs", received=str(widths)
+            "Padding needs a pair (in front, behind) for each axis, none negative.",
+            expected=f"{n} pairs",
+            received=str(widths),
         )
 
 
 def _pad_constant(x: Any, widths: Sequence[Sequence[int]], value: float) -> TensorSpec:
     check_widths(x, widths)
-    return TensorSpec(tuple(None if n is None else n + low + high for n, (low, high) in zip(x.shape, widths, strict=True)), x.dtype)
+    return TensorSpec(
+        tuple(None if n is None else n + low + high for n, (low, high) in zip(x.shape, widths, strict=True)), x.dtype
+    )
 
 
 @op(_pad_constant)

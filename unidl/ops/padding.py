@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
@@ -61,7 +61,7 @@ def _pad_axis(x: Any, axis: int, low: int, high: int, mode: str) -> Any:
     def part(start: int | None, stop: int | None) -> Any:
         return getitem(x, (slice(None),) * axis + (slice(start, stop),))
 
-    ends = {
+    ends: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         # mode: (what stands in front, what stands behind), of the axis a b c …
         "reflect": (lambda: flip(part(1, low + 1), axis), lambda: flip(part(-high - 1, -1), axis)),
         "symmetric": (lambda: flip(part(None, low), axis), lambda: flip(part(-high, None), axis)),

@@ -11,9 +11,10 @@ from unidl.graph.spec import TensorSpec
 from unidl.ops.op import op
 
 Tensor = Any
+Tensors = Any  # a tuple of tensors
 
 
-def _sort(x: Any, axis: int, descending: bool) -> TensorSpec:  # noqa: ARG001
+def _sort(x: Any, axis: int, descending: bool) -> TensorSpec:
     dtype = meeting_dtype(x)
     if dtype == "bool":
         raise DtypeError("Sorting is of numbers.", received="bool", fix='ops.cast(x, "int32")')
@@ -58,12 +59,14 @@ def argsort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
 def _top_k(x: Any, k: int) -> tuple[TensorSpec, TensorSpec]:
     before, dtype = shape_of(x), _sort(x, -1, True).dtype
     if k < 1 or (before[-1] is not None and k > before[-1]):
-        raise ShapeError("top_k takes at most as many as the last axis has.", expected=f"1 to {before[-1]}", received=str(k))
+        raise ShapeError(
+            "top_k takes at most as many as the last axis has.", expected=f"1 to {before[-1]}", received=str(k)
+        )
     return TensorSpec((*before[:-1], k), dtype), TensorSpec((*before[:-1], k), "int64")
 
 
 @op(_top_k)
-def top_k(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def top_k(x: Tensor, k: int) -> Tensors:
     """The k largest elements of the last axis, the largest first, and their indices; at ties the lowest index first.
 
     Args:

@@ -18,7 +18,11 @@ _depth = threading.local()  # on torch: how many gradients are being taken aroun
 
 
 def value_and_grad(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool = False
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wanted: list[Any],
+    has_aux: bool = False,
 ) -> tuple[Any, list[Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or variable."""
     wanted = [w.value if isinstance(w, keras.Variable) and ENGINE != "jax" else w for w in wanted]
@@ -46,7 +50,9 @@ def _tensorflow_gradient(
         returned = function(*args, **kwargs)
         value = returned[0] if has_aux else returned
     found = tape.gradient(value, wanted, unconnected_gradients=engine.UnconnectedGradients.ZERO)
-    return returned, [engine.convert_to_tensor(gradient) for gradient in found]  # an embedding's comes as indexed slices
+    return returned, [
+        engine.convert_to_tensor(gradient) for gradient in found
+    ]  # an embedding's comes as indexed slices
 
 
 def _tensorflow_jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,8 +117,9 @@ if ENGINE == "torch":
         """A function that returns its result and its gradient, as torch wants it."""
 
         @staticmethod
-        def forward(ctx: Any, function: Callable[..., Any], *inputs: Tensor) -> Any:
-            y, ctx.backward_function = _split(function, inputs)
+        def forward(*given: Any) -> Any:
+            ctx, function, *inputs = given  # unnamed: torch's compiler counts the names, and takes two inputs for none
+            y, ctx.backward_function = _split(function, tuple(inputs))
             return y
 
         @staticmethod

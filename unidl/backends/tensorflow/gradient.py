@@ -9,7 +9,11 @@ import tensorflow as tf
 
 
 def value_and_grad(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool = False
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wanted: list[Any],
+    has_aux: bool = False,
 ) -> tuple[Any, list[tf.Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or variable."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:

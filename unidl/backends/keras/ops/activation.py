@@ -16,7 +16,10 @@ def softplus(x: Tensor) -> Tensor:
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
-    return keras.ops.softmax(*reals(x), axis=axis)
+    (x,) = reals(x)
+    if x.shape[axis] == 1:  # of which keras.ops.softmax warns
+        return keras.ops.exp(keras.ops.log_softmax(x, axis))
+    return keras.ops.softmax(x, axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:

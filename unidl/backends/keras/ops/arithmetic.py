@@ -48,6 +48,10 @@ def power(x: Any, y: Any) -> Tensor:
     return keras.ops.power(x, y)
 
 
+def negative(x: Tensor) -> Tensor:
+    return keras.ops.subtract(keras.ops.zeros_like(x), x) if name_of(x.dtype) == "uint8" else keras.ops.negative(x)
+
+
 def _half_each(x: Any, y: Any) -> Tensor:
     return keras.ops.add(keras.ops.multiply(x, 0.5), keras.ops.multiply(y, 0.5))
 
@@ -71,11 +75,11 @@ def minimum(x: Any, y: Any) -> Tensor:
 
 def clip(x: Any, low: float | None = None, high: float | None = None) -> Tensor:
     bounds = [bound for bound in (low, high) if bound is not None]
-    x, *_ = numbers(x, *bounds)
+    x, *bounds = numbers(x, *bounds)
     if low is not None:
-        x = keras.ops.where(keras.ops.less(x, low), low, x)
+        x = keras.ops.where(keras.ops.less(x, bounds[0]), bounds[0], x)
     if high is not None:
-        x = keras.ops.where(keras.ops.greater(x, high), high, x)
+        x = keras.ops.where(keras.ops.greater(x, bounds[-1]), bounds[-1], x)
     return x
 
 
@@ -105,7 +109,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "floor_divide": floor_divide,
     "mod": mod,
     "power": power,
-    "negative": on_number(keras.ops.negative),
+    "negative": on_number(negative),
     "abs": on_number(keras.ops.abs),
     "sign": on_number(keras.ops.sign),
     "maximum": maximum,

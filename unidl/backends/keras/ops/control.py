@@ -66,9 +66,11 @@ def scan(
     return last, map_nest(lambda y: ops.moveaxis(y, 0, axis), outputs)
 
 
-def _scan_with_outputs_like_the_carry(go: Callable[..., Any], start: Any, slices: Any, reverse: bool) -> tuple[Any, Any]:
+def _scan_with_outputs_like_the_carry(
+    go: Callable[..., Any], start: Any, slices: Any, reverse: bool
+) -> tuple[Any, Any]:
     """keras.ops.scan on TensorFlow wants outputs of the carry's own shapes: the outputs become part of the carry."""
-    _, y = go(start, map_nest(lambda x: x[0], slices))  # only its shapes are used
+    _, y = go(start, map_nest(lambda x: ops.zeros(ops.shape(x)[1:], x.dtype), slices))  # only its shapes are used
     zeros = map_nest(ops.zeros_like, y)
 
     def both(carry: list[Tensor], x: Any) -> tuple[list[Tensor], list[Tensor]]:

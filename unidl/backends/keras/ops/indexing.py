@@ -44,7 +44,9 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 @deferred("one_hot")
 def one_hot(indices: Tensor, classes: int, axis: int = -1, dtype: str = "float32") -> Tensor:
     place = axis % (len(indices.shape) + 1)
-    numbers = ops.reshape(ops.arange(classes, dtype="int64"), (-1,) + (1,) * (len(indices.shape) - place))  # (classes, 1, …)
+    numbers = ops.reshape(
+        ops.arange(classes, dtype="int64"), (-1,) + (1,) * (len(indices.shape) - place)
+    )  # (classes, 1, …)
     return ops.cast(ops.equal(ops.expand_dims(ops.cast(indices, "int64"), place), numbers), dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals
+from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals, widely
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -45,7 +45,7 @@ def power(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
     if x.dtype.is_floating:  # TensorFlow's gradient of 0 to the 0 is NaN
         x = tf.where(tf.logical_and(x == 0, y == 0), tf.ones_like(x), x)
-    return tf.pow(x, y)
+    return widely(tf.pow)(x, y)
 
 
 def maximum(x: Any, y: Any) -> Tensor:
@@ -100,9 +100,9 @@ TABLE: dict[str, Callable[..., Any]] = {
     "floor_divide": floor_divide,
     "mod": mod,
     "power": power,
-    "negative": on_number(tf.negative),
-    "abs": on_number(tf.abs),
-    "sign": on_number(tf.sign),
+    "negative": on_number(widely(tf.negative)),
+    "abs": on_number(widely(tf.abs)),
+    "sign": on_number(widely(tf.sign)),
     "maximum": maximum,
     "minimum": minimum,
     "square": on_number(tf.square),

@@ -63,18 +63,18 @@ def scan(
     start, xs = _tensors(initial), _tensors(xs)
     slices = [_moved(x, axis, 0) for x in leaves(xs)]  # (time, …)
 
-    def at(t: Any, carry: list[Tensor]) -> tuple[Any, Any]:
-        after, y = split_step(step(pack(start, carry), pack(xs, [x[t] for x in slices])))
+    def at(items: list[Tensor], carry: list[Tensor]) -> tuple[Any, Any]:
+        after, y = split_step(step(pack(start, carry), pack(xs, items)))
         return list(leaves(_tensors(after))), _tensors(y)
 
     known = next((x.shape[0] for x in slices if x.shape[0] is not None), None)
     length = tf.shape(slices[0])[0] if known is None else known
-    outputs = _output_specs(at, start)
+    outputs = _output_specs(at, slices, list(leaves(start)))
     arrays = [tf.TensorArray(spec.dtype, length, element_shape=spec.shape) for spec in leaves(outputs)]
 
     def go(count: Tensor, carry: list[Tensor], written: list[Any]) -> Any:
         t = length - 1 - count if reverse else count
-        carry, y = at(t, carry)
+        carry, y = at([x[t] for x in slices], carry)
         return count + 1, carry, [array.write(t, leaf) for array, leaf in zip(written, leaves(y), strict=True)]
 
     _, carry, written = tf.while_loop(
@@ -89,11 +89,12 @@ def scan(
     return pack(start, carry), pack(outputs, [_moved(tensor, 0, axis) for tensor in stacked])
 
 
-def _output_specs(at: Callable[..., Any], start: Any) -> Any:
+def _output_specs(at: Callable[..., Any], slices: list[Tensor], carry: list[Tensor]) -> Any:
     """What the step gives, by tracing it once into a graph that is thrown away."""
-    given = [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves(start)]
-    traced = tf.function(lambda *carry: at(0, list(carry))[1], autograph=False).get_concrete_function(*given)
-    return map_nest(lambda t: tf.TensorSpec(t.shape, t.dtype), traced.structured_outputs)
+    items = [tf.TensorSpec(x.shape[1:], x.dtype) for x in slices]
+    traced = tf.function(lambda items, carry: at(items, carry)[1], autograph=False)
+    outputs = traced.get_concrete_function(items, [tf.TensorSpec(t.shape, t.dtype) for t in carry]).structured_outputs
+    return map_nest(lambda t: tf.TensorSpec(t.shape, t.dtype), outputs)
 
 
 def _moved(x: Tensor, source: int, destination: int) -> Tensor:

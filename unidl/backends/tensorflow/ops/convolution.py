@@ -40,7 +40,9 @@ def conv(
 def _depthwise(x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     x, name = padded(x, window)
     channels = x.shape[-1]
-    taps = tf.reshape(kernel, (*window.size, channels, kernel.shape[-1] // channels))  # (height, width, channels, multiplier)
+    taps = tf.reshape(
+        kernel, (*window.size, channels, kernel.shape[-1] // channels)
+    )  # (height, width, channels, multiplier)
     return tf.nn.depthwise_conv2d(x, taps, (1, *window.strides, 1), name, "NHWC", window.dilation)
 
 

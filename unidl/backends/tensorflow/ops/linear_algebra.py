@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.promotion import numbers
+from unidl.backends.tensorflow.promotion import numbers, widely
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -15,13 +16,13 @@ Tensor: TypeAlias = tf.Tensor
 def matmul(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
     row, column = x.shape.rank == 1, y.shape.rank == 1  # tf.matmul takes no vectors
-    z = tf.matmul(x[None] if row else x, y[:, None] if column else y)  # (..., n, k), (..., k, m) -> (..., n, m)
+    z = widely(tf.matmul)(x[None] if row else x, y[:, None] if column else y)  # (..., n, k), (..., k, m) -> (..., n, m)
     z = tf.squeeze(z, -1) if column else z
     return tf.squeeze(z, -1 if column else -2) if row else z
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    return tf.einsum(equation, *numbers(*operands))
+    return widely(functools.partial(tf.einsum, equation))(*numbers(*operands))
 
 
 TABLE: dict[str, Callable[..., Any]] = {

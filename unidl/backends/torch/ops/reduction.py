@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 import torch
 
 from unidl.backends.torch.promotion import numbers, reals
+from unidl.graph.shape import canonical_axes
 
 Tensor: TypeAlias = torch.Tensor
 
 
 def _axes(x: Tensor, axis: Any) -> tuple[int, ...]:
     """The axes counted from the front, the last first, so that each can be taken away in turn."""
-    given = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
-    return tuple(sorted((a % x.ndim for a in given), reverse=True))
+    return canonical_axes(axis, x.ndim)[::-1]
 
 
 def _tensor(x: Any) -> Tensor:
