@@ -21,6 +21,7 @@ def run_torch(function: Function, arrays: Sequence[np.ndarray]) -> Any:
     """torch.compile without a graph break; its tracer only, for code generation is torch's own business."""
     import torch
 
+    registry.load("torch")  # the compiler cannot follow the import of a backend at the first op
     torch.compiler.reset()
     return torch.compile(function, fullgraph=True, backend="eager")(*(torch.tensor(a) for a in arrays))
 

@@ -20,13 +20,12 @@ def dtype_of(*values: Any) -> str:
 
 
 def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    """The operands in one dtype; a Python number beside a tensor stays one, but in float64, where Keras rounds some to float32."""
-    convert = name == "float64" or not any(is_tensor(v) for v in values)
+    """The operands as tensors of one dtype; a Python number that Keras converts may pass through float32."""
 
     def turn(value: Any) -> Any:
-        if is_tensor(value):
-            return value if name_of(value.dtype) == name else keras.ops.cast(value, name)
-        return keras.ops.convert_to_tensor(value, name) if convert else value
+        if not is_tensor(value):
+            return keras.ops.convert_to_tensor(value if name == "bool" else value + 0, name)  # True is no bfloat16
+        return value if name_of(value.dtype) == name else keras.ops.cast(value, name)
 
     return tuple(turn(value) for value in values)
 

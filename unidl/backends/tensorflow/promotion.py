@@ -42,6 +42,18 @@ def reals(*values: Any) -> tuple[Tensor, ...]:
     return in_dtype(values, floating(dtype_of(*values)))
 
 
+def widely(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """TensorFlow's function, for small integers too: where it has no kernel they are computed as int64 and cut back."""
+
+    def run(*values: Tensor) -> Tensor:
+        dtype = values[0].dtype
+        if dtype not in (tf.uint8, tf.int8, tf.int16):
+            return function(*values)
+        return tf.cast(function(*(tf.cast(value, tf.int64) for value in values)), dtype)
+
+    return run
+
+
 def on_number(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
     """TensorFlow's function, on integers and floats."""
 
