@@ -11,6 +11,7 @@ import numpy as np
 from unidl import losses, metrics, ops, optimizers
 from unidl.backends.contract import Backend
 from unidl.callbacks import Callback
+from unidl.capture import told_arguments
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import leaves, map_nest
@@ -45,6 +46,7 @@ class Trainer:
         True
     """
 
+    @told_arguments
     def __init__(
         self,
         model: Model,
@@ -159,6 +161,7 @@ class Trainer:
 
     # -- the loop --------------------------------------------------------------------------------------------------------
 
+    @told_arguments
     def fit(
         self,
         x: Any,
@@ -228,12 +231,14 @@ class Trainer:
             callback.on_end(self)
         return History(epochs_done, np.concatenate(step_loss) if step_loss else np.zeros(0))
 
+    @told_arguments
     def evaluate(self, x: Any, y: Any, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics on data, without training."""
         source = Arrays(x, y, batch_size=batch_size)
         self._prepare(source.parts)
         return self._evaluate(source)
 
+    @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
         """Outputs for arrays of any length, as arrays."""
         if not self.model.is_built:
