@@ -4,8 +4,8 @@ from unidl.backends import keras_engine as keras_engine  # isort: skip  (must ru
 
 import inspect
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -33,9 +33,19 @@ CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywher
 _engine: Any = sys.modules[ENGINE]  # imported by Keras
 
 
-def outside_graph() -> AbstractContextManager[Any]:
+@contextmanager
+def outside_graph() -> Iterator[None]:
     """Inside, variables are made outside the graph that is being traced."""
-    return _engine.init_scope() if ENGINE == "tensorflow" else nullcontext()
+    if ENGINE != "tensorflow":
+        yield
+        return
+
+    def unlifted(make: Callable[..., Any], **kwargs: Any) -> Any:
+        # a tf.function in whose trace a variable is born the usual way is traced twice
+        return make(**{**kwargs, "experimental_enable_variable_lifting": False})
+
+    with _engine.init_scope(), _engine.variable_creator_scope(unlifted):
+        yield
 
 
 def without_gradient() -> AbstractContextManager[Any]:

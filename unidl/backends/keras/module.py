@@ -20,7 +20,7 @@ from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
 from unidl.errors import ArgumentError, NativeStructureError
-from unidl.graph.node import leaves, map_nest
+from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
 from unidl.ops import op
@@ -28,7 +28,7 @@ from unidl.ops import op
 if ENGINE == "tensorflow":
     # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
     for _own in (Layer, op.Op, *(f for space in (Layer, ops) for f in vars(space).values() if inspect.isfunction(f))):
-        _own.autograph_info__ = {}  # type: ignore[union-attr]
+        _own.autograph_info__ = {}  # type: ignore[attr-defined]
 
 # what Keras uses itself, attributes set in its constructors included
 _RESERVED = {*dir(keras.Model(name="reserved")), "unidl"}
@@ -115,6 +115,11 @@ class Adapter(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Runs one layer by its definition. Subclasses, one for each layer class, have the signature of the user's forward."""
 
     unidl: Part
+
+    supports_masking = True  # a forward's parameter `mask` is an input like others, and Keras is not to warn of it
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """None: masks are ordinary tensors here, and Keras hands none on."""
 
     def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """KerasTensors of the shapes that unidl's own rules give."""
@@ -266,7 +271,9 @@ def call_native(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **mo
     result = native(given[0] if len(given) == 1 else list(given), **mode)
     outputs = plan.calls[-1].outputs
     # Keras takes a single output out of its list
-    return type(outputs)([result]) if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else result
+    if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
+        return pack(outputs, [result])
+    return result
 
 
 def _tensors_first(signature: inspect.Signature, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:

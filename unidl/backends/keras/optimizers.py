@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from unidl.backends.contract import Slot
 from unidl.backends.keras.engine import keras, outside_graph, without_gradient
-from unidl.backends.keras.weight import Slot
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 
@@ -26,7 +26,7 @@ class _Step:
     """
 
     definition: Optimizer
-    states: dict[str, str]  # the definition's state -> the attribute where Keras keeps it
+    states: ClassVar[dict[str, str]]  # the definition's state -> the attribute where Keras keeps it
 
     def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's step."""
@@ -89,10 +89,10 @@ class Native:
             "weight_decay": definition.weight_decay or None,
             "name": "optimizer",
         }
-        self.native = NATIVE[type(definition)](definition, common)  # type: ignore[operator, arg-type]
-        self.native.definition = definition
-        self.native.exclude_from_weight_decay([v for v in self.wanted if not decays[id(v)]])
         with outside_graph():
+            self.native = NATIVE[type(definition)](definition, common)  # type: ignore[operator, arg-type]
+            self.native.definition = definition
+            self.native.exclude_from_weight_decay([v for v in self.wanted if not decays[id(v)]])
             self.native.build(self.wanted)
 
     def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:

@@ -60,9 +60,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
             )
         with keras.name_scope(layer_name(part)):
             children = {
-                key: (make(child), lowering_of(child)[0])
-                for key, child in part.children.items()
-                if child.reached
+                key: (make(child), lowering_of(child)[0]) for key, child in part.children.items() if child.reached
             }
         reason = not_a_graph(part, children)
         if reason is None:
@@ -83,9 +81,13 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
 
 def lowering_of(plan: LayerPlan) -> tuple[Lowering | None, str]:
     """The lowering that serves a layer, or None and the reason."""
-    if ROUNDS_FLOAT64 and plan.dtype == "float64":
+    if _rounds(plan):
         return None, f"Keras' layers compute in float32 on the engine {ENGINE}"
     return choose(LOWERINGS, "keras", plan)
+
+
+def _rounds(plan: LayerPlan) -> bool:
+    return ROUNDS_FLOAT64 and plan.dtype == "float64"
 
 
 def _made_by(lowering: Lowering, plan: LayerPlan) -> Any:
@@ -126,7 +128,7 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
             callable(leaf) for o in ops for leaf in leaves((o.args, o.kwargs))
         ),
         "an op in its forward draws random numbers": any(o.op.name.startswith("random_") for o in ops),
-        f"keras.ops computes in float32 on the engine {ENGINE}": ROUNDS_FLOAT64 and plan.dtype == "float64" and bool(ops),
+        f"keras.ops computes in float32 on the engine {ENGINE}": _rounds(plan) and bool(ops),
         "two of its layers have one name in Keras": len(set(names)) < len(names),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -173,7 +175,7 @@ def input_names(plan: LayerPlan, taken: set[str]) -> list[str]:
     elif len(args) > 1 and len(parameters) == len(args):
         names = [parameters[i] for i, nest in enumerate(args) for _ in symbols(nest)]
     elif len(described) == len(list(symbols(args))):
-        names = [tensor.unidl_node.name for tensor in described]
+        names = [tensor.unidl_node.name for tensor in described]  # type: ignore[attr-defined]  # unidl.Input makes Placeholders
     else:
         names = ["input" for _ in symbols(args)]
     used = set(taken)
