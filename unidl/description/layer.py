@@ -186,7 +186,7 @@ class Layer(metaclass=Captured):
             count = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
             raise ShapeError(
                 f"{type(self).__name__} needs an input of {count} axes {axes}.",
-                received=f"{len(shape)} axes, {shape}",
+                received=f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}, {shape}",
                 fix=f"Reshape or expand the input so that its axes are {axes}.",
             )
 

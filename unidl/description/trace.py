@@ -181,7 +181,7 @@ class Tracer:
         if not plan.reached:
             self._set_up(plan, bound, args, kwargs)
         inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
-        _check_signature(plan, args, kwargs)
+        check_signature(plan, args, kwargs)
         outputs = bound.forward(*inner_args, **inner_kwargs)
         _check_outputs(plan, outputs)
         if self._last_run.get(id(plan)) != self._run:
@@ -243,14 +243,16 @@ def _placeholder(leaf: Any) -> Any:
     return node.outputs
 
 
-def _check_signature(plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def check_signature(plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse inputs that a layer's forward does not take."""
     signature = inspect.signature(type(plan.layer).forward)
     try:
+        names = [str(p.replace(annotation=p.empty)) for name, p in signature.parameters.items() if name != "self"]
         signature.bind(None, *args, **kwargs)
     except TypeError as error:
         raise ArgumentError(
             f"{plan.title} was called with inputs that its forward does not take: {error}.",
-            expected=f"forward{signature}",
+            expected=f"forward({', '.join(names)})",
             received=f"{len(args)} positional" + (f", {', '.join(kwargs)}" if kwargs else ""),
         ) from None
 

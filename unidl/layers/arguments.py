@@ -43,9 +43,11 @@ def fraction(layer: Any, name: str, value: Any) -> float:
 def one_of(layer: Any, name: str, value: Any, choices: tuple[str, ...]) -> str:
     """One of some words."""
     if value not in choices:
+        flat = value.lower() if isinstance(value, str) else value
         raise ArgumentError(
             f"{type(layer).__name__} does not know {name}={value!r}.",
             expected=f"one of {', '.join(map(repr, choices))}",
             received=repr(value),
+            fix=f"Write {flat!r}." if flat in choices else None,
         )
     return value

@@ -10,7 +10,7 @@ from unidl.backends.contract import Backend, Slot
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
-from unidl.errors import ArgumentError, BackendMismatchError, ShapeError
+from unidl.errors import ArgumentError, BackendMismatchError, ShapeError, UnidlError
 from unidl.graph.spec import FLOATS
 from unidl.initializers import draw
 from unidl.models.input import to_specs
@@ -179,4 +179,9 @@ def _draw_weights(built: Built, natives: dict[int, Any]) -> None:
         if part.reached and id(part) not in shared:
             for name, weight in part.weights.items():
                 path = weight_path(part, name)
-                slots[path].write(draw(weight.initializer, weight.shape, weight.dtype, built.seed, path))
+                try:
+                    value = draw(weight.initializer, weight.shape, weight.dtype, built.seed, path)
+                except UnidlError as error:
+                    error.locate(f"In {part.title}, weight {name!r}")
+                    raise
+                slots[path].write(value)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy as copying
+import difflib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from unidl.backends.conversion import to_numpy
 from unidl.description.layer import Layer
 from unidl.errors import BackendMismatchError, WeightError
 from unidl.graph.node import map_nest
@@ -46,6 +51,43 @@ def _build_again(model: Model, like: Built, backend: str, device: str) -> Built:
         seed=like.seed,
         random=like.random,
     )
+
+
+def checked_weights(name: str, built: Built, weights: Any) -> dict[str, np.ndarray]:
+    """Weights by path as arrays (see Model.set_weights); refuses what does not fit before anything is written."""
+    shapes = weight_shapes(built)
+    if not isinstance(weights, Mapping):
+        raise WeightError(
+            f"Weights for {name!r} are given by path.",
+            expected="{path: array}, as model.weights() gives them",
+            received=type(weights).__name__,
+        )
+    unknown = [path for path in weights if path not in shapes]
+    if unknown:
+        close = difflib.get_close_matches(str(unknown[0]), shapes, n=1)
+        raise WeightError(
+            f"{name!r} has no weight {', '.join(map(repr, unknown))}.",
+            expected=f"some of {', '.join(shapes)}",
+            received=", ".join(map(str, weights)),
+            fix=f"Did you mean {close[0]!r}?" if close else None,
+        )
+    arrays = {path: np.asarray(v if isinstance(v, (list, tuple)) else to_numpy(v)) for path, v in weights.items()}
+    wrong = [path for path, array in arrays.items() if array.shape != shapes[path]]
+    if wrong:
+        raise WeightError(
+            f"Weights for {name!r} have another shape.",
+            expected=", ".join(f"{path} {shapes[path]}" for path in wrong),
+            received=", ".join(f"{path} {arrays[path].shape}" for path in wrong),
+            fix="Kernels are (…, inputs, outputs), as in Keras; a torch weight is their transpose.",
+        )
+    strange = [path for path, array in arrays.items() if array.dtype.kind not in "biuf"]
+    if strange:
+        raise WeightError(
+            f"Weights for {name!r} are no numbers.",
+            expected="arrays of numbers",
+            received=", ".join(f"{path} of dtype {arrays[path].dtype}" for path in strange),
+        )
+    return arrays
 
 
 def copy_weights(source: Model, target: Model, decay: float) -> None:

@@ -2,54 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from unidl.backends import registry
+from unidl.description.trace import check_signature
 from unidl.errors import ArgumentError, BackendMismatchError, DtypeError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.models.build import Built
+
+Take = Callable[[Built, Any, TensorSpec, str], Any]
 
 
 def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The inputs as native tensors.
 
     Raises:
+        ArgumentError: Inputs are missing or too many, or have another structure.
         ShapeError: Another number of axes, or a fixed axis of another length, than the model was built for.
         DtypeError: Floats for an integer input, or what is no number.
         BackendMismatchError: A tensor of another backend.
     """
+    return _each(built, args, kwargs, _tensor)
+
+
+def inspect(built: Built, args: tuple[Any, ...]) -> None:
+    """Refuse arrays as `admit` does, and convert nothing: for data that will come in batches.
+
+    Raises:
+        As `admit`.
+    """
+    _each(built, args, {}, _array)
+
+
+def _each(
+    built: Built, args: tuple[Any, ...], kwargs: dict[str, Any], take: Take
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     call = built.plan.calls[0]
+    if len(args) != len(call.args) or kwargs.keys() != call.kwargs.keys():  # seldom: looking at a signature is slow
+        check_signature(built.plan, args, kwargs)
     if len(args) > len(call.args):
         raise ArgumentError(
-            f"{built.plan.title} was called with {len(args)} inputs.",
+            f"{built.plan.title} was called with {len(args)} inputs, and was built for {len(call.args)}.",
             expected=str(len(call.args)),
             received=str(len(args)),
+            fix="Build it with all the inputs that it is called with.",
         )
-    admitted = tuple([_nest(built, value, call.args[i], f"input {i + 1}") for i, value in enumerate(args)])
-    named = {key: _nest(built, value, call.kwargs.get(key), f"input {key!r}") for key, value in kwargs.items()}
+    admitted = tuple([_nest(built, value, call.args[i], f"input {i + 1}", take) for i, value in enumerate(args)])
+    named = {key: _nest(built, value, call.kwargs.get(key), f"input {key!r}", take) for key, value in kwargs.items()}
     return admitted, named
 
 
-def _nest(built: Built, value: Any, expected: Any, where: str) -> Any:
+def _nest(built: Built, value: Any, expected: Any, where: str, take: Take) -> Any:
     if isinstance(expected, (list, tuple)):
         if not isinstance(value, (list, tuple)) or len(value) != len(expected):
             raise _other_structure(built, f"a list of {len(expected)}", value, where)
         return type(expected)(
-            [_nest(built, v, e, f"{where}[{i}]") for i, (v, e) in enumerate(zip(value, expected, strict=True))]
+            [_nest(built, v, e, f"{where}[{i}]", take) for i, (v, e) in enumerate(zip(value, expected, strict=True))]
         )
     if isinstance(expected, dict):
         if not isinstance(value, dict) or set(value) != set(expected):
             raise _other_structure(built, f"a dict with the keys {sorted(expected)}", value, where)
-        return {key: _nest(built, value[key], e, f"{where}[{key!r}]") for key, e in expected.items()}
+        return {key: _nest(built, value[key], e, f"{where}[{key!r}]", take) for key, e in expected.items()}
     spec = getattr(expected, "spec", None)
     if spec is None:
         if isinstance(value, np.ndarray):
             return map_nest(lambda leaf: built.backend.to_tensor(leaf, device=built.device), value)
         return value
-    return _tensor(built, value, spec, where)
+    return take(built, value, spec, where)
 
 
 def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
@@ -71,6 +94,10 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
             f"{built.plan.title}, {where}: a tensor of {owner} was given to a model built for {backend.NAME}.",
             fix="unidl.to_numpy(tensor) makes an array that every backend takes.",
         )
+    return backend.to_tensor(_array(built, value, spec, where), dtype=spec.dtype, device=built.device)
+
+
+def _array(built: Built, value: Any, spec: TensorSpec, where: str) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise DtypeError(
@@ -86,7 +113,7 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
             fix=f'Convert them yourself: x.astype("{spec.dtype}").',
         )
     _check_shape(built, array.shape, spec, where)
-    return backend.to_tensor(array, dtype=spec.dtype, device=built.device)
+    return array
 
 
 def _engine_owns(built: Built, value: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, DtypeError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import DTYPES, TensorSpec, dtype_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,9 +15,9 @@ import numpy as np
 from unidl.backends import registry
 from unidl.backends.contract import Slot
 from unidl.backends.conversion import to_numpy
-from unidl.capture import Captured
+from unidl.capture import Captured, told_arguments
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, NotBuiltError, ShapeError, WeightError
+from unidl.errors import ArgumentError, DataError, NotBuiltError
 from unidl.graph.node import leaves, map_nest
 from unidl.models import change
 from unidl.models.build import Built, Part, build, weight_path
@@ -38,6 +39,11 @@ def training_step() -> Iterator[None]:
         _in_step.reset(token)
 
 
+def in_training_step() -> bool:
+    """Whether a training step is being taken."""
+    return _in_step.get()
+
+
 class _ModelType(Captured):
     """`Model(inputs, outputs)` makes a functional model; a subclass makes itself."""
 
@@ -54,6 +60,7 @@ def _not_ready(*_: Any, **__: Any) -> Any:
 # Filled by unidl.models: the functional model is a subclass of Model and would else be imported in a circle.
 FUNCTIONAL: Any = _not_ready
 EXTRACT: Any = _not_ready
+SAVE: Any = _not_ready
 
 
 class Model(Layer, metaclass=_ModelType):
@@ -87,6 +94,7 @@ class Model(Layer, metaclass=_ModelType):
         """The descriptions of inputs that the model itself knows."""
         return ()
 
+    @told_arguments
     def build(
         self,
         *inputs: Any,
@@ -118,11 +126,12 @@ class Model(Layer, metaclass=_ModelType):
                 fix="model.copy(backend=…) makes another one with the same weights; a new description starts anew.",
             )
         described = inputs or self.inputs()
-        if not described:
+        if not described or isinstance(described[0], (bool, int, float, str)):
             raise ArgumentError(
                 f"{self.name!r} cannot be built without knowing its inputs.",
                 expected="a shape without its batch axis, an unidl.Input, or an example",
-                fix="model.build((28, 28, 1)), or call the model on data.",
+                received=", ".join(map(repr, described)) or "nothing",
+                fix="model.build((28, 28, 1)), model.build((8,)) for one axis, or call the model on data.",
             )
         build(self, described, {}, backend=backend, device=device, precision=precision, seed=seed, random=random)
         return self
@@ -176,17 +185,22 @@ class Model(Layer, metaclass=_ModelType):
         with running(built.backend):
             return built.backend.run(built.native, args, kwargs, _in_step.get() if training is None else training)
 
+    @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
         """Outputs for arrays of any length, batch by batch, as arrays.
 
         Args:
             *inputs: Arrays, or nests of them, with examples along the first axis.
             batch_size: Examples at a time.
+
+        Raises:
+            DataError: There is no example, or the arrays have different lengths.
         """
         arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
         if not arrays or any(len(a) != len(arrays[0]) for a in arrays) or len(arrays[0]) == 0:
-            raise ShapeError(
-                "predict needs arrays with the same number of examples, at least one.",
+            raise DataError(
+                f"predict of {self.name!r} needs arrays with the same number of examples, at least one.",
+                expected="one length along the first axis, at least 1",
                 received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
             )
         parts = []
@@ -273,24 +287,8 @@ class Model(Layer, metaclass=_ModelType):
         Raises:
             WeightError: A path is unknown, or an array has another shape.
         """
+        arrays = change.checked_weights(self.name, self._need_built(), weights)
         slots = self.weight_slots()
-        shapes = change.weight_shapes(self._need_built())
-        unknown = [path for path in weights if path not in slots]
-        if unknown:
-            raise WeightError(
-                f"{self.name!r} has no weight {', '.join(map(repr, unknown))}.",
-                expected=f"some of {', '.join(slots)}",
-                received=", ".join(weights),
-            )
-        arrays = {path: np.asarray(value) for path, value in weights.items()}
-        wrong = [p for p, a in arrays.items() if a.shape != shapes[p]]
-        if wrong:
-            raise WeightError(
-                f"Weights for {self.name!r} have another shape.",
-                expected=", ".join(f"{p} {shapes[p]}" for p in wrong),
-                received=", ".join(f"{p} {arrays[p].shape}" for p in wrong),
-                fix="Kernels are (…, inputs, outputs), as in Keras; a torch weight is their transpose.",
-            )
         for path, array in arrays.items():
             slots[path].write(array)
 
@@ -339,6 +337,20 @@ class Model(Layer, metaclass=_ModelType):
             decay: 0 copies; 0.99 keeps a moving average. States that are no floating numbers are copied.
         """
         change.copy_weights(other, self, decay)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the description and the weights to a file; `unidl.load` reads it, for any backend.
+
+        The file is a zip of JSON and safetensors. It holds no code: reading it executes nothing.
+
+        Args:
+            path: The file, "m.unidl". It is written aside and renamed: what was there stays until the new one is whole.
+
+        Raises:
+            NotSerializableError: Something cannot be written so: a function, a class that is not registered with
+                `@unidl.register`, an attribute that the constructor's arguments do not rebuild.
+        """
+        SAVE(self, path)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         new = object.__new__(type(self))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from unidl.backends import registry
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError
 from unidl.graph.tensor import SymbolicTensor
@@ -48,7 +49,9 @@ class Sequential(Model):
                     f"Sequential: item {position + 1} is no layer.",
                     expected="a layer or model",
                     received=repr(layer),
-                    fix='A function is a layer with layers.Activation("relu"), or with a Layer subclass whose forward calls it.',
+                    fix="A module of a framework cannot stand in a description; describe it with unidl.layers."
+                    if registry.owner_of(layer)
+                    else 'A function is a layer with layers.Activation("relu"), or with a Layer subclass whose forward calls it.',
                 )
         if not given:
             raise ArgumentError("Sequential needs at least one layer.", received=repr(layers))

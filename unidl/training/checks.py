@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from unidl.callbacks import Callback
 from unidl.description.plan import LayerPlan
-from unidl.errors import ArgumentError
+from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import LayerCall, OpCall, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.losses import Loss
@@ -37,6 +40,52 @@ def refuse_softmax(loss: Loss, model: Model) -> None:
             fix=f"Take the {found} off the model's end (ops.softmax(model(x)) gives probabilities), "
             f"or use unidl.losses.{type(loss).__name__}(from_logits=False).",
         )
+
+
+def check_run(epochs: Any, callbacks: Any) -> None:
+    """Refuse arguments of `fit` that are none.
+
+    Raises:
+        ArgumentError: The number of epochs is none, or something in the list of callbacks is no callback.
+    """
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
+        raise ArgumentError("fit needs a whole number of epochs.", expected="epochs >= 0", received=repr(epochs))
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, (list, tuple)):
+        kind = type(callbacks).__name__
+        raise ArgumentError("callbacks is a list.", received=kind, fix=f"callbacks=[{kind}(…)]")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            called = isinstance(callback, type) and issubclass(callback, Callback)
+            raise ArgumentError(
+                "Something in the list of callbacks is no callback.",
+                expected="objects of unidl.callbacks, or of a subclass of unidl.callbacks.Callback",
+                received=repr(callback),
+                fix=f"Call it: {callback.__name__}()." if called else None,
+            )
+
+
+def scalar(value: Any) -> Any:
+    """The value, if it can be made small.
+
+    Raises:
+        ShapeError: It has axes.
+        ArgumentError: It is no tensor.
+    """
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise ArgumentError(
+            "The function given to minimize returned no tensor.",
+            expected="the loss, a scalar tensor",
+            received=type(value).__name__,
+        )
+    if len(shape):
+        raise ShapeError(
+            "The function given to minimize returned a tensor with axes.",
+            expected="the loss, a scalar: ()",
+            received=str(tuple(shape)),
+            fix="ops.mean(loss).",
+        )
+    return value
 
 
 def _last_op(plan: LayerPlan) -> str | None:

@@ -13,11 +13,13 @@ from unidl.backends.contract import Backend
 from unidl.callbacks import Callback
 from unidl.capture import told_arguments
 from unidl.data import Arrays
+from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
-from unidl.models.model import Model, training_step
-from unidl.training.checks import check_targets, refuse_softmax
+from unidl.models.door import inspect
+from unidl.models.model import Model, in_training_step, training_step
+from unidl.training.checks import check_run, check_targets, refuse_softmax, scalar
 from unidl.training.history import History
 from unidl.training.progress import Bar
 
@@ -65,7 +67,9 @@ class Trainer:
                 "A Trainer trains a model.",
                 expected="an unidl.Sequential, an unidl.Model or a subclass of it",
                 received=type(model).__name__,
-                fix="Wrap a layer: unidl.Sequential([layer]).",
+                fix="Wrap a layer: unidl.Sequential([layer])."
+                if isinstance(model, Layer)
+                else "Give the unidl model itself, not model.native.",
             )
         if isinstance(metrics, str):
             raise ArgumentError("metrics is a list.", received=repr(metrics), fix=f"metrics=[{metrics!r}]")
@@ -141,6 +145,12 @@ class Trainer:
         Returns:
             The loss before the step.
         """
+        if not in_training_step():
+            raise ArgumentError(
+                "minimize was called outside a training step.",
+                expected="a call in training_step of a subclass of unidl.Trainer",
+                fix="unidl.value_and_grad(f, of=model) gives gradients anywhere; trainer.step(batch) takes one step.",
+            )
         if optimizer not in self.optimizers:
             raise ArgumentError(
                 f"The Trainer has no optimizer {optimizer!r}.",
@@ -155,7 +165,7 @@ class Trainer:
                     "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
                 )
             stepper = self._steppers[optimizer] = self._backend.optimizer(self.optimizers[optimizer], slots)
-        value, gradients = self._backend.value_and_grad(function, (), {}, stepper.wanted)
+        value, gradients = self._backend.value_and_grad(lambda: scalar(function()), (), {}, stepper.wanted)
         stepper.apply(gradients, self._rates[optimizer])
         return value
 
@@ -194,6 +204,7 @@ class Trainer:
             DataError: The data cannot be used as it is; nothing was trained then.
             ArgumentError: The loss reads logits and the model ends with a softmax.
         """
+        check_run(epochs, callbacks)
         parts = (x,) if y is None else (x, y)
         source = Arrays(*parts, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
         validation = None
@@ -290,6 +301,8 @@ class Trainer:
         self._check_data(parts)
 
     def _check_data(self, parts: tuple[Any, ...]) -> None:
+        if type(self).training_step is Trainer.training_step:  # else the inputs may be for anything
+            inspect(self.model._need_built(), _arguments(parts[0]))
         if self._loss is not None and len(parts) == 2:
             check_targets(self._loss, self.model, parts[1])
 
