@@ -14,7 +14,7 @@ import numpy as np
 from unidl import habits
 from unidl.errors import NotPortableError
 from unidl.graph.branch import decide
-from unidl.graph.node import Node
+from unidl.graph.node import Node, Placeholder
 from unidl.graph.spec import Shape, TensorSpec, is_float, promote
 
 # Filled by `unidl.ops` when it is imported: operator name -> the op that records it. An arrow from here to there would point up.
@@ -98,6 +98,13 @@ class SymbolicTensor:
     __hash__ = object.__hash__
 
 
+def placeholder(spec: TensorSpec, name: str = "input", floating: bool = False) -> SymbolicTensor:
+    """An input of a graph: a symbolic tensor that nothing computes."""
+    node = Placeholder(name=name, floating=floating)
+    made = node.outputs = SymbolicTensor(spec, node)
+    return made
+
+
 def _basic(index: Any) -> tuple[Any, ...]:
     """The index as a tuple, if it is basic slicing: integers, slices with positive steps, ... and None."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -122,8 +129,8 @@ def _operand(symbol: str, name: str, tensor: SymbolicTensor, other: Any) -> None
     """Refuse an operand with which the frameworks would not agree on the result."""
     if isinstance(other, (bool, int, float)):
         kind: Any = type(other)
-        if symbol in _COMPARISONS or promote(tensor.dtype, kind) == tensor.dtype:
-            if symbol not in _COMPARISONS and tensor.dtype == "bool":
+        if promote(tensor.dtype, kind) == tensor.dtype:
+            if symbol not in _EQUALITY and tensor.dtype == "bool":
                 _refuse(f"`{symbol}` on bool", f"ops.{name}(x, y), or ops.logical_and and its like")
             if symbol == "/" and not is_float(tensor.dtype):
                 _refuse("`/` between integers", "ops.divide(x, y)")
@@ -134,14 +141,15 @@ def _operand(symbol: str, name: str, tensor: SymbolicTensor, other: Any) -> None
             _refuse(f"`{symbol}` between {tensor.dtype} and {other.dtype}", f"ops.{name}(x, y)")
         if symbol == "/" and not is_float(tensor.dtype):
             _refuse("`/` between integers", "ops.divide(x, y)")
-        if tensor.dtype == "bool" and symbol not in _COMPARISONS:
+        if tensor.dtype == "bool" and symbol not in _EQUALITY:
             _refuse(f"`{symbol}` on bool", f"ops.{name}(x, y), or ops.logical_and and its like")
         return
     what = "a NumPy value" if isinstance(other, (np.ndarray, np.generic)) else f"a {type(other).__name__}"
     _refuse(f"`{symbol}` between a tensor and {what}", f"ops.{name}(x, y)")
 
 
-_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_EQUALITY = ("==", "!=")  # the only operators that every framework has on bool
+_COMPARISONS = (*_EQUALITY, "<", "<=", ">", ">=")
 _BINARY = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**", "matmul": "@",
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",

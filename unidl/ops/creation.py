@@ -74,6 +74,13 @@ def _arange(start: Any, stop: Any, step: Any, dtype: Any, like: Any) -> TensorSp
     return TensorSpec((max(math.ceil((stop - start) / step), 0),), spec.dtype)
 
 
+def range_bounds(start: Any, stop: Any, step: Any) -> tuple[Any, Any]:
+    """Where a range of Python numbers starts and stops; an empty one, which torch and TensorFlow refuse, stops where it starts."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    known = all(isinstance(bound, (int, float)) for bound in (start, stop, step))
+    return start, start if known and (stop - start) * step < 0 else stop
+
+
 def _linspace(start: float, stop: float, count: int, dtype: Any, like: Any) -> TensorSpec:
     return TensorSpec(lengths_of(count), _dtype(dtype, like, "float32"))
 

@@ -52,6 +52,26 @@ def _keras_tensor(leaf: Any) -> Any:
     return keras.KerasTensor(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicTensor) else leaf
 
 
+class Length(keras.Operation):
+    """The length of one axis, known when the functional model runs.
+
+    Args:
+        axis: Which.
+    """
+
+    def __init__(self, axis: int, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.axis = axis
+
+    def call(self, x: Any) -> Any:
+        """An int64 scalar."""
+        return keras.ops.convert_to_tensor(keras.ops.shape(x)[self.axis], "int64")
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """An int64 scalar."""
+        return keras.KerasTensor((), "int64")
+
+
 def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function that computes an op on the engine's tensors stand on KerasTensors too."""
 

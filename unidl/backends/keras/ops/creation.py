@@ -9,6 +9,7 @@ from unidl.backends.keras.deferred import deferred
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of
 from unidl.backends.keras.tensor import to_tensor
+from unidl.ops.creation import range_bounds
 
 Tensor = Any
 
@@ -36,7 +37,7 @@ def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> 
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
-    start, stop = (0, start) if stop is None else (start, stop)
+    start, stop = range_bounds(start, stop, step)
     return keras.ops.arange(start, stop, step, placed(dtype, like, dtype_of(start, stop, step)))  # (length,)
 
 

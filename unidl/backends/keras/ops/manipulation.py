@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import Deferred, deferred
+from unidl.backends.keras.deferred import Length, deferred
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import meet
 from unidl.backends.keras.tensor import plain
@@ -16,8 +16,8 @@ Tensor = Any
 
 
 def shape(x: Tensor) -> tuple[Any, ...]:
-    if isinstance(x, keras.KerasTensor) and None in x.shape:
-        return Deferred("shape", shape)(x)
+    if isinstance(x, keras.KerasTensor):
+        return tuple(Length(axis)(x) if n is None else n for axis, n in enumerate(x.shape))
     return tuple(n if isinstance(n, int) else ops.cast(n, "int64") for n in ops.shape(x))
 
 
@@ -40,7 +40,7 @@ def _lengths(shape: Sequence[Any]) -> Any:
 
 def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     rank = len(x.shape)
-    return ops.transpose(x, None if axes is None else tuple(axis % rank for axis in axes))
+    return ops.transpose(x, tuple(reversed(range(rank))) if axes is None else tuple(axis % rank for axis in axes))
 
 
 def squeeze(x: Tensor, axis: int | Sequence[int]) -> Tensor:

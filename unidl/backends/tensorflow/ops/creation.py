@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import dtype_of
 from unidl.backends.tensorflow.tensor import to_tensor
+from unidl.ops.creation import range_bounds
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -40,7 +41,7 @@ def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> 
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
-    start, stop = (0, start) if stop is None else (start, stop)
+    start, stop = range_bounds(start, stop, step)
     exact = tf.int64 if dtype_of(start, stop, step) not in ("float16", "bfloat16", "float32", "float64") else tf.float64
     bounds = [tf.cast(bound, exact) for bound in (start, stop, step)]
     return tf.cast(tf.range(*bounds), placed(dtype, like, dtype_of(start, stop, step)))  # (length,)

@@ -9,6 +9,7 @@ import torch
 
 from unidl.backends.torch.promotion import DTYPE, dtype_of
 from unidl.backends.torch.tensor import to_tensor
+from unidl.ops.creation import range_bounds
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -38,7 +39,7 @@ def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> 
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
-    start, stop = (0, start) if stop is None else (start, stop)
+    start, stop = range_bounds(start, stop, step)
     return torch.arange(start, stop, step, **placed(dtype, like, dtype_of(start, stop, step)))  # (length,)
 
 
