@@ -159,7 +159,8 @@ class Adapter(tf.Module):
         training = is_training() if training is None else training
         if tf.inside_function():
             return compute(self, inputs, named, training)
-        nest, tensors = (inputs, dict(sorted(named.items()))), []
+        nest = (inputs, dict(sorted(named.items())))
+        tensors: list[Any] = []
         program = self._traced(nest, skeleton(nest, tensors), training)
         self.unidl.runs += 1
         with tf.device(self.unidl.device):  # nodes know it; this is for what the call returns

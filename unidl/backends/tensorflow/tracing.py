@@ -78,9 +78,9 @@ class Traced:
 
     def __call__(self, *tensors: Any) -> Any:
         """Run the graph."""
-        # the graph itself: a tf.function would warn of many traces where a process has many models
-        by_function = self.concrete is None or tf.config.functions_run_eagerly()
-        return (self.function if by_function else self.concrete)(*tensors)
+        if self.concrete is None or tf.config.functions_run_eagerly():
+            return self.function(*tensors)
+        return self.concrete(*tensors)  # a tf.function would warn of many traces where a process has many models
 
 
 def kind_of(training: bool) -> str:
