@@ -9,7 +9,15 @@ from unidl.ops.activation import ACTIVATIONS, get_activation
 
 @pytest.mark.parametrize(
     ("name", "activation"),
-    [("relu", ops.relu), ("swish", ops.silu), ("linear", ops.identity), (None, ops.identity), ("lrelu", ops.leaky_relu), ("ReLU", ops.relu), (ops.gelu, ops.gelu)],
+    [
+        ("relu", ops.relu),
+        ("swish", ops.silu),
+        ("linear", ops.identity),
+        (None, ops.identity),
+        ("lrelu", ops.leaky_relu),
+        ("ReLU", ops.relu),
+        (ops.gelu, ops.gelu),
+    ],
 )
 def test_found(name, activation):
     assert get_activation(name) is activation
@@ -20,7 +28,9 @@ def test_every_foreign_name_leads_somewhere():
     assert not set(habits.ACTIVATIONS) & set(ACTIVATIONS)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("rleu", "Write 'relu'"), ("zzz", "Give the function itself"), (3, "Received: int: 3")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("rleu", "Write 'relu'"), ("zzz", "Give the function itself"), (3, "Received: int: 3")]
+)
 def test_unknown(name, sentence):
     with pytest.raises(ArgumentError) as raised:
         get_activation(name)

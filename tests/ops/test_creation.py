@@ -61,7 +61,13 @@ def test_described(op, args, options, wanted):
 def test_like(backend, dtype):
     b = registry.load(backend)
     like = b.to_tensor(np.ones(3), dtype)
-    for made in (ops.zeros((2,), like=like), ops.full(2, 1, like=like), ops.arange(2, like=like), ops.eye(2, like=like), ops.tensor([1, 2], like=like)):
+    for made in (
+        ops.zeros((2,), like=like),
+        ops.full(2, 1, like=like),
+        ops.arange(2, like=like),
+        ops.eye(2, like=like),
+        ops.tensor([1, 2], like=like),
+    ):
         assert ops.dtype(made) == dtype
         assert isinstance(made, type(like))
     assert ops.dtype(ops.ones(2, dtype="bool", like=like)) == "bool"

@@ -23,7 +23,9 @@ def chosen() -> list[Case]:
 
 @pytest.mark.parametrize("case", chosen(), ids=str)
 def test_in_a_program(backend: str, case: Case) -> None:
-    arrays = [value.astype("float32") if is_real(value) else value for value in case.args if isinstance(value, np.ndarray)]
+    arrays = [
+        value.astype("float32") if is_real(value) else value for value in case.args if isinstance(value, np.ndarray)
+    ]
 
     def function(*tensors: Any) -> Any:
         remaining = iter(tensors)

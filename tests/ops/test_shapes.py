@@ -73,7 +73,11 @@ def test_where(backend, x, y, z):
 @given(data=st.data(), shape=shapes, keepdims=st.booleans())
 def test_reduce(backend, name, data, shape, keepdims):
     rank = len(shape)
-    axes = st.lists(st.integers(-rank, rank - 1), min_size=1, max_size=rank, unique_by=lambda a: a % rank).map(tuple) if rank else st.none()
+    axes = (
+        st.lists(st.integers(-rank, rank - 1), min_size=1, max_size=rank, unique_by=lambda a: a % rank).map(tuple)
+        if rank
+        else st.none()
+    )
     axis = data.draw(st.one_of(st.none(), st.integers(-3, 3) if rank else st.none(), axes))
     check(backend, name, [shape], axis=axis, keepdims=keepdims)
 

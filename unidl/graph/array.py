@@ -29,7 +29,9 @@ def as_array(value: Any) -> np.ndarray:
         raise DtypeError("Nested lists become a tensor only if they are rectangular.", received=str(error)) from error
     if array.dtype.kind not in _DEFAULTS:
         raise DtypeError(
-            "A tensor is made of numbers.", received=f"{type(value).__name__} of {array.dtype}", fix="Encode text as integers."
+            "A tensor is made of numbers.",
+            received=f"{type(value).__name__} of {array.dtype}",
+            fix="Encode text as integers.",
         )
     return array.astype(_DEFAULTS[array.dtype.kind])
 

@@ -90,9 +90,7 @@ def elementwise(values: tuple[Any, ...], dtype: str) -> TensorSpec:
 
 
 # of two tensors' dtypes, or of a tensor's and the kind of a Python number: a look-up that every compiler can trace
-_PAIRS: dict[tuple[str, str | type], str] = {
-    (a, b): promote(a, b) for a in DTYPES for b in (*DTYPES, bool, int, float)
-}
+_PAIRS: dict[tuple[str, str | type], str] = {(a, b): promote(a, b) for a in DTYPES for b in (*DTYPES, bool, int, float)}
 
 
 def common_dtype(strong: Sequence[str], weak: Sequence[type]) -> str:

@@ -85,7 +85,9 @@ def matmul(x: Shape, y: Shape) -> Shape:
     """
     if not x or not y:
         raise ShapeError(
-            "A matrix product needs tensors of at least 1 axis.", received=f"{x} and {y}", fix="Multiply by a scalar with x * y."
+            "A matrix product needs tensors of at least 1 axis.",
+            received=f"{x} and {y}",
+            fix="Multiply by a scalar with x * y.",
         )
     inner = (x[-1], y[-2] if len(y) > 1 else y[-1])
     if None not in inner and inner[0] != inner[1]:
@@ -108,7 +110,9 @@ def einsum(equation: str, shapes: Sequence[Shape]) -> Shape:
     terms, result = split_equation(equation)
     if len(terms) != len(shapes):
         raise ArgumentError(
-            f"The equation {equation!r} is for {len(terms)} operands.", expected=str(len(terms)), received=str(len(shapes))
+            f"The equation {equation!r} is for {len(terms)} operands.",
+            expected=str(len(terms)),
+            received=str(len(shapes)),
         )
     lengths: dict[str, int | None] = {}
     rests: list[Shape] = []
@@ -148,7 +152,11 @@ def split_equation(equation: str) -> tuple[list[str], str]:
     terms = left.split(",")
     for term in (*terms, result):
         letters = term.replace("...", "", 1)
-        if not arrow or (letters and not (letters.isalpha() and letters.isascii())) or len(set(letters)) != len(letters):
+        if (
+            not arrow
+            or (letters and not (letters.isalpha() and letters.isascii()))
+            or len(set(letters)) != len(letters)
+        ):
             raise ArgumentError(
                 f"The equation {equation!r} cannot be read.",
                 expected="terms of different letters, `,` between them, `->` and the result: 'bik,bkj->bij'",

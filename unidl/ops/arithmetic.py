@@ -370,7 +370,7 @@ def cast(x: Tensor, dtype: str) -> Tensor:
 
 
 @op(_dtype)
-def dtype(x: Tensor) -> str:
+def dtype(x: Tensor) -> Any:
     """The name of x's dtype.
 
     Example:

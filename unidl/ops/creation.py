@@ -145,9 +145,7 @@ def full(shape: Lengths, value: float, dtype: str | None = None, like: Tensor | 
 
 
 @op(_arange)
-def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Tensor | None = None
-) -> Tensor:
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
     """The numbers from start up to, and without, stop.
 
     Args:
@@ -167,9 +165,7 @@ def arange(
 
 
 @op(_linspace)
-def linspace(
-    start: float, stop: float, count: int, dtype: str | None = None, like: Tensor | None = None
-) -> Tensor:
+def linspace(start: float, stop: float, count: int, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
     """Numbers at equal distances from start to stop, both included.
 
     Args:

@@ -144,7 +144,9 @@ def random_dropout(x: Tensor, rate: float) -> Tensor:
         [1.0, 1.0, 1.0]
     """
     if not 0 <= rate < 1:
-        raise ArgumentError("ops.random.dropout needs a rate between 0 and 1.", expected="0 ≤ rate < 1", received=str(rate))
+        raise ArgumentError(
+            "ops.random.dropout needs a rate between 0 and 1.", expected="0 ≤ rate < 1", received=str(rate)
+        )
     if rate == 0:
         return x
     return where(random_bernoulli(1.0 - rate, like=x), divide(x, 1.0 - rate), 0.0)

@@ -31,7 +31,9 @@ def _mean(x: Any, axis: Axis, keepdims: bool) -> TensorSpec:
 
 def _filled(shape: tuple[int | None, ...], axes: tuple[int, ...]) -> None:
     if 0 in [shape[a] for a in axes]:
-        raise ShapeError("There is no largest or smallest of no elements.", received=str(shape), fix="Check the length first.")
+        raise ShapeError(
+            "There is no largest or smallest of no elements.", received=str(shape), fix="Check the length first."
+        )
 
 
 def _extreme(x: Any, axis: Axis, keepdims: bool) -> TensorSpec:

@@ -42,7 +42,9 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
     def turn(value: Any) -> Any:
         if not is_array(value):
             return value
-        return keras.ops.convert_to_tensor(value, dtype if dtype is not None and holds_floats(value) else value.dtype.name)
+        return keras.ops.convert_to_tensor(
+            value, dtype if dtype is not None and holds_floats(value) else value.dtype.name
+        )
 
     map_nest(look, (args, kwargs))
     turned: tuple[tuple[Any, ...], dict[str, Any]] = map_nest(turn, (args, kwargs))

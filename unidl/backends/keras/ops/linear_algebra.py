@@ -13,7 +13,9 @@ Tensor = Any
 
 def matmul(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
-    return keras.ops.cast(keras.ops.matmul(x, y), dtype_of(x))  # (..., n, k), (..., k, m) -> (..., n, m); int8 would be int32
+    return keras.ops.cast(
+        keras.ops.matmul(x, y), dtype_of(x)
+    )  # (..., n, k), (..., k, m) -> (..., n, m); int8 would be int32
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:

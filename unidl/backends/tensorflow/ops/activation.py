@@ -30,7 +30,6 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 TABLE: dict[str, Callable[..., Any]] = {
     "relu": on_number(tf.nn.relu),
     "relu6": on_real(tf.nn.relu6),
-    "gelu_tanh": on_real(lambda x: tf.nn.gelu(x, approximate=True)),
     "sigmoid": on_real(tf.sigmoid),
     "softplus": on_real(tf.math.softplus),
     "silu": on_real(tf.nn.silu),

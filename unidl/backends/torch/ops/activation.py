@@ -14,15 +14,18 @@ Tensor: TypeAlias = torch.Tensor
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Tensor:
-    return functional.leaky_relu(*reals(x), slope)
+    (x,) = reals(x)
+    return functional.leaky_relu(x, slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
-    return functional.elu(*reals(x), alpha)
+    (x,) = reals(x)
+    return functional.elu(x, alpha)
 
 
 def gelu_tanh(x: Any) -> Tensor:
-    return functional.gelu(*reals(x), approximate="tanh")
+    (x,) = reals(x)
+    return functional.gelu(x, approximate="tanh")
 
 
 def softplus(x: Tensor) -> Tensor:
@@ -51,7 +54,6 @@ TABLE: dict[str, Callable[..., Any]] = {
     "gelu": on_real(functional.gelu),
     "gelu_tanh": gelu_tanh,
     "sigmoid": on_real(torch.sigmoid),
-    "hard_sigmoid": on_real(functional.hardsigmoid),
     "softplus": on_real(softplus),
     "log_sigmoid": on_real(functional.logsigmoid),
     "silu": on_real(functional.silu),

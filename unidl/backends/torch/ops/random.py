@@ -44,7 +44,8 @@ def randint(shape: Any = None, low: int = 0, high: int = 2, dtype: str | None = 
 
 
 def dropout(x: Any, rate: float) -> Tensor:
-    return functional.dropout(*reals(x), rate)
+    (x,) = reals(x)
+    return functional.dropout(x, rate)
 
 
 def permutation(count: int, like: Any = None) -> Tensor:
