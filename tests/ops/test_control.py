@@ -179,6 +179,7 @@ def test_own_gradient_in_a_program(backend: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch says it of its own tracer
+@pytest.mark.filterwarnings("ignore:.*script_method.*:DeprecationWarning")  # torch's own code generator uses it
 def test_own_gradient_under_jit(backend: str) -> None:
     if backend == "torch":
         import torch

@@ -7,7 +7,7 @@ import pytest
 
 import unidl
 from tests.ops.case import symbol
-from unidl import ops
+from unidl import layers, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, DtypeError, NotPortableError, ShapeError
 
@@ -117,3 +117,24 @@ def test_jit_of_a_gradient(backend: str) -> None:
         value, gradient = fast(X)
     assert float(unidl.to_numpy(value)) == 36.0
     np.testing.assert_allclose(unidl.to_numpy(gradient), 3 * X**2, rtol=1e-6)
+
+
+def test_of_a_model(backend: str) -> None:
+    """A dict of path -> gradient in canonical layout, frozen layers left out; the same numbers as NumPy's."""
+    model = unidl.Sequential([layers.Dense(2, use_bias=False), layers.Dense(1, name="head")])
+    model.build((3,), backend=backend, precision="float64")
+    batch = np.stack([X, X - 2.5]).astype("float64")
+    value, gradient = unidl.value_and_grad(lambda x: ops.sum(model(x)), of=model)(batch)
+    weights = model.weights()
+    hidden = batch @ weights["dense/kernel"]
+    right = {
+        "dense/kernel": batch.sum(0)[:, None] * weights["head/kernel"].T,
+        "head/kernel": hidden.sum(0)[:, None],
+        "head/bias": np.array([2.0]),
+    }
+    np.testing.assert_allclose(unidl.to_numpy(value), (hidden @ weights["head/kernel"]).sum(), rtol=1e-10)
+    assert gradient.keys() == right.keys()
+    for path, wanted in right.items():
+        np.testing.assert_allclose(unidl.to_numpy(gradient[path]), wanted, rtol=1e-10, err_msg=path)
+    model.freeze("head")
+    assert unidl.grad(lambda x: ops.sum(model(x)), of=model)(batch).keys() == {"dense/kernel"}

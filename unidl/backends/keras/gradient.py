@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from unidl.backends.keras.engine import ENGINE, keras
+from unidl.graph.nesting import one_deeper
 from unidl.graph.node import map_nest
 from unidl.ops.control import as_tuple, check_gradients, split_custom
 
 Tensor = Any
 engine: Any = sys.modules[ENGINE]  # tensorflow, torch or jax, imported by Keras
-_depth = threading.local()  # on torch: how many gradients are being taken around the one in progress
 
 
 def value_and_grad(
@@ -84,18 +83,13 @@ def _torch_gradient(
     leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
     args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
     by = [leaf[id(t)] for t in wanted]
-    outer = getattr(_depth, "value", 0)
-    _depth.value = outer + 1
-    try:
-        with engine.enable_grad():
-            returned = function(*args, **kwargs)
+    with one_deeper() as nested, engine.enable_grad():
+        returned = function(*args, **kwargs)
         value = returned[0] if has_aux else returned
         if not value.requires_grad:  # it depends on none of them
             return returned, [engine.zeros_like(t) for t in by]
-        found = engine.autograd.grad(value, by, create_graph=outer > 0, allow_unused=True, materialize_grads=True)
-    finally:
-        _depth.value = outer
-    if outer == 0:
+        found = engine.autograd.grad(value, by, create_graph=nested, allow_unused=True, materialize_grads=True)
+    if not nested:
         returned = map_nest(lambda t: t.detach() if isinstance(t, engine.Tensor) else t, returned)
     return returned, list(found)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from unidl.graph.nesting import one_deeper
 from unidl.graph.node import map_nest
-
-_depth = threading.local()  # how many gradients are being taken around the one in progress
 
 
 def value_and_grad(
@@ -27,14 +25,9 @@ def value_and_grad(
     args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
     if torch.compiler.is_compiling():
         return _differentiate(function(*args, **kwargs), [leaf[id(t)] for t in wanted], has_aux, False)
-    outer = getattr(_depth, "value", 0)
-    _depth.value = outer + 1
-    try:
-        with torch.enable_grad():
-            returned = function(*args, **kwargs)
-        return _differentiate(returned, [leaf[id(t)] for t in wanted], has_aux, outer > 0)
-    finally:
-        _depth.value = outer
+    with one_deeper() as nested, torch.enable_grad():
+        returned = function(*args, **kwargs)
+        return _differentiate(returned, [leaf[id(t)] for t in wanted], has_aux, nested)
 
 
 def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -> tuple[Any, list[Tensor]]:
