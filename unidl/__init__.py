@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from unidl.backends.selection import backend as backend
     from unidl.backends.selection import set_backend as set_backend
     from unidl.backends.selection import using as using
+    from unidl.description.encoding import register as register
     from unidl.description.layer import Layer as Layer
     from unidl.errors import UnidlError as UnidlError
     from unidl.gradient import grad as grad
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
+    from unidl.models import load as load
     from unidl.training import History as History
     from unidl.training import Trainer as Trainer
 
@@ -57,6 +59,8 @@ _HOMES = {
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
     "set_backend": "unidl.backends.selection",
+    "load": "unidl.models",
+    "register": "unidl.description.encoding",
     "to_numpy": "unidl.backends.conversion",
     "using": "unidl.backends.selection",
     "value_and_grad": "unidl.gradient",

@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
@@ -70,6 +71,18 @@ class Captured(type):
         self.__dict__["_unidl"] = Record(arguments, name)
         self.__init__(*args, **kwargs)
         return self
+
+
+def construct(cls: type, arguments: dict[str, Any]) -> Any:
+    """An object from arguments by name, as a Record keeps them (`*args` under their one name)."""
+    constructor: Any = getattr(cls, "__init__")  # noqa: B009  # mypy: an attribute of the class, not of an instance
+    signature = inspect.signature(constructor)
+    unknown = [name for name in arguments if name not in signature.parameters]
+    if unknown:
+        raise _wrong_arguments(cls, signature, arguments, TypeError(f"unknown {', '.join(unknown)}"))
+    parameters = [p for name, p in signature.parameters.items() if name != "self"]
+    bound = inspect.BoundArguments(signature.replace(parameters=parameters), OrderedDict(arguments))
+    return cls(*bound.args, **bound.kwargs)
 
 
 def _check_name(cls: type, name: Any) -> None:

@@ -108,3 +108,11 @@ class LayerPathError(UnidlError, KeyError):
 
 class ConformanceError(UnidlError, AssertionError):
     """A backend does not compute what a definition means."""
+
+
+class FileError(UnidlError, ValueError):
+    """A file is damaged, foreign, hostile, or of a version that this unidl does not know."""
+
+
+class NotSerializableError(UnidlError, TypeError):
+    """Something in a description cannot be written to a file that executes nothing when it is read."""

@@ -18,9 +18,9 @@ from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
 from unidl.errors import ArgumentError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.branch import explore, questions
-from unidl.graph.node import LayerCall, Placeholder, WeightRead, map_nest
+from unidl.graph.node import LayerCall, WeightRead, map_nest
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
-from unidl.graph.tensor import SymbolicTensor
+from unidl.graph.tensor import SymbolicTensor, placeholder
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
 
@@ -238,18 +238,16 @@ def _placeholder(leaf: Any) -> Any:
     spec = leaf.spec if isinstance(leaf, SymbolicTensor) else leaf
     if not isinstance(spec, TensorSpec):
         return leaf
-    node = Placeholder()
-    node.outputs = SymbolicTensor(spec, node)
-    return node.outputs
+    return placeholder(spec)
 
 
 def check_signature(plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuse inputs that a layer's forward does not take."""
     signature = inspect.signature(type(plan.layer).forward)
     try:
-        names = [str(p.replace(annotation=p.empty)) for name, p in signature.parameters.items() if name != "self"]
         signature.bind(None, *args, **kwargs)
     except TypeError as error:
+        names = [str(p.replace(annotation=p.empty)) for name, p in signature.parameters.items() if name != "self"]
         raise ArgumentError(
             f"{plan.title} was called with inputs that its forward does not take: {error}.",
             expected=f"forward({', '.join(names)})",

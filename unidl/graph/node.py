@@ -35,9 +35,15 @@ class Node:
 
 @dataclass(eq=False)
 class Placeholder(Node):
-    """An input of the graph."""
+    """An input of the graph.
+
+    Args:
+        name: How messages call it.
+        floating: Whether its dtype is the floating dtype of whatever model it ends up in.
+    """
 
     name: str = "input"
+    floating: bool = False
 
 
 @dataclass(eq=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.array import as_array
-from unidl.graph.node import Placeholder, leaves, map_nest, pack
+from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
-from unidl.graph.tensor import SymbolicTensor
+from unidl.graph.tensor import SymbolicTensor, placeholder
 
 
 def spec_of(leaf: Any) -> TensorSpec:
@@ -25,12 +25,7 @@ def spec_of(leaf: Any) -> TensorSpec:
 def stand_ins(nest: Any) -> Any:
     """A fresh symbolic tensor for each leaf of a nest of tensors, specs, arrays and numbers."""
 
-    def fresh(leaf: Any) -> SymbolicTensor:
-        node = Placeholder()
-        made = node.outputs = SymbolicTensor(spec_of(leaf), node)
-        return made
-
-    return map_nest(fresh, nest)
+    return map_nest(lambda leaf: placeholder(spec_of(leaf)), nest)
 
 
 def specs_returned(function: Callable[..., Any], operands: tuple[Any, ...], what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,8 +110,13 @@ def build(
     precision: str,
     seed: int,
     random: str,
+    initial: Mapping[str, Any] | None = None,
 ) -> Built:
-    """Trace the description and make the native object; on any error the description stays as it was."""
+    """Trace the description and make the native object; on any error the description stays as it was.
+
+    Args:
+        initial: Weight path -> first value, for all weights; None draws them from the seed.
+    """
     if precision not in FLOATS:
         raise ArgumentError(
             "There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision)
@@ -132,7 +138,11 @@ def build(
     natives = _shared(plan, chosen, precision)
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
-    _draw_weights(built, natives)
+    if initial is None:
+        _draw_weights(built, natives)
+    else:
+        for path, slot in built.slots().items():
+            slot.write(initial[path])
     made = built.natives()
     for part in plan.walk():
         if part.reached and part.layer._unidl.frozen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +77,49 @@ class Functional(Model):
 
     def exchange_sublayer(self, key: str, layer: Layer) -> Layer:
         """Put a layer under a name and return the one that was there."""
-        old, self._named = self._named[key], {**self._named, key: layer}
+        old, self._named = exchanged(self._named, key, layer)
         return old
+
+    def describe_arguments(self, encode: Callable[[Any, str], Any]) -> dict[str, Any]:
+        """The graph as data, for a file: its inputs, layers and steps."""
+        return {
+            "inputs": encode(self._inputs, "the inputs"),
+            "input_refs": _written(self._input_refs, encode),
+            "layers": [[key, encode(layer, f"the layer {key!r}")] for key, layer in self._named.items()],
+            "steps": [
+                {
+                    "op": None if step.op is None else encode(step.op, "a step"),
+                    "layer": step.key,
+                    "args": _written(step.args, encode),
+                    "kwargs": _written(step.kwargs, encode),
+                    "outputs": _written(step.outputs, encode),
+                }
+                for step in self._steps
+            ],
+            "outputs": _written(self._output_refs, encode),
+        }
+
+    @classmethod
+    def from_arguments(cls, arguments: dict[str, Any], decode: Callable[[Any], Any]) -> Functional:
+        """The model again: the graph is drawn anew, step by step."""
+        inputs = decode(arguments["inputs"])
+        layers = {str(key): decode(layer) for key, layer in arguments["layers"]}
+        values: dict[int, Any] = {}
+        _assign(_read(arguments["input_refs"], decode), inputs, values)
+        for step in arguments["steps"]:
+            args, kwargs = (_resolve(_read(step[part], decode), values) for part in ("args", "kwargs"))
+            target = decode(step["op"]) if step["layer"] is None else layers[step["layer"]]
+            if not any(True for _ in symbols((args, kwargs))):  # it would compute at once, whatever its size
+                raise ArgumentError("A step of the graph reads no tensor.", received=repr(step)[:200])
+            _assign(_read(step["outputs"], decode), target(*args, **kwargs), values)
+        made = functional(inputs, _resolve(_read(arguments["outputs"], decode), values))
+        if [id(layer) for layer in made._named.values()] != [id(layer) for layer in layers.values()]:
+            raise ArgumentError("The graph does not call the layers that it holds.")
+        renamed = dict(zip(made._named, layers, strict=True))
+        made._named = layers
+        for step in made._steps:
+            step.key = None if step.key is None else renamed[step.key]
+        return made
 
     def inputs(self) -> tuple[Any, ...]:
         """The inputs that `build` takes when it is given none."""
@@ -163,6 +205,44 @@ def _assign(refs: Any, values: Any, into: dict[int, Any]) -> None:
             raise _structure(f"a dict with the keys {sorted(map(str, refs))}", values)
         for key, ref in refs.items():
             _assign(ref, values[key], into)
+
+
+def exchanged(named: dict[str, Layer], key: str, layer: Layer) -> tuple[Layer, dict[str, Layer]]:
+    """The layer under a name, and the names with another one in its place. The new layer takes the name of its place."""
+    if layer._unidl.name not in (None, key):
+        raise ArgumentError(
+            f"The place is called {key!r}, and the new layer {layer._unidl.name!r}.",
+            expected="a layer without a name, or with that of its place: paths stay as they are",
+        )
+    layer._unidl.name = key
+    return named[key], {**named, key: layer}
+
+
+def _written(nest: Any, encode: Callable[[Any, str], Any]) -> Any:
+    """A nest with Refs as data."""
+    if isinstance(nest, Ref):
+        return {"$": "ref", "number": nest.number}
+    if isinstance(nest, list):
+        return [_written(item, encode) for item in nest]
+    if isinstance(nest, tuple):
+        return {"$": "tuple", "items": [_written(item, encode) for item in nest]}
+    if isinstance(nest, dict):
+        return {"$": "dict", "items": [[encode(k, "a key"), _written(v, encode)] for k, v in nest.items()]}
+    return encode(nest, "an argument of an op")
+
+
+def _read(data: Any, decode: Callable[[Any], Any]) -> Any:
+    """Data with references as a nest with Refs."""
+    kind = data.get("$") if isinstance(data, dict) else None
+    if kind == "ref":
+        return Ref(int(data["number"]))
+    if kind == "tuple":
+        return tuple([_read(item, decode) for item in data["items"]])
+    if kind == "dict":
+        return {decode(k): _read(v, decode) for k, v in data["items"]}
+    if isinstance(data, list):
+        return [_read(item, decode) for item in data]
+    return decode(data)
 
 
 def _structure(expected: str, received: Any) -> ArgumentError:

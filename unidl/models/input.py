@@ -10,13 +10,10 @@ from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, DtypeError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import DTYPES, TensorSpec, dtype_name
-from unidl.graph.tensor import SymbolicTensor
+from unidl.graph.tensor import SymbolicTensor, placeholder
 
 
-class FloatingInput(Placeholder):
-    """An input whose dtype is the floating dtype of whatever model it ends up in."""
-
-
+@told_arguments
 def Input(shape: tuple[int | None, ...], dtype: str | None = None, name: str = "input") -> SymbolicTensor:  # noqa: N802
     """A symbolic tensor from which a functional model is drawn.
 
@@ -37,9 +34,7 @@ def Input(shape: tuple[int | None, ...], dtype: str | None = None, name: str = "
             "Input needs a shape as a tuple.", expected="(28, 28, 1), or (8,) for one axis", received=repr(shape)
         )
     spec = TensorSpec((None, *shape), dtype_name(dtype) if dtype is not None else "float32")
-    node = Placeholder(name=name) if dtype is not None else FloatingInput(name=name)
-    node.outputs = SymbolicTensor(spec, node)
-    return node.outputs
+    return placeholder(spec, name, floating=dtype is None)
 
 
 def to_specs(described: Any, precision: str) -> Any:
@@ -50,7 +45,8 @@ def to_specs(described: Any, precision: str) -> Any:
         precision: The floating dtype of the model.
     """
     if isinstance(described, SymbolicTensor):
-        floating = isinstance(described.unidl_node, FloatingInput)
+        node = described.unidl_node
+        floating = isinstance(node, Placeholder) and node.floating
         return TensorSpec(described.shape, precision if floating else described.dtype)
     if isinstance(described, TensorSpec):
         return described

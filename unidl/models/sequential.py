@@ -9,7 +9,7 @@ from unidl.backends import registry
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError
 from unidl.graph.tensor import SymbolicTensor
-from unidl.models.functional import _names
+from unidl.models.functional import _names, exchanged
 from unidl.models.model import Model
 
 
@@ -65,7 +65,9 @@ class Sequential(Model):
 
     def exchange_sublayer(self, key: str, layer: Layer) -> Layer:
         """Put a layer under a name and return the one that was there."""
-        old, self._named = self._named[key], {**self._named, key: layer}
+        old, self._named = exchanged(self._named, key, layer)
+        given = [] if self._input is None else [self._input]
+        self._unidl.arguments["layers"] = [*given, *(self._named[key] for key in self._order)]
         return old
 
     def inputs(self) -> tuple[Any, ...]:

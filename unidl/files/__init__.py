@@ -1,0 +1,5 @@
+"""Files that execute nothing when they are read: a zip of JSON and safetensors, with limits, written aside and renamed."""
+
+from unidl.files.archive import Archive as Archive
+from unidl.files.archive import read as read
+from unidl.files.archive import write as write
