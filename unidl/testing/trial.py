@@ -96,7 +96,9 @@ class Trial:
         found = {}
         for path, value in model.weights().items():
             drawn = value + generator.normal(0.0, 0.1, value.shape) if path in slots else value
-            found[path] = np.asarray(self.given.get(path.rpartition("/")[2], drawn)).astype("float32").astype(value.dtype)
+            found[path] = (
+                np.asarray(self.given.get(path.rpartition("/")[2], drawn)).astype("float32").astype(value.dtype)
+            )
         return found
 
     @cached_property
@@ -115,7 +117,9 @@ class Trial:
         if self.training:
             found |= self._gradients(model, outputs)
             states = {path: value for path, value in model.weights().items() if path not in model.trainable_slots()}
-            found |= {f"state {path.partition('/')[2]!r} after a training step": value for path, value in states.items()}
+            found |= {
+                f"state {path.partition('/')[2]!r} after a training step": value for path, value in states.items()
+            }
             if states:
                 found |= self._outputs(model, self.inputs, "output after a training step")
         return found
@@ -151,7 +155,9 @@ class Trial:
             return backend.to_tensor(array, dtype=model.precision if array.dtype.kind == "f" else None, device=device)
 
         inputs = map_nest(tensor, self.inputs)
-        floating = [t for t, a in zip(leaves(inputs), leaves(self.inputs), strict=True) if np.asarray(a).dtype.kind == "f"]
+        floating = [
+            t for t, a in zip(leaves(inputs), leaves(self.inputs), strict=True) if np.asarray(a).dtype.kind == "f"
+        ]
         slots = model.trainable_slots()
         natives = list({id(slot.native): slot.native for slot in slots.values()}.values())
         if not floating and not natives:

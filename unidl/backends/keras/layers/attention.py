@@ -14,20 +14,50 @@ from unidl.layers import MultiHeadAttention
 
 
 def refuses_attention(plan: LayerPlan) -> str | None:
-    """A mask for each head; dropout, whose generator Keras hides."""
+    """What Keras means differently, and dropout, whose generator Keras hides."""
     layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
     masks = [mask for call in plan.calls for mask in symbols(plan.arguments(call).get("mask"))]
     if any(len(mask.shape) == 4 for mask in masks):
         return "keras.layers.MultiHeadAttention looks everywhere where a single head may look nowhere"
     if layer.dropout:
         return "keras.layers.MultiHeadAttention drops by a generator of its own, which no seed reaches"
+    if plan.dtype == "float64":
+        return "keras.layers.MultiHeadAttention rounds its scale to float32"
     return None
+
+
+class MaskedAttention(keras.layers.MultiHeadAttention):
+    """Attention whose places that may look nowhere see zeros."""
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        attention_mask: Any = None,
+        use_causal_mask: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """(batch, t, features), (batch, s, features) -> (batch, t, outputs)."""
+        if attention_mask is None:
+            return super().call(query, value, key=key, use_causal_mask=use_causal_mask, training=training)
+        if use_causal_mask:
+            t, s = (keras.ops.arange(keras.ops.shape(x)[1], dtype="int64") for x in (query, value))
+            before = keras.ops.less_equal(keras.ops.expand_dims(s, 0), keras.ops.expand_dims(t, 1))  # (t, s)
+            attention_mask = keras.ops.logical_and(attention_mask, keras.ops.expand_dims(before, 0))
+        somewhere = keras.ops.any(attention_mask, axis=-1, keepdims=True)  # (batch, t, 1)
+        # such a place looks everywhere, and what it sees is then put aside
+        allowed = keras.ops.logical_or(attention_mask, keras.ops.logical_not(somewhere))  # (batch, t, s)
+        y = super().call(query, value, key=key, attention_mask=allowed, training=training)  # (batch, t, outputs)
+        bias = self.output_dense.bias
+        return keras.ops.where(somewhere, y, 0.0 if bias is None else keras.ops.convert_to_tensor(bias))
 
 
 def make_attention(plan: LayerPlan) -> Any:
     """Kernels (features, heads, key_dim) and (heads, value_dim, outputs), as in Keras."""
     layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
-    native = keras.layers.MultiHeadAttention(
+    masked = any(plan.arguments(call).get("mask") is not None for call in plan.calls)
+    native = (MaskedAttention if masked else keras.layers.MultiHeadAttention)(
         layer.num_heads,
         layer.key_dim,
         value_dim=layer.value_dim,
@@ -54,18 +84,7 @@ def call_attention(
 ) -> Any:
     """(batch, t, features), (batch, s, features) -> (batch, t, outputs)."""
     value = query if value is None else value
-    if mask is None:
-        return native(query, value, key=key, use_causal_mask=causal)
-    allowed = mask  # (batch, t, s)
-    if causal:
-        t, s = (keras.ops.arange(keras.ops.shape(x)[1], dtype="int64") for x in (query, value))
-        allowed = keras.ops.logical_and(allowed, (s[None, :] <= t[:, None])[None])
-    somewhere = keras.ops.any(allowed, axis=-1, keepdims=True)  # (batch, t, 1)
-    # such a place looks everywhere, and what it sees is then put aside
-    everywhere = keras.ops.logical_or(allowed, keras.ops.logical_not(somewhere))
-    y = native(query, value, key=key, attention_mask=everywhere)  # (batch, t, outputs)
-    nothing = keras.ops.convert_to_tensor(native.output_dense.bias) if layer.use_bias else 0.0
-    return keras.ops.where(somewhere, y, nothing)
+    return native(query, value, key=key, attention_mask=mask, use_causal_mask=causal)
 
 
 def attention_slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:

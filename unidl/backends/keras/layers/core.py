@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl import ops
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.module import layer_name
 from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.weight import Slot
@@ -36,9 +36,17 @@ ACTIVATIONS: dict[Callable[..., Any], str] = {
 }
 
 
+if ENGINE == "tensorflow":
+    del ACTIVATIONS[ops.selu]  # its gradient at 0 is that of the other side
+
+IN_FLOAT32 = (
+    (ops.gelu, ops.hard_sigmoid, ops.hard_silu) if ENGINE != "tensorflow" else (ops.gelu,)
+)  # with constants that Keras rounds
+
+
 def activation_name(function: Callable[..., Any], plan: LayerPlan) -> str | None:
     """Keras' name for an activation; None where Keras has none, or computes it in float32 only."""
-    return None if plan.dtype == "float64" and function is ops.gelu else ACTIVATIONS.get(function)
+    return None if plan.dtype == "float64" and function in IN_FLOAT32 else ACTIVATIONS.get(function)
 
 
 def common(plan: LayerPlan) -> dict[str, Any]:

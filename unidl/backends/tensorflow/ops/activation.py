@@ -1,6 +1,6 @@
 """Lowerings of unidl.ops.activation; what is not here runs its definition.
 
-In float64 tf.nn.leaky_relu and tf.nn.gelu hold their constants in float32; tf.nn.selu's gradient at 0 lacks alpha.
+In float64 tf.nn.leaky_relu and tf.nn.gelu (both forms) hold their constants in float32; tf.nn.selu's gradient at 0 lacks alpha.
 """
 
 from __future__ import annotations

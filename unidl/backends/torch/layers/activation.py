@@ -37,10 +37,12 @@ MODULES: dict[Callable[..., Any], Callable[[], nn.Module]] = {
 
 
 def refuses_activation(plan: LayerPlan) -> str | None:
-    """A function of the user's, and softplus, which torch straightens above 20."""
+    """A function of the user's, and what torch means differently."""
     layer: Activation = plan.layer  # type: ignore[assignment]
     if layer.activation is ops.softplus:
         return "torch.nn.Softplus is the identity above 20"
+    if layer.activation is ops.hard_sigmoid and plan.dtype == "float64":
+        return "torch.nn.Hardsigmoid rounds to float32 inside"
     if layer.activation not in MODULES:
         return "torch has no module for this function"
     return None

@@ -13,6 +13,12 @@ from unidl.description.plan import LayerPlan
 from unidl.layers import Conv2D
 
 
+def pads_evenly(layer: Conv2D) -> bool:
+    """Whether the padding is "same" as torch has it: without strides, and without an odd zero, for which torch would copy."""
+    extents = ((size - 1) * step for size, step in zip(layer.kernel_size, layer.dilation_rate, strict=True))
+    return layer.padding == "same" and max(layer.strides) == 1 and all(extent % 2 == 0 for extent in extents)
+
+
 def make_convolution(plan: LayerPlan) -> nn.Conv2d:
     """kernel (h, w, channels / groups, filters) -> weight (filters, channels / groups, h, w), stored channels-last."""
     layer: Conv2D = plan.layer  # type: ignore[assignment]
@@ -22,7 +28,7 @@ def make_convolution(plan: LayerPlan) -> nn.Conv2d:
         filters,
         (height, width),
         stride=layer.strides,
-        padding="same" if layer.padding == "same" and max(layer.strides) == 1 else 0,
+        padding="same" if pads_evenly(layer) else 0,
         dilation=layer.dilation_rate,
         groups=layer.groups,
         bias="bias" in plan.weights,
@@ -40,7 +46,7 @@ def same_padding(length: int, window: int, stride: int, dilation: int) -> tuple[
 def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
     y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
-    if layer.padding == "same" and max(layer.strides) > 1:
+    if layer.padding == "same" and not pads_evenly(layer):
         rows, columns = (
             same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
         )

@@ -1,4 +1,4 @@
-"""Lowerings of unidl.ops.activation; what is not here runs its definition."""
+"""Lowerings of unidl.ops.activation; what is not here runs its definition: torch's hardsigmoid rounds to float32."""
 
 from __future__ import annotations
 
