@@ -10,6 +10,7 @@ CUBE = rng.normal(size=(2, 3, 4))
 ONES = rng.normal(size=(2, 1, 3, 1))
 INTEGERS = np.array([[3, 1, 2], [1, 3, 3]])
 TIED = np.array([[1.0, 3.0, 3.0, 2.0, 3.0], [2.0, 2.0, 2.0, 2.0, 2.0]])
+MANY_TIED = np.arange(200.0) % 3  # long enough for an unstable sort to show
 TABLE = rng.normal(size=(5, 3))
 CHOICE = np.array([[0, 4], [2, 2], [4, 1]])
 LABELS = np.array([[0, 2, 1], [3, -1, 5]])  # two of no class
@@ -140,6 +141,8 @@ SORTING = [
     Case("top_k", (CUBE, 2), top_k, gradient=False),
     Case("top_k", (TIED, 3), top_k, gradient=False, note="ties"),
     Case("top_k", (INTEGERS, 2), top_k, gradient=False),
+    Case("top_k", (MANY_TIED[None], 5), top_k, gradient=False, note="many ties"),
+    Case("argsort", (MANY_TIED[None], -1, True), order, gradient=False, note="many ties"),
 ]  # fmt: skip
 
 CASES = [*MANIPULATION, *PADDING, *INDEXING, *SORTING]
