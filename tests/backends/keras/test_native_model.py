@@ -6,9 +6,12 @@ import pytest
 
 import unidl
 from unidl import Model, Sequential, layers, ops
-from unidl.errors import ArgumentError, NativeStructureError
+from unidl.errors import ArgumentError, NativeStructureError, NotPortableError
 
 pytestmark = pytest.mark.parametrize("backend", ["keras"])
+
+JAX = keras.backend.backend() == "jax"
+python_control_flow = pytest.mark.skipif(JAX, reason="refused on jax, see test_jax_refuses_what_it_cannot_do")
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 
@@ -79,9 +82,8 @@ MODELS = {
     "sequential": (images, np.random.default_rng(1).normal(size=(5, 8, 8, 1)).astype("float32")),
     "drawn": (drawn, X),
     "nested": (Net, X),
-    "dynamic": (Dynamic, X * 5),
     "custom": (lambda: Sequential([Noisy(), layers.Dense(2)]), X),
-}
+} | ({} if JAX else {"dynamic": (Dynamic, X * 5)})
 
 
 def flat(nest):
@@ -167,6 +169,14 @@ class Draws(Model):
         return x + ops.random.normal(like=x)
 
 
+class Asking(Model):
+    def __init__(self):
+        self.head = layers.Dense(2)
+
+    def forward(self, x):
+        return self.head(x * 2.0 if self.training else x)
+
+
 class Flagged(Model):
     def forward(self, x, twice=False):
         return x + x if twice else x
@@ -189,7 +199,7 @@ class Branches(Model):
 @pytest.mark.parametrize(
     ("make", "args", "reason"),
     [
-        (Dynamic, ((4,),), "branches on tensors"),
+        pytest.param(Dynamic, ((4,),), "branches on tensors", marks=python_control_flow),
         (Weighted, ((4,),), "weights of its own"),
         (Asks, ((4,),), "self.training"),
         (Draws, ((4,),), "random numbers"),
@@ -213,6 +223,7 @@ def test_what_is_no_graph_is_a_subclassed_model_and_says_why(backend, make, args
         np.testing.assert_allclose(unidl.to_numpy(y), unidl.to_numpy(again), rtol=1e-5, atol=1e-6)
 
 
+@python_control_flow
 def test_python_control_flow_runs_in_keras_own_predict(backend):
     model = Dynamic().build((4,), backend="keras")
     x = X * 5
@@ -305,7 +316,7 @@ def test_a_frozen_layer_rests(backend):
 
 
 def test_a_layer_that_the_user_swaps_counts(backend):
-    model = Dynamic().build((4,), backend="keras")
+    model = Asking().build((4,), backend="keras")
     model.native.head = keras.layers.Dense(2, kernel_initializer="zeros", bias_initializer="ones")
     model.native.head.build((None, 4))
     np.testing.assert_array_equal(unidl.to_numpy(model(X)), np.ones((6, 2)))
@@ -332,3 +343,19 @@ def test_a_parameter_named_training_is_refused(backend):
 
     with pytest.raises(ArgumentError, match=r"parameter 'training'(.|\n)*self\.training"):
         Old().build((4,), False, backend="keras")
+
+
+@pytest.mark.skipif(not JAX, reason="this process runs Keras on another engine")
+def test_jax_refuses_what_it_cannot_do(backend):
+    with pytest.raises(NotPortableError, match=r"branches on tensors(.|\n)*ops\.cond, ops\.while_loop or ops\.scan"):
+        Dynamic().build((4,), backend="keras")
+    with pytest.raises(NotPortableError, match="float32 wherever two float64 tensors meet"):
+        Net().build((4,), backend="keras", precision="float64")
+
+
+@pytest.mark.skipif(JAX, reason="refused on jax")
+def test_a_definition_in_float64_is_exact(backend):
+    model = Net().build((4,), backend="keras", precision="float64")
+    expected = Net().build((4,), backend="torch", precision="float64")
+    for y, other in zip(flat(model(X)), flat(expected(X)), strict=True):
+        np.testing.assert_allclose(y, other, rtol=1e-10, atol=1e-12)

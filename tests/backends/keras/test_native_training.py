@@ -10,6 +10,8 @@ from unidl.backends import registry
 
 pytestmark = pytest.mark.parametrize("backend", ["keras"])
 
+JAX = keras.backend.backend() == "jax"  # an engine on which Keras has neither float64 nor Python control flow
+PRECISION, EXACT = ("float32", 1e-4) if JAX else ("float64", 1e-9)
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 8, 8, 2)).astype("float32")
 Y = RNG.integers(0, 3, size=70)
@@ -54,7 +56,7 @@ def trained(name, backend, precision, metrics=()):
     return model, trainer.fit(X, Y, epochs=7, batch_size=32, progress=False)
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32"] if JAX else ["float32", "float64"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_twenty_steps_are_those_of_torch(backend, name, precision):
     """21 steps with a changing rate, the last batch of each epoch shorter."""
@@ -71,22 +73,22 @@ def test_twenty_steps_are_those_of_torch(backend, name, precision):
     [("sgd", keras.optimizers.SGD), ("momentum", keras.optimizers.SGD), ("adamw", keras.optimizers.Adam)],
 )
 def test_the_optimizer_is_keras_own(backend, name, kind):
-    model = images().build((8, 8, 2), backend="keras", precision="float64")
+    model = images().build((8, 8, 2), backend="keras", precision=PRECISION)
     stepper = registry.load("keras").optimizer(OPTIMIZERS[name], model.trainable_slots())
     assert isinstance(stepper.native, kind)
     assert stepper.wanted == model.native.trainable_variables
     state = [v for v in stepper.native.variables if v.path.split("/")[-1] not in ("iteration", "learning_rate")]
-    assert {keras.backend.standardize_dtype(v.dtype) for v in state} <= {"float64"}
+    assert {keras.backend.standardize_dtype(v.dtype) for v in state} <= {PRECISION}
 
 
 def test_metrics_and_evaluation_agree_with_torch(backend):
     results = []
     for where in ("keras", "torch"):
-        model, history = trained("adam", where, "float64", ["accuracy"])
+        model, history = trained("adam", where, PRECISION, ["accuracy"])
         evaluation = unidl.Trainer(model, "cross_entropy", metrics=["accuracy"]).evaluate(X, Y)
         results.append([history["loss"], history["accuracy"], list(evaluation.values())])
     for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9)
+        np.testing.assert_allclose(a, b, rtol=EXACT)
 
 
 def test_one_trace_serves_every_batch_size(backend):
@@ -138,7 +140,7 @@ def test_a_model_of_several_inputs_and_a_frozen_part_train(backend):
 
     losses = []
     for where in ("keras", "torch"):
-        model = Two().build((2,), (2,), backend=where, precision="float64")
+        model = Two().build((2,), (2,), backend=where, precision=PRECISION)
         model.freeze("left")
         before = model.weights()
         trainer = unidl.Trainer(model, "mse", optimizers.Adam(0.01))
@@ -147,9 +149,10 @@ def test_a_model_of_several_inputs_and_a_frozen_part_train(backend):
         after = model.weights()
         assert np.array_equal(before["left/kernel"], after["left/kernel"])
         assert not np.array_equal(before["right/kernel"], after["right/kernel"])
-    np.testing.assert_allclose(*losses, rtol=1e-9)
+    np.testing.assert_allclose(*losses, rtol=EXACT)
 
 
+@pytest.mark.skipif(JAX, reason="refused on jax, see test_native_model")
 def test_python_control_flow_trains(backend):
     class Deep(Model):
         def __init__(self):
@@ -163,6 +166,6 @@ def test_python_control_flow_trains(backend):
 
     losses = []
     for where in ("keras", "torch"):
-        trainer = unidl.Trainer(Deep(), "mse", optimizers.SGD(0.1), backend=where, precision="float64")
+        trainer = unidl.Trainer(Deep(), "mse", optimizers.SGD(0.1), backend=where, precision=PRECISION)
         losses.append(trainer.fit(X[:, 0, 0] * 9, X[:, 1, 1], epochs=2, batch_size=32, progress=False).step_loss)
-    np.testing.assert_allclose(*losses, rtol=1e-9)
+    np.testing.assert_allclose(*losses, rtol=EXACT)

@@ -130,19 +130,38 @@ else:
 # -- jax ---------------------------------------------------------------------------------------------------------------------
 
 
+class _Recorded(keras.StatelessScope):  # type: ignore[misc]  # Keras has no types
+    """A scope in which variables are given values, and what is assigned to others is kept: jax would lose it."""
+
+    def __init__(self, given: list[Any]) -> None:
+        super().__init__(state_mapping=given)
+        self.moved: dict[int, Any] = {}
+
+    def add_update(self, update: tuple[Any, Any]) -> None:
+        """One assignment."""
+        self.moved[id(update[0])] = update[0]
+        super().add_update(update)
+
+
 def _jax_gradient(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool
 ) -> tuple[Any, list[Tensor]]:
     values = [w.value if isinstance(w, keras.Variable) else w for w in wanted]
     place = {id(w): i for i, w in enumerate(wanted)}
+    moved: list[Any] = []
 
     def of(now: list[Tensor]) -> Any:
         variables = [(w, v) for w, v in zip(wanted, now, strict=True) if isinstance(w, keras.Variable)]
         given = map_nest(lambda v: now[place[id(v)]] if id(v) in place else v, (args, kwargs))
-        with keras.StatelessScope(state_mapping=variables):
-            return function(*given[0], **given[1])
+        with _Recorded(variables) as scope:
+            returned = function(*given[0], **given[1])
+        moved[:] = scope.moved.values()
+        after = [scope.get_current_value(variable) for variable in moved]
+        return (returned[0] if has_aux else returned), (returned, after)
 
-    returned, found = engine.value_and_grad(of, has_aux=has_aux)(values)
+    (_, (returned, after)), found = engine.value_and_grad(of, has_aux=True)(values)
+    for variable, value in zip(moved, after, strict=True):
+        variable.assign(value)
     return returned, list(found)
 
 

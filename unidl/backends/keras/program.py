@@ -41,8 +41,15 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
     """The Keras model of a traced model; a shared layer is one layer.
 
     Raises:
-        NotPortableError: Python control flow on tensors, on an engine that has none.
+        NotPortableError: Python control flow on tensors, or float64, on an engine that has none.
     """
+    if ENGINE == "jax" and plan.dtype == "float64":  # on torch the definition runs on torch's own ops, which have it
+        raise NotPortableError(
+            "Keras on its engine jax computes in float32 wherever two float64 tensors meet.",
+            expected='precision="float32"',
+            received='precision="float64"',
+            fix="Build for float32, or set KERAS_BACKEND=tensorflow.",
+        )
     made = dict(natives)
 
     def make(part: LayerPlan) -> Any:
@@ -96,7 +103,7 @@ def _made_by(lowering: Lowering, plan: LayerPlan) -> Any:
     if not layer.built:
         layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]))
     for variable in layer.weights:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
     return layer
 
 

@@ -57,7 +57,7 @@ class Slot:
 
     def read(self) -> Any:
         """The value now, canonical, without gradient."""
-        return self.view(keras.ops.stop_gradient(keras.ops.copy(self._variable())))
+        return self.view(keras.ops.stop_gradient(keras.ops.copy(keras.ops.convert_to_tensor(self._variable()))))
 
     def write(self, value: Any) -> None:
         """Overwrite the value."""
