@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from unidl.gradient import grad as grad
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
+    from unidl.interchange import convert as convert
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
@@ -56,6 +57,7 @@ _HOMES = {
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
+    "convert": "unidl.interchange",
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
     "set_backend": "unidl.backends.selection",

@@ -13,6 +13,7 @@ from unidl.backends.conversion import to_numpy
 from unidl.description.layer import Layer
 from unidl.errors import BackendMismatchError, WeightError
 from unidl.graph.node import map_nest
+from unidl.graph.spec import TensorSpec
 from unidl.models.build import Built, build, weight_path
 from unidl.models.paths import no_layer
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from unidl.models.model import Model
 
 
-def copy(model: Model, backend: str | None, device: str | None) -> Any:
-    """A new model with the same description and weights (see Model.copy)."""
+def copy(model: Model, backend: str | None, device: str | None, precision: str | None = None) -> Any:
+    """A new model with the same description and weights (see Model.copy, and unidl.convert for `precision`)."""
     new = copying.deepcopy(model)
     if not model.is_built:
         return new
@@ -29,27 +30,27 @@ def copy(model: Model, backend: str | None, device: str | None) -> Any:
     target = backend if backend is not None else built.backend.NAME
     if device is None:
         device = built.device_name if target == built.backend.NAME else "auto"
-    made = _build_again(new, built, target, device)
-    if made.backend is built.backend:
+    made = _build_again(new, built, target, device, precision)
+    if made.backend is built.backend and made.precision == built.precision:
         copy_weights(model, new, 0.0)
     else:
         new.set_weights(model.weights())
     return new
 
 
-def _build_again(model: Model, like: Built, backend: str, device: str) -> Built:
-    """Build a model for the inputs of another build."""
+def _build_again(model: Model, like: Built, backend: str, device: str, precision: str | None = None) -> Built:
+    """Build a model for the inputs of another build; None is that one's precision."""
+    wanted = like.precision if precision is None else precision
+
+    def spec(leaf: Any) -> Any:
+        found = getattr(leaf, "spec", leaf)
+        floating = isinstance(found, TensorSpec) and found.dtype == like.precision
+        return TensorSpec(found.shape, wanted) if floating else found
+
     call = like.plan.calls[0]
-    inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
+    inputs, named = map_nest(spec, (call.args, call.kwargs))
     return build(
-        model,
-        inputs,
-        named,
-        backend=backend,
-        device=device,
-        precision=like.precision,
-        seed=like.seed,
-        random=like.random,
+        model, inputs, named, backend=backend, device=device, precision=wanted, seed=like.seed, random=like.random
     )
 
 

@@ -1,0 +1,3 @@
+"""Moving models: from one backend to another."""
+
+from unidl.interchange.convert import convert as convert
