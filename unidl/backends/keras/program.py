@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -167,9 +168,34 @@ def make_functional(plan: LayerPlan, children: Children, device: str) -> Any:
                 if isinstance(leaf, SymbolicTensor):
                     values[id(leaf)] = made
     inputs = map_nest(value, call.args[0] if len(call.args) == 1 else list(call.args))
-    model = keras.Model(inputs, map_nest(value, call.outputs), name=layer_name(plan))
+    outputs = map_nest(value, call.outputs)
+    name_operations(outputs, {*names, *(native.name for native, _ in children.values())})
+    model = keras.Model(inputs, outputs, name=layer_name(plan))
     model.unidl = Part(plan, device, children={key: native.name for key, (native, _) in children.items()})
     return model
+
+
+def name_operations(outputs: Any, taken: set[str]) -> None:
+    """Names for the operations between layers: none is a layer's, and none counts what the process made before.
+
+    Keras names an operation by a counter of the process ("add", "add_1"), and refuses a model in which a layer has that name.
+    """
+    waiting = [leaf for leaf in leaves(outputs) if isinstance(leaf, keras.KerasTensor)]
+    found: dict[int, Any] = {}
+    while waiting:
+        operation, node, _ = waiting.pop()._keras_history
+        if id(operation) not in found:
+            found[id(operation)] = operation
+            waiting.extend(operation._inbound_nodes[node].input_tensors)
+    for operation in reversed(list(found.values())):
+        if isinstance(operation, keras.layers.Layer):
+            continue
+        name = re.sub(r"_\d+$", "", operation.name)
+        number = 1
+        while (free := name if number == 1 else f"{name}_{number}") in taken:
+            number += 1
+        taken.add(free)
+        operation.name = free
 
 
 def input_names(plan: LayerPlan, taken: set[str]) -> list[str]:
