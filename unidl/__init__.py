@@ -4,6 +4,7 @@
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 # the same table as below, as a type checker and an editor read it; tests/architecture keeps the two equal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unidl import schedules as schedules
     from unidl import testing as testing
     from unidl.backends.conversion import to_numpy as to_numpy
+    from unidl.backends.lowering import lowering as lowering
     from unidl.backends.selection import BackendRecord as BackendRecord
     from unidl.backends.selection import available as available
     from unidl.backends.selection import backend as backend
@@ -60,6 +62,7 @@ _HOMES = {
     "convert": "unidl.interchange",
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
+    "lowering": "unidl.backends.lowering",
     "set_backend": "unidl.backends.selection",
     "load": "unidl.models",
     "register": "unidl.description.encoding",
@@ -78,6 +81,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value  # asked for once only
         return value
+    if importlib.util.find_spec(f"unidl.{name}") is not None:
+        raise AttributeError(name)  # `from unidl import settings` asks here first, and imports the module when told no
     raise _missing(name)
 
 

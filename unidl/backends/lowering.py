@@ -8,6 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unidl.backends import registry
+from unidl.errors import ArgumentError
+from unidl.settings import Choice
+
 if TYPE_CHECKING:
     from unidl.backends.contract import Slot
     from unidl.description.plan import LayerPlan
@@ -77,6 +81,72 @@ def definitions_only() -> Iterator[None]:
 
 # (layer class, backend) -> lowering, added by users with `unidl.lowering`
 ADDED: dict[tuple[type, str], Lowering] = {}
+
+
+def lowering(layer: type, backend: str) -> Callable[[type], type]:
+    """Decorate a class that says how a backend runs a layer of one's own with something of the framework's.
+
+    The class is never made; it holds functions that take no `self`:
+
+        make(plan)                  the framework's object, built and of the dtype `plan.dtype`; its values do not matter
+        call(layer, native, *x)     the outputs; `layer` has the attributes that the constructor stored
+        slots(plan, native)         {weight name: Slot}, where the layer has weights; Slot is the backend's own
+        refuses(plan)               optional: the reason why the definition must run instead, or None
+
+    `unidl.testing.check_layer` proves that it computes what the layer's `forward` does, and `model.lowering()` shows which ran.
+
+    Args:
+        layer: The layer's class. Subclasses that change neither `setup` nor `forward` are served too.
+        backend: The backend's name.
+
+    Raises:
+        ArgumentError: `layer` is no class of layers, or `make` or `call` is missing.
+        BackendUnavailableError: There is no backend of that name.
+
+    Example:
+        >>> import unidl
+        >>> from unidl.backends.torch.weight import Slot
+        >>> import torch
+        >>> class Bilinear(unidl.Layer):
+        ...     def __init__(self, units): self.units = units
+        ...     def setup(self, shape):
+        ...         self.add_weight("kernel", (self.units, shape[-1], shape[-1]))
+        ...     def forward(self, x):
+        ...         return unidl.ops.einsum("bi,uij,bj->bu", x, self.kernel, x)
+        >>> @unidl.lowering(Bilinear, "torch")
+        ... class BilinearInTorch:
+        ...     def make(plan):
+        ...         units, inputs, _ = plan.weights["kernel"].shape
+        ...         return torch.nn.Bilinear(inputs, inputs, units, bias=False, dtype=getattr(torch, plan.dtype))
+        ...     def call(layer, native, x):
+        ...         return native(x, x)
+        ...     def slots(plan, native):
+        ...         return {"kernel": Slot(native, "weight")}
+        >>> [proof.native for proof in unidl.testing.check_layer(Bilinear(3), (4, 5), backends=["torch"])]
+        ['torch.nn.Bilinear', 'torch.nn.Bilinear']
+    """
+    if not isinstance(layer, type) or not hasattr(layer, "forward"):
+        raise ArgumentError(
+            "A lowering is of a layer's class.", expected="a subclass of unidl.Layer", received=repr(layer)
+        )
+    registry.check_known(Choice(backend, "the argument backend="))
+
+    def add(functions: type) -> type:
+        missing = [name for name in ("make", "call") if not callable(getattr(functions, name, None))]
+        if missing:
+            raise ArgumentError(
+                f"The lowering {functions.__name__} of {layer.__name__} has no {' and no '.join(missing)}.",
+                expected="functions make(plan), call(layer, native, *inputs), and where there are weights slots(plan, native)",
+            )
+        ADDED[layer, backend] = Lowering(
+            functions.make,  # type: ignore[attr-defined]
+            functions.call,  # type: ignore[attr-defined]
+            getattr(functions, "slots", _no_slots),
+            getattr(functions, "refuses", _never),
+        )
+        return functions
+
+    return add
 
 
 def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tuple[Lowering | None, str]:

@@ -133,6 +133,22 @@ def check(choice: settings.Choice) -> None:
     Raises:
         BackendUnavailableError: It says what is installed, how to install what is not, and where the choice came from.
     """
+    check_known(choice)
+    name = choice.value
+    missing = missing_packages(name)
+    if missing:
+        raise BackendUnavailableError(
+            f"Backend {name!r} (from {choice.source}) needs the package {missing[0]!r}, which is not installed.",
+            fix=f"Install it with:  {entries()[name].install}\n{_installed_text()}",
+        )
+
+
+def check_known(choice: settings.Choice) -> None:
+    """Refuse a backend that is misspelt, installed or not.
+
+    Raises:
+        BackendUnavailableError: It says which there are.
+    """
     name = choice.value
     if not isinstance(name, str) or name not in entries():
         way = habits.suggestion(str(name).strip(), habits.BACKENDS, entries())
@@ -141,12 +157,6 @@ def check(choice: settings.Choice) -> None:
             expected=f"one of {', '.join(entries())}",
             received=repr(name),
             fix=(f"Write {way}. " if way else "") + _installed_text(),
-        )
-    missing = missing_packages(name)
-    if missing:
-        raise BackendUnavailableError(
-            f"Backend {name!r} (from {choice.source}) needs the package {missing[0]!r}, which is not installed.",
-            fix=f"Install it with:  {entries()[name].install}\n{_installed_text()}",
         )
 
 
