@@ -27,6 +27,9 @@ from unidl.training.progress import Bar
 class Trainer:
     """Trains a model on arrays.
 
+    Layers may be frozen and unfrozen between epochs. The optimizer's state belongs to the weights that are trained: it starts anew
+    when they are others, and goes on where it was when they are the same again.
+
     Args:
         model: The model. One that is not built is built by the first `fit`, for the inputs it sees.
         loss: Name of a loss, one of unidl.losses, or a function(targets, predictions).
@@ -82,7 +85,9 @@ class Trainer:
         self._given = {"backend": backend, "device": device, "precision": precision}
         self.seed = 0 if seed is None else seed
         self.epoch = 0  # epochs done, over all calls of fit
-        self._steppers: dict[str, Any] = {}  # optimizer's name -> the backend's, made at its first use
+        self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
+        # the optimizer's name and those paths -> the backend's optimizer, made at its first use
+        self._steppers: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._steps: dict[str, int] = {}
         self._rates: dict[str, Any] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
@@ -157,14 +162,15 @@ class Trainer:
                 expected=f"one of {', '.join(self.optimizers)}",
                 fix="Trainer(model, optimizer={'d': …, 'g': …}).",
             )
-        stepper = self._steppers.get(optimizer)
+        stepper = self._steppers.get((optimizer, self._trained))
         if stepper is None:
             slots = (part or self.model).trainable_slots()
             if not slots:
                 raise ArgumentError(
                     "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
                 )
-            stepper = self._steppers[optimizer] = self._backend.optimizer(self.optimizers[optimizer], slots)
+            stepper = self._backend.optimizer(self.optimizers[optimizer], slots)
+            self._steppers[optimizer, self._trained] = stepper
         value, gradients = self._backend.value_and_grad(lambda: scalar(function()), (), {}, stepper.wanted)
         stepper.apply(gradients, self._rates[optimizer])
         return value
@@ -225,6 +231,7 @@ class Trainer:
         with Bar(progress) as bar, self._backend.random_state(self.seed + self.epoch, self.model.device):
             for number in range(1, epochs + 1):
                 started = time.perf_counter()
+                self._look_at_frozen()
                 bar.begin(number, epochs, len(source))
                 numbers, each = self._train_epoch(source, bar)
                 step_loss.append(each)
@@ -299,6 +306,11 @@ class Trainer:
         if self._loss is not None:
             refuse_softmax(self._loss, self.model)
         self._check_data(parts)
+        self._look_at_frozen()
+
+    def _look_at_frozen(self) -> None:
+        """Layers may have been frozen or unfrozen since: then other weights are trained, by an optimizer that starts anew."""
+        self._trained = tuple(self.model.trainable_slots())
 
     def _check_data(self, parts: tuple[Any, ...]) -> None:
         if type(self).training_step is Trainer.training_step:  # else the inputs may be for anything
@@ -378,7 +390,7 @@ class Trainer:
     def _step(self, kind: str, function: Callable[..., Any], batch: Any) -> Callable[..., Any]:
         """The compiled step; one for each structure of batch, whatever its length."""
         signature = map_nest(lambda a: TensorSpec((None, *a.shape[1:]), self._dtype(a)), batch)
-        key = (kind, repr(signature))
+        key = (kind, repr(signature), self._trained)
         if key not in self._compiled:
             self._compiled[key] = self._backend.compile_step(function, self.model.native, signature, self.jit)
         return self._compiled[key]
