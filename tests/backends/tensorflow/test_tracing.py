@@ -96,6 +96,22 @@ def test_many_inputs_and_plain_arguments():
     assert kinds(model.native) == ["inference"] * 4  # none for the order of names or the batch size
 
 
+def test_a_layer_that_is_used_in_two_shapes_has_one_graph_for_both():
+    class Net(Model):
+        def __init__(self):
+            self.dense = layers.Dense(3)
+
+        def forward(self, long, short):
+            return ops.sum(self.dense(long), axis=1) + ops.sum(self.dense(short), axis=1)
+
+    model = Net().build((5, 6), (2, 6), backend="tensorflow")
+    long, short = np.ones((4, 5, 6), "float32"), np.ones((4, 2, 6), "float32")
+    dense = model.native.dense
+    expected = tf.reduce_sum(dense(long), 1) + tf.reduce_sum(dense(short), 1)
+    np.testing.assert_allclose(predicted(model, long, short), expected.numpy(), rtol=1e-5)
+    assert kinds(dense) == ["inference"]
+
+
 def test_many_models_are_no_cause_for_a_warning(caplog):
     for _ in range(8):
         model = Sequential([layers.Dense(1)]).build((6,), backend="tensorflow")
