@@ -250,12 +250,12 @@ def test_fit_leaves_the_process_as_it_was(backend):
     t = made(backend, Sequential([layers.Dense(8), layers.Dropout(0.5), layers.Dense(2)]))
     t.fit(X, Y, **QUIET)
     flags = getattr(t.model.native, "training", None)
-    np.random.seed(0)  # noqa: NPY002  # the process' own generators are what is looked at
-    expected = np.random.get_state()[1].tolist()  # noqa: NPY002
+    np.random.seed(0)  # the process' own generators are what is looked at
+    expected = np.random.get_state()[1].tolist()
     draws = _draw(backend)
     again = _draw(backend, fit=lambda: t.fit(X, Y, epochs=2, **QUIET))
     assert draws == again
-    assert np.random.get_state()[1].tolist() == expected  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == expected
     assert getattr(t.model.native, "training", None) == flags
 
 
@@ -278,7 +278,7 @@ def _draw(backend, fit=lambda: None):
     import keras
 
     keras.utils.set_random_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     fit()
     return keras.ops.convert_to_numpy(keras.random.uniform((4,))).tolist()
 
