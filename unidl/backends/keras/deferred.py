@@ -9,7 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends import registry
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.graph.node import Placeholder, leaves, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
@@ -85,3 +86,19 @@ def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return run
 
     return wrap
+
+
+# on its torch engine keras.ops computes some ops of 64 bits in 32, and leaves out axes that it was asked to keep
+_OWN: Any = registry.load(ENGINE).OPS if ENGINE == "torch" else None
+
+
+def exact(op: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """keras.ops' function; on the torch engine torch's own, as that backend's table has it."""
+    if _OWN is None:
+        return function
+
+    def compute(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = map_nest(lambda v: v.value if isinstance(v, keras.Variable) else v, (args, kwargs))
+        return _OWN[op](*args, **kwargs)
+
+    return deferred(op)(compute)

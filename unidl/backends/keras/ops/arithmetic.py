@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from unidl.backends.keras.deferred import exact
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of, name_of, numbers, on_number, on_real, reals
 from unidl.graph.spec import is_float
@@ -106,14 +107,14 @@ TABLE: dict[str, Callable[..., Any]] = {
     "subtract": subtract,
     "multiply": multiply,
     "divide": divide,
-    "floor_divide": floor_divide,
+    "floor_divide": exact("floor_divide", floor_divide),
     "mod": mod,
-    "power": power,
+    "power": exact("power", power),
     "negative": on_number(negative),
     "abs": on_number(keras.ops.abs),
     "sign": on_number(keras.ops.sign),
-    "maximum": maximum,
-    "minimum": minimum,
+    "maximum": exact("maximum", maximum),
+    "minimum": exact("minimum", minimum),
     "square": on_number(keras.ops.square),
     "sqrt": on_real(keras.ops.sqrt),
     "rsqrt": on_real(keras.ops.rsqrt),
@@ -126,8 +127,8 @@ TABLE: dict[str, Callable[..., Any]] = {
     "cos": on_real(keras.ops.cos),
     "tan": on_real(keras.ops.tan),
     "tanh": on_real(keras.ops.tanh),
-    "floor": whole(keras.ops.floor),
-    "ceil": whole(keras.ops.ceil),
+    "floor": exact("floor", whole(keras.ops.floor)),
+    "ceil": exact("ceil", whole(keras.ops.ceil)),
     "round": whole(keras.ops.round),
     "erf": on_real(keras.ops.erf),
     "clip": clip,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from unidl.backends.keras.deferred import exact
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of, numbers
 
@@ -24,6 +25,6 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
 
 TABLE: dict[str, Callable[..., Any]] = {
-    "matmul": matmul,
+    "matmul": exact("matmul", matmul),
     "einsum": einsum,
 }

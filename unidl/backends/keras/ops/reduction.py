@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from unidl.backends.keras.deferred import exact
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of, in_dtype, numbers, reals
 from unidl.graph.spec import is_float
@@ -96,19 +97,19 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 
 TABLE: dict[str, Callable[..., Any]] = {
-    "sum": sum,
-    "mean": mean,
-    "max": max,
-    "min": min,
-    "prod": prod,
+    "sum": exact("sum", sum),
+    "mean": exact("mean", mean),
+    "max": exact("max", max),
+    "min": exact("min", min),
+    "prod": exact("prod", prod),
     "any": any,
     "all": all,
-    "var": var,
-    "std": std,
-    "norm": norm,
-    "cumsum": cumsum,
-    "cumprod": cumprod,
-    "count_nonzero": count_nonzero,
+    "var": exact("var", var),
+    "std": exact("std", std),
+    "norm": exact("norm", norm),
+    "cumsum": exact("cumsum", cumsum),
+    "cumprod": exact("cumprod", cumprod),
+    "count_nonzero": exact("count_nonzero", count_nonzero),
     "argmax": argmax,
     "argmin": argmin,
 }
