@@ -66,7 +66,8 @@ class Captured(type):
             bound = signature.bind(None, *args, **kwargs)
         except TypeError as error:
             raise _wrong_arguments(cls, signature, kwargs, error) from None
-        self: Any = object.__new__(cls)
+        new: Any = object.__new__  # mypy: takes a metaclass' cls for no class
+        self = new(cls)
         arguments = dict(list(bound.arguments.items())[1:])
         self.__dict__["_unidl"] = Record(arguments, name)
         self.__init__(*args, **kwargs)

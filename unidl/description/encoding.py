@@ -140,7 +140,7 @@ class Encoder:
             arguments = describe(self.encode)
         else:
             arguments = {n: self.encode(v, f"{where}.{n}") for n, v in record.arguments.items()}
-        entry = {"class": self.names[cls], "arguments": arguments}
+        entry: dict[str, Any] = {"class": self.names[cls], "arguments": arguments}
         if record.name is not None:
             entry["name"] = record.name
         if record.frozen:
@@ -177,7 +177,7 @@ class Decoder:
             return [self.decode(item) for item in data]
         if not isinstance(data, dict):
             raise damaged("a value", data)
-        reader = {
+        readers: dict[str, Callable[[], Any]] = {
             "float": lambda: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[data["value"]],
             "tuple": lambda: tuple([self.decode(item) for item in data["items"]]),
             "dict": lambda: {self.decode(k): self.decode(v) for k, v in data["items"]},
@@ -191,7 +191,8 @@ class Decoder:
             "op": lambda: OPS[data["name"]],
             "initializer": lambda: self._initializer(data),
             "object": lambda: self._object(data["index"]),
-        }.get(str(data.get("$")))
+        }
+        reader = readers.get(str(data.get("$")))
         if reader is None:
             raise damaged("a value of an unknown kind", data)
         try:
@@ -205,7 +206,7 @@ class Decoder:
         return self.made[index]
 
     def _initializer(self, data: Any) -> Any:
-        cls = initializers.initializer.NAMES[data["name"]]
+        cls: Any = initializers.initializer.NAMES[data["name"]]
         return cls(**{str(k): self.decode(v) for k, v in data["arguments"].items()})
 
     def _make(self, entry: Any) -> Any:

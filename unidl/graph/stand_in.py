@@ -24,7 +24,6 @@ def spec_of(leaf: Any) -> TensorSpec:
 
 def stand_ins(nest: Any) -> Any:
     """A fresh symbolic tensor for each leaf of a nest of tensors, specs, arrays and numbers."""
-
     return map_nest(lambda leaf: placeholder(spec_of(leaf)), nest)
 
 

@@ -18,7 +18,7 @@ from unidl.graph.node import Node, Placeholder
 from unidl.graph.spec import Shape, TensorSpec, is_float, promote
 
 # Filled by `unidl.ops` when it is imported: operator name -> the op that records it. An arrow from here to there would point up.
-OPERATORS: dict[str, Callable[..., Any]] = {}
+OPERATORS: dict[str, Callable[..., SymbolicTensor]] = {}
 
 
 def _refuse(what: str, instead: str) -> NoReturn:

@@ -1,3 +1,3 @@
 """Moving models: from one backend to another."""
 
-from unidl.interchange.convert import convert as convert
+from unidl.interchange.conversion import convert as convert

@@ -14,7 +14,9 @@ def positive(layer: Any, name: str, value: Any) -> int:
     """A positive integer argument."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ArgumentError(
-            f"{type(layer).__name__} needs a positive integer {name}.", expected="an integer of at least 1", received=repr(value)
+            f"{type(layer).__name__} needs a positive integer {name}.",
+            expected="an integer of at least 1",
+            received=repr(value),
         )
     return int(value)
 
@@ -35,7 +37,9 @@ def fraction(layer: Any, name: str, value: Any) -> float:
     """A number in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ArgumentError(
-            f"{type(layer).__name__} needs {name} as a number from 0 to below 1.", expected="0 <= number < 1", received=repr(value)
+            f"{type(layer).__name__} needs {name} as a number from 0 to below 1.",
+            expected="0 <= number < 1",
+            received=repr(value),
         )
     return float(value)
 
@@ -50,4 +54,4 @@ def one_of(layer: Any, name: str, value: Any, choices: tuple[str, ...]) -> str:
             received=repr(value),
             fix=f"Write {flat!r}." if flat in choices else None,
         )
-    return value
+    return str(value)

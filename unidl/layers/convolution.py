@@ -77,7 +77,8 @@ class Conv2D(Layer):
         channels = self.check_known(shape, -1, "channel")
         if channels % self.groups:
             raise ShapeError(
-                f"Conv2D needs channels that groups={self.groups} divides.", received=f"{channels} channels, of shape {shape}"
+                f"Conv2D needs channels that groups={self.groups} divides.",
+                received=f"{channels} channels, of shape {shape}",
             )
         self.add_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters), self.kernel_initializer)
         if self.use_bias:

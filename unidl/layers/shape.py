@@ -54,7 +54,8 @@ class Reshape(Layer):
         if have != want and (self.target_shape.count(-1) != 1 or want == 0 or have % want):
             raise ShapeError(
                 f"Reshape to {self.target_shape} does not fit the input.",
-                expected=f"{want} elements for each example" + (" times a whole number" if -1 in self.target_shape else ""),
+                expected=f"{want} elements for each example"
+                + (" times a whole number" if -1 in self.target_shape else ""),
                 received=f"{have}, of shape {shape}",
             )
 

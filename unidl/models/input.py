@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from unidl.graph.tensor import SymbolicTensor, placeholder
 
 
 @told_arguments
-def Input(shape: tuple[int | None, ...], dtype: str | None = None, name: str = "input") -> SymbolicTensor:  # noqa: N802
+def Input(shape: Sequence[int | None], dtype: str | None = None, name: str = "input") -> SymbolicTensor:  # noqa: N802
     """A symbolic tensor from which a functional model is drawn.
 
     Args:
