@@ -289,6 +289,12 @@ def test_keras_own_file_holds_the_model(backend, tmp_path):
     assert all(np.array_equal(other.weights()[path], value) for path, value in model.weights().items())
 
 
+def test_keras_cannot_clone_a_definition_and_says_what_can(backend):
+    model = Sequential([Noisy()]).build((4,), backend="keras")
+    with pytest.raises(NotPortableError, match=r"cannot make 'Noisy'(.|\n)*model\.copy\(\)"):
+        keras.models.clone_model(model.native)
+
+
 def test_weights_go_in_and_out_unchanged(backend):
     model = Net().build((4,), backend="keras")
     values = {

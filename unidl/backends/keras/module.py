@@ -19,7 +19,7 @@ from unidl.backends.lowering import Lowering
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
-from unidl.errors import ArgumentError, NativeStructureError
+from unidl.errors import ArgumentError, NativeStructureError, NotPortableError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
@@ -125,6 +125,14 @@ class Adapter(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
         """KerasTensors of the shapes that unidl's own rules give."""
         outputs = traced_outputs(self.unidl.plan, map_nest(_spec, args), map_nest(_spec, kwargs))
         return map_nest(lambda t: t if t is None else keras.KerasTensor(t.shape, t.dtype), outputs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Refused: the description is not in Keras' configuration."""
+        raise NotPortableError(
+            f"Keras cannot make {cls.__name__!r} from its configuration: what it computes stands in the unidl description.",
+            fix="model.copy() copies the model; native.load_weights(file) fills one that was built from the same description.",
+        )
 
 
 class ModelAdapter(Adapter, keras.Model):  # type: ignore[misc]
