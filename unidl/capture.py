@@ -136,7 +136,7 @@ def wrong_arguments(
     if unknown:
         way = habits.argument(of, unknown[0]) or habits.suggestion(unknown[0], {}, names)
         fix = habits.sentence(way)
-    described = f"has no argument {unknown[0]!r}" if unknown else f"was called with other arguments: {error}"
+    described = f"has no argument {unknown[0]!r}" if unknown else f"cannot be called so: {error}"
     return UnknownArgumentError(
         f"{what} {described}.",
         expected=f"{what}({', '.join(shown)})",

@@ -30,7 +30,7 @@ def test_arguments_are_kept_as_given():
         (lambda: layers.Dense(unit=3), "Dense has no argument 'unit'.\nExpected: Dense(units, activation=None, "),
         (lambda: layers.Dense(out_features=3), "Fix: Write units."),
         (lambda: layers.Conv2D(8, 3, stride=2), "Fix: Write strides."),
-        (lambda: layers.Dense(), "Dense cannot be made: missing a required argument: 'units'"),
+        (lambda: layers.Dense(), "Dense cannot be called so: missing a required argument: 'units'"),
     ],
 )
 def test_unknown_and_missing_arguments(make, sentence):
