@@ -8,6 +8,7 @@ from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
 from unidl.backends.keras.ops import OPS as OPS
+from unidl.backends.keras.ops.random import random_state as random_state
 from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build
 from unidl.backends.keras.program import child as child
@@ -22,7 +23,6 @@ from unidl.backends.keras.tensor import is_compiling as is_compiling
 from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor
 from unidl.backends.keras.training import compile_step as compile_step
-from unidl.backends.keras.training import random_state as random_state
 from unidl.backends.keras.training import training_mode as training_mode
 
 NAME = "keras"

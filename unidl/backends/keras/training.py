@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from unidl.backends import registry
 from unidl.backends.keras.engine import ENGINE, keras, traced, without_gradient
-from unidl.backends.keras.ops import random
 from unidl.errors import NotPortableError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
@@ -52,15 +50,4 @@ def training_mode(native: Any, training: bool) -> Iterator[None]:
         yield
         return
     with without_gradient():
-        yield
-
-
-@contextmanager
-def random_state(seed: int, device: str) -> Iterator[None]:
-    """Inside, Keras' generator is seeded, and that of the backend which owns the engine's tensors: ops in a forward meet those."""
-    with ExitStack() as stack:
-        stack.enter_context(random.random_state(seed, device))
-        if ENGINE in registry.entries():
-            owner = registry.load(ENGINE)
-            stack.enter_context(owner.random_state(seed, owner.device(device)))
         yield
