@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import Length, deferred
+from unidl.backends.keras.deferred import Length, deferred, exact
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import meet
 from unidl.backends.keras.tensor import plain
@@ -95,7 +95,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "squeeze": squeeze,
     "concatenate": concatenate,
     "stack": stack,
-    "unstack": unstack,
+    "unstack": exact("unstack", unstack),
     "split": split,
     "tile": tile,
     "repeat": repeat,
