@@ -73,7 +73,7 @@ def reduce(shape: Shape, axis: Axis, keepdims: bool) -> Shape:
     """The shape after a reduction over `axis`."""
     axes = canonical_axes(axis, len(shape))
     if keepdims:
-        return tuple(length if i in axes else length for i, length in enumerate(shape))
+        return tuple(1 if i in axes else length for i, length in enumerate(shape))
     return tuple(length for i, length in enumerate(shape) if i not in axes)
 
 
