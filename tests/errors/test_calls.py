@@ -46,7 +46,9 @@ def test_an_axis_too_few(model, refused):
 
 def test_another_number_of_channels(backend, refused):
     m = Sequential([layers.Conv2D(2, 3)]).build((8, 8, 3), backend=backend)
-    refused(ShapeError, "…Expected: (None, 8, 8, 3) (None: any length)\nReceived: (1, 8, 8, 1)\n…", m, np.ones((1, 8, 8, 1)))
+    refused(
+        ShapeError, "…Expected: (None, 8, 8, 3) (None: any length)\nReceived: (1, 8, 8, 1)\n…", m, np.ones((1, 8, 8, 1))
+    )
 
 
 @pytest.mark.parametrize(("value", "received"), [("abc", "<U3 ('abc')"), (np.array([[1, None, 2]]), "object (array(…")])
@@ -115,7 +117,9 @@ def test_another_structure(backend, refused):
     refused(ArgumentError, text.format("a list of 2", "ndarray"), listed, X)
     refused(ArgumentError, text.format("a list of 2", "list of 1"), listed, [X])
     refused(ArgumentError, text.format("a list of 2", "a dict with the keys ['a', 'b']"), listed, {"a": X, "b": X})
-    refused(ArgumentError, text.format("a dict with the keys ['a', 'b']", "a dict with the keys ['a']"), named, {"a": X})
+    refused(
+        ArgumentError, text.format("a dict with the keys ['a', 'b']", "a dict with the keys ['a']"), named, {"a": X}
+    )
 
 
 def test_predict_on_nothing(model, refused):
@@ -164,7 +168,9 @@ def test_an_unknown_layer(model, refused):
     text = "No layer has the path 'dens'.\nExpected: one of dense\nReceived: 'dens'\nFix: Did you mean 'dense'?"
     refused(LayerPathError, text, lambda: model.layers["dens"])
     refused(LayerPathError, text, model.replace, "dens", layers.Dense(1))
-    refused(LayerPathError, "No layer has the path 'x/*'.\nExpected: one of dense\nReceived: 'x/*'", model.freeze, "x/*")
+    refused(
+        LayerPathError, "No layer has the path 'x/*'.\nExpected: one of dense\nReceived: 'x/*'", model.freeze, "x/*"
+    )
     refused(LayerPathError, "No layer has the path 'x'.\nExpected: one of dense\nReceived: 'x'", model.outputs_at, "x")
 
 

@@ -264,6 +264,29 @@ def test_a_users_state_and_random_draw(backend):
     assert not np.array_equal(first, second)
 
 
+class Remembers(unidl.Layer):
+    """Reads its state, changes it, and goes on with what it read."""
+
+    def setup(self, shape):
+        self.add_weight("gain", (shape[-1],), "ones")
+        self.add_weight("last", (shape[-1],), 2.0, trainable=False)
+
+    def forward(self, x):
+        before = self.last
+        self.update("last", ops.mean(x, axis=0))
+        return x * before * self.gain
+
+
+def test_a_state_that_was_read_keeps_its_value_after_the_update(backend):
+    m = Sequential([Remembers()]).build((6,), backend=backend)
+    np.testing.assert_allclose(numbers(m(X, training=True)), 2 * X, atol=1e-6)
+    np.testing.assert_allclose(m.weights()["remembers/last"], X.mean(0), atol=1e-6)
+    m.set_weights({"remembers/last": np.full(6, 2.0)})
+    unidl.Trainer(m, loss="mse", optimizer=unidl.optimizers.SGD(1.0)).fit(X, 0 * X, batch_size=4, progress=False)
+    gradient = (2 * (2 * X) * (2 * X)).mean(0) / 6  # of mean((x * 2 * gain)^2) by gain, at gain 1
+    np.testing.assert_allclose(m.weights()["remembers/gain"], 1 - gradient, rtol=1e-5)
+
+
 class Depth(Model):
     """The data decides how often the layer runs."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from unidl.backends.contract import Slot
 from unidl.backends.keras.engine import keras, outside_graph, without_gradient
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
@@ -86,7 +88,8 @@ class Native:
         self._rate: Any = 0.0
         common = {
             "learning_rate": lambda: self._rate,
-            "weight_decay": definition.weight_decay or None,
+            # a Python float would be rounded to float32
+            "weight_decay": np.float64(definition.weight_decay) if definition.weight_decay else None,
             "name": "optimizer",
         }
         with outside_graph():

@@ -50,7 +50,9 @@ class Binding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if name in self.plan.weights:
-            return getattr(self.module, attribute_name(name))
+            value = getattr(self.module, attribute_name(name))
+            # a state is changed in place: what was read before keeps its value, also for the backward pass
+            return value.clone() if name in self.plan.updated and self.module.training else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
             if isinstance(nest, ChildKey):

@@ -11,8 +11,16 @@ from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 
 def optimizer(definition: Optimizer, slots: Mapping[str, Any]) -> Fused | Defined:
-    """torch's own optimizer for exactly the classes in the table, the definition for a subclass or another."""
-    return (Fused if type(definition) in NATIVE else Defined)(definition, slots)
+    """torch's own optimizer for exactly the classes in the table, the definition for a subclass or another.
+
+    The definition too where weights that torch packs into one parameter do not all decay alike.
+    """
+    decays: dict[int, set[float]] = {}
+    for path, slot in slots.items():
+        for parameter in slot.natives:
+            decays.setdefault(id(parameter), set()).add(definition.decays(path))
+    alike = all(len(shares) == 1 for shares in decays.values())
+    return (Fused if type(definition) in NATIVE and alike else Defined)(definition, slots)
 
 
 # -- torch's own -------------------------------------------------------------------------------------------------------------
