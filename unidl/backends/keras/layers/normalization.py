@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import call_layer, common, own_slots
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
@@ -51,6 +51,14 @@ def make_batch_normalization(plan: LayerPlan) -> Any:
 # -- LayerNormalization ------------------------------------------------------------------------------------------------------
 
 
+def refuses_layer_normalization(plan: LayerPlan) -> str | None:
+    """On torch, Keras hands the axes to a kernel that knows trailing ones only."""
+    axes, rank = plan.attributes["axes"], len(plan.input_shapes[0])
+    if ENGINE == "torch" and axes != tuple(range(rank - len(axes), rank)):
+        return "on torch, keras.layers.LayerNormalization takes trailing axes only"
+    return refuses_float64(plan)
+
+
 def make_layer_normalization(plan: LayerPlan) -> Any:
     """Over the same axes."""
     layer: LayerNormalization = plan.layer  # type: ignore[assignment]
@@ -65,5 +73,5 @@ def make_layer_normalization(plan: LayerPlan) -> Any:
 
 TABLE: dict[type, Lowering] = {
     BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots, refuses_float64),
-    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_float64),
+    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_layer_normalization),
 }
