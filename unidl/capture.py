@@ -48,6 +48,10 @@ def snake_case(name: str) -> str:
     return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
 
 
+# object's own constructor says that it takes anything
+NO_ARGUMENTS = inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+
+
 class Captured(type):
     """Metaclass: makes an object, records its constructor's arguments, then runs the constructor.
 
@@ -57,7 +61,7 @@ class Captured(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Construct, with the arguments recorded in `_unidl`."""
         constructor: Any = getattr(cls, "__init__")  # noqa: B009  # mypy: an attribute of the class, not of this metaclass
-        signature = inspect.signature(constructor)
+        signature = NO_ARGUMENTS if constructor is object.__init__ else inspect.signature(constructor)
         name = None
         if "name" not in signature.parameters:
             name = kwargs.pop("name", None)

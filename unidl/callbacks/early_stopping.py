@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from unidl.callbacks.callback import Callback
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 
 
@@ -20,6 +21,7 @@ class EarlyStopping(Callback):
         restore_best: Whether the model ends with the weights of its best epoch.
     """
 
+    @told_arguments
     def __init__(
         self,
         monitor: str | None = None,

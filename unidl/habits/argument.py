@@ -74,7 +74,11 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "track_running_stats": _RUNNING,
         "fused": "Nothing: the backend takes its fastest kernel; model.lowering() shows which.",
     },
-    "LayerNormalization": {"normalized_shape": "axis", "elementwise_affine": "scale and center", "affine": "scale and center"},
+    "LayerNormalization": {
+        "normalized_shape": "axis",
+        "elementwise_affine": "scale and center",
+        "affine": "scale and center",
+    },
     "Embedding": {
         "num_embeddings": "input_dim",
         "embedding_dim": "output_dim",
@@ -83,7 +87,12 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "mask_zero": "a mask of your own, given to the layers that take one: mask=ops.not_equal(x, 0)",
         "padding_idx": "a mask of your own, given to the layers that take one: mask=ops.not_equal(x, 0)",
     },
-    "Dropout": {"prob": "rate", "drop_prob": "rate", "keep_prob": "rate, which is 1 - keep_prob", "seed": "unidl.Trainer(…, seed=0)"},
+    "Dropout": {
+        "prob": "rate",
+        "drop_prob": "rate",
+        "keep_prob": "rate, which is 1 - keep_prob",
+        "seed": "unidl.Trainer(…, seed=0)",
+    },
     "LSTM": {
         "hidden_size": "units",
         "input_size": _WIDTH,
@@ -101,7 +110,10 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "batch_first": _BATCH_FIRST,
         "output_shape": "output_dim",
     },
-    "Flatten": {"start_dim": "Nothing: all axes but the batch axis become one.", "end_dim": "Nothing: all axes but the batch axis become one."},
+    "Flatten": {
+        "start_dim": "Nothing: all axes but the batch axis become one.",
+        "end_dim": "Nothing: all axes but the batch axis become one.",
+    },
     "Reshape": {"shape": "target_shape", "dims": "target_shape"},
     "Adam": {"betas": "beta_1 and beta_2", "beta1": "beta_1", "beta2": "beta_2"},
     "Optimizer": {

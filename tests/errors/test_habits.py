@@ -1,0 +1,135 @@
+"""The table of habits: what its right side names exists, and no left side is unidl's own word."""
+
+import importlib
+import inspect
+import re
+from types import ModuleType
+
+import pytest
+
+import unidl
+from unidl import habits, layers, losses, metrics, ops, optimizers, schedules
+from unidl.errors import ForeignNameError, NotPortableError, UnknownArgumentError
+from unidl.ops.activation import ACTIVATIONS
+
+TABLES = {name: getattr(habits, name) for name in dir(habits) if name.isupper() and name != "ARGUMENTS_OF"}
+WAYS = sorted({(name, word, way) for name, table in TABLES.items() for word, way in table.items()})
+WAYS += [(name, word, way) for name, table in habits.ARGUMENTS_OF.items() for word, way in table.items()]
+
+PACKAGES = ("layers", "losses", "metrics", "optimizers", "schedules", "callbacks", "initializers", "ops")
+DOTTED = re.compile(r"\b((?:unidl|layers|ops|model|trainer|self|loss|x|row)(?:\.[A-Za-z_]\w*)+)")
+OWNERS = {
+    "model": unidl.Model, "trainer": unidl.Trainer, "self": unidl.Layer, "loss": losses.Loss, "layers": layers, "ops": ops,
+}  # fmt: skip
+FREE = {"self.hidden", "self.blocks", "self.heads"}  # attributes of a class that the reader writes
+
+
+def lookup(text):
+    """What a dotted name of a way stands for; AttributeError if there is nothing."""
+    root, *names = text.split(".")
+    found = unidl if root == "unidl" else OWNERS[root]
+    for name in names:
+        if found is unidl.Model and name == "native":
+            return None  # what follows is the framework's
+        if found is unidl.Trainer and name == "epoch":
+            return None
+        found = getattr(found, name)
+    return found
+
+
+@pytest.mark.parametrize(("table", "word", "way"), WAYS, ids=[f"{table}-{word}" for table, word, _ in WAYS])
+def test_what_a_way_names_exists(table, word, way):
+    for text in DOTTED.findall(way):
+        if text in FREE or text.split(".")[0] in ("x", "row"):
+            continue
+        lookup(text)
+
+
+def test_a_way_that_names_nothing_is_found():
+    with pytest.raises(AttributeError):
+        lookup("unidl.layers.Linear")
+    with pytest.raises(AttributeError):
+        lookup("model.fit")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_names_of_a_package_answer(package):
+    module = importlib.import_module(f"unidl.{package}")
+    for word, way in getattr(habits, package.upper()).items():
+        if package == "initializers" or isinstance(vars(module).get(word), ModuleType):  # a file may bear the word
+            continue
+        assert word not in vars(module), f"unidl.{package} has {word!r} itself"
+        with pytest.raises(ForeignNameError) as caught:
+            getattr(module, word)
+        assert caught.value.fix == habits.sentence(way)
+
+
+def test_names_of_unidl_answer():
+    for word, way in habits.TOP.items():
+        with pytest.raises(ForeignNameError) as caught:
+            getattr(unidl, word)
+        assert caught.value.fix == habits.sentence(way)
+
+
+def test_a_models_words_answer():
+    model = unidl.Sequential([layers.Dense(1)])
+    for word, way in habits.MODEL.items():
+        with pytest.raises(ForeignNameError) as caught:
+            getattr(model, word)
+        assert caught.value.fix == habits.sentence(way)
+
+
+def test_a_tensors_words_answer():
+    x = unidl.Input((3,))
+    for word in habits.TENSOR:
+        with pytest.raises(NotPortableError, match="Write "):
+            getattr(x, word)
+
+
+@pytest.mark.parametrize("word", [*habits.ACTIVATIONS, "ReLU", "Leaky-ReLU"])
+def test_activations_are_understood(word):
+    assert ops.get_activation(word) in ACTIVATIONS.values()
+
+
+@pytest.mark.parametrize("word", habits.INITIALIZERS)
+def test_initializers_are_understood(word):
+    assert layers.Dense(2, kernel_initializer=word).output_shape((None, 3)) == (None, 2)
+
+
+@pytest.mark.parametrize("name", habits.ARGUMENTS_OF)
+def test_arguments_answer(name):
+    """Each class and method is there, has not the foreign argument itself, and says unidl's way."""
+    homes = (layers, losses, metrics, optimizers, schedules, unidl.callbacks, unidl)
+    owner = next((vars(home)[name] for home in homes if name in vars(home)), None) or getattr(unidl, name, None)
+    function = owner or getattr(unidl.Trainer if hasattr(unidl.Trainer, name) else unidl.Model, name)
+    own = inspect.signature(function).parameters
+    for word, way in habits.ARGUMENTS_OF[name].items():
+        assert word not in own
+        assert habits.argument([name], word) == way
+    if inspect.isclass(owner) and name != "Optimizer":
+        word, way = next(iter(habits.ARGUMENTS_OF[name].items()))
+        with pytest.raises(UnknownArgumentError) as caught:
+            owner(**{word: 1})
+        assert caught.value.fix == habits.sentence(way)
+
+
+def test_arguments_of_a_parent_serve_a_child():
+    with pytest.raises(UnknownArgumentError, match="Write beta_1 and beta_2"):
+        optimizers.AdamW(betas=(0.9, 0.99))
+    with pytest.raises(UnknownArgumentError, match="Write clip_norm"):
+        optimizers.SGD(global_clipnorm=1.0)
+
+
+@pytest.mark.parametrize(
+    ("word", "table", "known", "way"),
+    [
+        ("pytorch", habits.BACKENDS, (), "torch"),
+        ("PyTorch", habits.BACKENDS, (), "torch"),
+        ("Categorical-Crossentropy", habits.LOSSES, (), "cross_entropy"),
+        ("denze", {}, ("Dense", "Dropout"), "Dense"),
+        ("maxpooling2d", {}, ("MaxPooling2D",), "MaxPooling2D"),
+        ("xyzzy", {}, ("Dense",), None),
+    ],
+)
+def test_suggestions(word, table, known, way):
+    assert habits.suggestion(word, table, known) == way
