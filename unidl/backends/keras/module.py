@@ -15,6 +15,7 @@ from typing import Any
 import unidl.backends.keras as backend
 from unidl import ops
 from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
+from unidl.backends.keras.tensor import plain
 from unidl.backends.lowering import Lowering
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -89,7 +90,9 @@ class Binding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if name in self.plan.weights:
-            return keras.ops.convert_to_tensor(getattr(self.native, attribute_name(name)))
+            value = plain(getattr(self.native, attribute_name(name)))
+            # a state is changed in place: what was read before keeps its value, also for the backward pass
+            return keras.ops.copy(value) if name in self.plan.updated and self.training else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
             return map_nest(lambda leaf: bound_child(self.native, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
