@@ -36,7 +36,8 @@ class Accuracy(Metric, name="accuracy"):
         hits = ops.cast(ops.equal(guesses, truth), "int64")
         return {
             "hits": ops.add(state["hits"], ops.sum(hits)),
-            "count": ops.add(state["count"], ops.cast(ops.size(hits), "int64")),
+            # a tensor of the batch's own backend, where ops.size may be a Python number
+            "count": ops.add(state["count"], ops.sum(ops.ones_like(hits))),
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:

@@ -64,9 +64,12 @@ class Mean(Metric):
 
     def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """Add the batch's mean, weighted by its length."""
-        count = ops.cast(ops.shape(targets)[0], "float32")
+        count = ops.shape(targets)[0]
         value = ops.cast(ops.mean(ops.cast(self.function(targets, predictions), "float32")), "float32")
-        return {"total": state["total"] + value * count, "count": state["count"] + count}
+        return {
+            "total": ops.add(state["total"], ops.multiply(value, count)),
+            "count": ops.add(state["count"], count),
+        }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
         """total / count."""
