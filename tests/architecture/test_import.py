@@ -12,7 +12,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "numpy"}
 
 # A stand-in for a stopwatch, which a shared machine would fool (tests/benchmarks/import_time.py is the stopwatch): what
 # `import unidl` loads and `import numpy` does not.
-ALLOWED = {"unidl", "__future__", "difflib", "heapq", "_heapq"}
+ALLOWED = {"unidl", "__future__", "difflib", "heapq", "_heapq", "importlib.util", "importlib._abc"}
 
 PROBE = """
     import os, sys, json, pathlib
