@@ -25,6 +25,7 @@ from unidl.graph.spec import FLOATS, TensorSpec
 from unidl.models.build import build, weight_path
 from unidl.models.functional import Functional
 from unidl.models.model import Model
+from unidl.models.paths import leaves
 from unidl.models.sequential import Sequential
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _refuse_changed(layer: Layer, again: Layer, path: str) -> None:
                 received=f"{name} = {mine.get(name, 'not there')!r}"[:200],
                 fix=f"Give {name} to the constructor, or declare it as a weight or state in setup.",
             )
-    below, rebuilt = _below(layer), _below(again)
+    below, rebuilt = dict(leaves(layer)), dict(leaves(again))
     if [(k, type(v)) for k, v in below.items()] != [(k, type(v)) for k, v in rebuilt.items()]:
         differing = sorted(k for k in below.keys() | rebuilt.keys() if type(below.get(k)) is not type(rebuilt.get(k)))
         raise NotSerializableError(
@@ -124,24 +125,6 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, plain) and isinstance(b, plain):
         return a == b or repr(a) == repr(b) == "nan"
     return type(a) is type(b)
-
-
-def _below(layer: Layer) -> dict[str, Layer]:
-    from_paths: dict[str, Layer] = {}
-
-    def open_nest(key: str, value: Any) -> None:
-        if isinstance(value, Layer):
-            from_paths[key] = value
-        elif isinstance(value, (list, tuple)):
-            for i, item in enumerate(value):
-                open_nest(f"{key}/{i}", item)
-        elif isinstance(value, dict):
-            for k, item in value.items():
-                open_nest(f"{key}/{k}", item)
-
-    for name, nest in layer.sublayers().items():
-        open_nest(name, nest)
-    return from_paths
 
 
 def _refuse_other_weights(model: Model, again: Model, built: Built) -> None:
