@@ -4,7 +4,7 @@
 
 One block is repeated until the network is sure of every image it was given, six times at most: a plain `while` on tensors in
 `forward`. An easy digit is read at once, a hard one is looked at again.
-Reached: a test accuracy near 0.93 on MNIST's digits, depths from 1 to 6; asserted: 0.88, and more than one depth.
+Reached: a test accuracy from 0.90 to 0.93 on 200 of MNIST's digits, depths from 3 to 6; asserted: 0.85, and more than one depth.
 """
 
 from collections import Counter
@@ -77,7 +77,7 @@ def main() -> float:
     reached = hits / sum(depths.values())
     print(f"{model.backend}: test accuracy {reached:.3f}; images by depth: {dict(sorted(depths.items()))}")
     assert len(depths) > 1, "every image was read at the same depth"
-    assert reached >= 0.88, f"test accuracy {reached:.3f} is below 0.88"
+    assert reached >= 0.85, f"test accuracy {reached:.3f} is below 0.85"
     return reached
 
 
