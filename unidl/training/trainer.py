@@ -86,8 +86,8 @@ class Trainer:
         self.seed = 0 if seed is None else seed
         self.epoch = 0  # epochs done, over all calls of fit
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
-        # the optimizer's name and those paths -> the backend's optimizer, made at its first use
-        self._steppers: dict[tuple[str, tuple[str, ...]], Any] = {}
+        # the optimizer's name, the part whose weights move and those paths -> the backend's optimizer, made at its first use
+        self._steppers: dict[tuple[str, int, tuple[str, ...]], Any] = {}
         self._steps: dict[str, int] = {}
         self._rates: dict[str, Any] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
@@ -162,15 +162,17 @@ class Trainer:
                 expected=f"one of {', '.join(self.optimizers)}",
                 fix="Trainer(model, optimizer={'d': …, 'g': …}).",
             )
-        stepper = self._steppers.get((optimizer, self._trained))
+        target = part or self.model
+        key = (optimizer, id(target), self._trained)
+        stepper = self._steppers.get(key)
         if stepper is None:
-            slots = (part or self.model).trainable_slots()
+            slots = target.trainable_slots()
             if not slots:
                 raise ArgumentError(
                     "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
                 )
             stepper = self._backend.optimizer(self.optimizers[optimizer], slots)
-            self._steppers[optimizer, self._trained] = stepper
+            self._steppers[key] = stepper
         value, gradients = self._backend.value_and_grad(lambda: scalar(function()), (), {}, stepper.wanted)
         stepper.apply(gradients, self._rates[optimizer])
         return value
