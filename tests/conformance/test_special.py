@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import unidl
 from tests.conformance.layer_cases import normal
@@ -93,6 +94,33 @@ def test_the_second_bias_of_torchs_lstm_stays_zero(backend):
     assert not module.bias_hh_l0.requires_grad
     assert not module.bias_hh_l0.any()
     assert module.bias_ih_l0.requires_grad
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_a_plain_loop_moves_torchs_lstm_as_the_definition_moves(backend):
+    def stepped():
+        model = unidl.Sequential([layers.LSTM(3)]).build((5, 4), backend=backend, precision="float64")
+        optimizer = torch.optim.SGD(model.native.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            y = model.native(torch.tensor(normal(2, 5, 4)))
+            y.square().sum().backward()
+            optimizer.step()
+        return model.weights()["lstm/bias"]
+
+    lowered = stepped()
+    with definitions_only():
+        np.testing.assert_allclose(lowered, stepped(), atol=1e-12)
+
+
+def test_a_frozen_batch_normalization_rests(build):
+    x = normal(6, 3).astype("float32")
+    model = build(layers.BatchNormalization(), (3,))
+    model.freeze()
+    before = model.weights()
+    np.testing.assert_array_equal(unidl.to_numpy(model(x, training=True)), unidl.to_numpy(model(x)))
+    for path, value in model.weights().items():
+        np.testing.assert_array_equal(value, before[path])
 
 
 def test_a_lowering_serves_inputs_of_any_length(backend):
