@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.conformance.layer_cases import CASES, Case
+from tests.conformance.case import Case
+from tests.conformance.layer_cases import CASES
 from unidl import layers
 
 TARGET = Path(__file__).parents[2] / "docs" / "support.md"

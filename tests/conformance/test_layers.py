@@ -4,7 +4,8 @@ from functools import cache
 
 import pytest
 
-from tests.conformance.layer_cases import CASES, trial
+from tests.conformance.case import trial
+from tests.conformance.layer_cases import CASES
 from unidl.testing.check_layer import TOLERANCES, check_trial
 
 BY_ID = {case.id: case for case in CASES}

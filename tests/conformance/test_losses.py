@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import unidl
-from tests.conformance.layer_cases import integers, normal, ties
+from tests.conformance.inputs import integers, normal, ties
 from tests.conformance.oracles import softmax
 from unidl import losses, metrics
 from unidl.backends import registry

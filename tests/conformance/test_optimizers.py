@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import unidl
-from tests.conformance.layer_cases import normal
+from tests.conformance.inputs import normal
 from unidl import layers, ops, optimizers, schedules
 from unidl.backends.lowering import definitions_only
 

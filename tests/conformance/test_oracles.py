@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.conformance.layer_cases import CASES, trial
+from tests.conformance.case import trial
+from tests.conformance.layer_cases import CASES
 from tests.conformance.oracles import FUNCTIONS, ORACLES
 from unidl import layers
 

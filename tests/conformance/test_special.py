@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import unidl
-from tests.conformance.layer_cases import normal
+from tests.conformance.inputs import normal
 from unidl import layers, optimizers
 from unidl.backends.lowering import definitions_only
 
