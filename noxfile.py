@@ -45,8 +45,8 @@ def tests(session: nox.Session) -> None:
     install(session, "all", "examples", "test")
     check_style(session)
     check_types(session)
-    pytest(session, env={"KERAS_BACKEND": "tensorflow"})
-    pytest(session, "--backend=keras", env={"KERAS_BACKEND": "torch"})  # one engine a process
+    pytest(session, "-n", "auto", env={"KERAS_BACKEND": "tensorflow"})
+    pytest(session, "-n", "auto", "--backend=keras", env={"KERAS_BACKEND": "torch"})  # one engine a process
 
 
 @nox.session
@@ -94,6 +94,13 @@ def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
     install(session, "all", "test")
     pytest(session, "tests/docs")
+
+
+@nox.session
+def robustness(session: nox.Session) -> None:
+    """The long form of what the tests do in short: 10,200 mutated model files, each a typed error or a good load."""
+    install(session, "all", "examples", "test")
+    pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
 
 
 @nox.session
