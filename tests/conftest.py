@@ -87,6 +87,12 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(autouse=True)
+def _choices_are_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test, or a page of the docs, chooses for the process is undone after it."""
+    monkeypatch.setattr(settings, "_process", dict(settings._process))
+
+
 class Fresh(Protocol):
     """Runs Python code in an interpreter of its own."""
 
