@@ -88,7 +88,8 @@ def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return wrap
 
 
-# on its torch engine keras.ops computes some ops of 64 bits in 32, and leaves out axes that it was asked to keep
+# on its torch engine keras.ops computes some ops of 64 bits in 32, leaves out axes that it was asked to keep, and gives torch a
+# kernel of one filter whose gradient torch refuses
 _OWN: Any = registry.load(ENGINE).OPS if ENGINE == "torch" else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import activation_name, call_activated, common, own_slots
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
@@ -29,4 +29,12 @@ def make_convolution(plan: LayerPlan) -> Any:
     )
 
 
-TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_activated, own_slots)}
+def refuses(plan: LayerPlan) -> str | None:
+    """Why Keras' own cannot serve this layer."""
+    layer: Conv2D = plan.layer  # type: ignore[assignment]
+    if ENGINE == "torch" and layer.filters == 1:
+        return "on torch, Keras lays out a kernel of one filter so that torch can refuse its gradient"
+    return None
+
+
+TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_activated, own_slots, refuses)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import deferred
+from unidl.backends.keras.deferred import deferred, exact
 from unidl.backends.keras.engine import keras
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
 
@@ -56,4 +56,8 @@ def conv_transpose(
     return ops.conv_transpose(x, kernel, window.strides, padding, None, LAYOUT, window.dilation)
 
 
-TABLE: dict[str, Callable[..., Any]] = {"conv": conv, "conv_transpose": conv_transpose}
+# exact: on the torch engine Keras lays out a kernel of one filter so that torch cannot give its gradient
+TABLE: dict[str, Callable[..., Any]] = {
+    "conv": exact("conv", conv),
+    "conv_transpose": conv_transpose,
+}
