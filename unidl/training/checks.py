@@ -75,7 +75,7 @@ def scalar(value: Any) -> Any:
     if shape is None:
         raise ArgumentError(
             "The function given to minimize returned no tensor.",
-            expected="the loss, a scalar tensor",
+            expected="the loss, a scalar tensor, or a pair (loss, aux)",
             received=type(value).__name__,
         )
     if len(shape):

@@ -120,14 +120,13 @@ class Trainer:
                 "The Trainer's own step needs inputs and targets.", fix="fit(x, y), or write training_step."
             )
         x, y = batch
-        predictions: list[Any] = []
 
-        def loss() -> Any:
-            predictions.append(self.model(*_arguments(x)))
-            return self.loss(y, predictions[-1])
+        def loss() -> tuple[Any, Any]:
+            predictions = self.model(*_arguments(x))
+            return self.loss(y, predictions), predictions
 
-        value = self.minimize(loss)
-        self._measure(y, predictions[-1])
+        value, predictions = self.minimize(loss)
+        self._measure(y, predictions)
         return value
 
     @property
@@ -142,13 +141,16 @@ class Trainer:
     def minimize(self, function: Callable[[], Any], part: Model | None = None, optimizer: str = "main") -> Any:
         """One optimizer step that makes a loss smaller; inside `training_step` only.
 
+        What the step needs of the inside of the function is returned by it, beside the loss: on Keras' engine jax a tensor that
+        was put aside in a list is of no use outside.
+
         Args:
-            function: Gives the loss, a scalar; it is called once.
+            function: Gives the loss, a scalar, or a pair (loss, aux) with any nest of tensors as aux; it is called once.
             part: The model whose weights move; None is the Trainer's model.
             optimizer: The name of the optimizer in the dict given to the Trainer.
 
         Returns:
-            The loss before the step.
+            The loss before the step; (loss, aux) where the function gives that, with no gradient.
         """
         if not in_training_step():
             raise ArgumentError(
@@ -173,9 +175,18 @@ class Trainer:
                 )
             stepper = self._backend.optimizer(self.optimizers[optimizer], slots)
             self._steppers[key] = stepper
-        value, gradients = self._backend.value_and_grad(lambda: scalar(function()), (), {}, stepper.wanted)
+        paired = False
+
+        def loss_and_aux() -> tuple[Any, Any]:
+            nonlocal paired
+            returned = function()
+            paired = isinstance(returned, tuple) and len(returned) == 2
+            return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
+
+        returned, gradients = self._backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
+        loss, aux = map_nest(ops.stop_gradient, returned)
         stepper.apply(gradients, self._rates[optimizer])
-        return value
+        return (loss, aux) if paired else loss
 
     # -- the loop --------------------------------------------------------------------------------------------------------
 
