@@ -105,9 +105,11 @@ def robustness(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what `import unidl` costs beside `import numpy`."""
-    install(session)
-    session.run("python", "tests/benchmarks/import_time.py", *session.posargs)
+    """Measure what `import unidl` costs beside `import numpy`, and a training step beside a hand-written one."""
+    install(session, "all")
+    session.run("python", "tests/benchmarks/import_time.py")
+    for backend in BACKENDS:
+        session.run("python", "tests/benchmarks/training_step.py", env={**QUIET, "UNIDL_BACKEND": backend})
 
 
 def check_style(session: nox.Session) -> None:
