@@ -92,3 +92,17 @@ def test_a_tensor_is_made_of_numbers(backend):
             ops.tensor([[1, 2], [3]])
         with pytest.raises(DtypeError, match="made of numbers"):
             ops.tensor(["a"])
+
+
+@pytest.mark.parametrize("where", ["position", "name"])
+def test_an_array_keeps_its_digits_beside_a_float32_tensor(backend, where):
+    b = registry.load(backend)
+    beside, fine = b.to_tensor(np.ones(1, "float32")), np.array([1 / 3, 1e-12 + 1])
+    found = (
+        ops.tensor(fine, "float64", beside)
+        if where == "position"
+        else ops.tensor(value=fine, dtype="float64", like=beside)
+    )
+    assert ops.dtype(found) == "float64"
+    np.testing.assert_array_equal(b.to_numpy(found), fine)
+    assert ops.dtype(ops.tensor(fine, like=beside)) == "float32"  # asked for no dtype: that of the tensor beside

@@ -6,6 +6,7 @@ import pytest
 from tests.ops.program import RUN
 from unidl import ops
 from unidl.backends import registry
+from unidl.errors import ArgumentError
 from unidl.ops.op import running
 
 
@@ -123,3 +124,10 @@ def test_a_trace_made_before_the_seed_draws_from_it():
         second = drawn(x).numpy().tolist()
     with seeded("tensorflow"):
         assert drawn(x).numpy().tolist() == first != second
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
+def test_a_rate_outside_its_bounds(backend, rate):
+    x = registry.load(backend).to_tensor(np.ones((2, 3), "float32"))
+    with pytest.raises(ArgumentError, match=r"needs a rate between 0 and 1\.\nExpected: 0 ≤ rate < 1"):
+        ops.random.dropout(x, rate)

@@ -60,3 +60,15 @@ def test_neither_a_loss_nor_a_pair(backend):
 
     with pytest.raises(ArgumentError, match=r"a scalar tensor, or a pair \(loss, aux\)\nReceived: tuple"):
         train(backend, function)
+
+
+class Noisy(unidl.Trainer):
+    def training_step(self, batch):
+        noise = ops.random.uniform((6, 3), -1.0, 1.0)  # no tensor says whose it is
+        return self.minimize(lambda: ops.mean(ops.abs(self.model(noise))))
+
+
+def test_ops_without_a_tensor_are_of_the_models_backend(backend):
+    with unidl.using("keras" if backend == "torch" else "torch"):
+        numbers = Noisy(model(backend), optimizer=optimizers.SGD(0.1)).fit(X, batch_size=6, progress=False).epochs[0]
+    assert 0 < numbers["loss"] < 10

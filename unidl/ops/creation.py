@@ -227,7 +227,7 @@ def full_like(x: Tensor, value: float, dtype: str | None = None) -> Tensor:
     """
 
 
-@op(_tensor)
+@op(_tensor, takes_arrays=True)  # a float64 array beside a float32 tensor would lose half its digits before it is cast
 def tensor(value: Any, dtype: str | None = None, like: Tensor | None = None) -> Tensor:
     """A tensor of an array, a number, or nested lists of numbers.
 

@@ -128,14 +128,22 @@ class Op:
         rule: Gives the TensorSpec (or nest of them) of the result; called like the op itself, with symbolic tensors. None for
             a composed op: its body gives it.
         composed: Whether the body of `function` is the definition.
+        takes_arrays: Whether NumPy arrays reach the backend as they are, and not as tensors of the dtype beside.
     """
 
-    def __init__(self, function: Callable[..., Any], rule: Callable[..., Any] | None, composed: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        rule: Callable[..., Any] | None,
+        composed: bool,
+        takes_arrays: bool = False,
+    ) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
         self.function = function
         self.rule = rule
         self.composed = composed
+        self.takes_arrays = takes_arrays
         self.signature = inspect.signature(function)
 
     def __repr__(self) -> str:
@@ -161,7 +169,7 @@ class Op:
             for other in found:
                 if other is not backend:
                     backend = _meet(backend, other, self.name)
-        if _has_array(args) or _has_array(tuple(kwargs.values())):
+        if not self.takes_arrays and (_has_array(args) or _has_array(tuple(kwargs.values()))):
             args, kwargs = backend.arrays_to_tensors(args, kwargs)
         implementation = backend.OPS.get(self.name)
         if implementation is None:
@@ -221,11 +229,11 @@ def _meet(a: Backend, b: Backend, name: str) -> Backend:
     )
 
 
-def op(rule: Callable[..., Any]) -> Callable[[Function], Function]:
+def op(rule: Callable[..., Any], takes_arrays: bool = False) -> Callable[[Function], Function]:
     """Declare an op that each backend supplies; `rule` gives the shape and dtype of its result."""
 
     def declare(function: Function) -> Function:
-        return cast(Function, _register(Op(function, rule, composed=False)))
+        return cast(Function, _register(Op(function, rule, composed=False, takes_arrays=takes_arrays)))
 
     return declare
 

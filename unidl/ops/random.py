@@ -143,10 +143,7 @@ def random_dropout(x: Tensor, rate: float) -> Tensor:
         >>> unidl.to_numpy(ops.random.dropout(np.ones(3), 0.0)).tolist()
         [1.0, 1.0, 1.0]
     """
-    if not 0 <= rate < 1:
-        raise ArgumentError(
-            "ops.random.dropout needs a rate between 0 and 1.", expected="0 ≤ rate < 1", received=str(rate)
-        )
+    check_rate(rate)
     if rate == 0:
         return x
     return where(random_bernoulli(1.0 - rate, like=x), divide(x, 1.0 - rate), 0.0)
@@ -183,6 +180,18 @@ def random_permutation(count: int, like: Tensor | None = None) -> Tensor:
         >>> sorted(unidl.to_numpy(ops.random.permutation(3)).tolist())
         [0, 1, 2]
     """
+
+
+def check_rate(rate: float) -> None:
+    """Refuse a rate outside [0, 1), also where a framework takes 1.
+
+    Raises:
+        ArgumentError: It is outside.
+    """
+    if not 0 <= rate < 1:
+        raise ArgumentError(
+            "ops.random.dropout needs a rate between 0 and 1.", expected="0 ≤ rate < 1", received=str(rate)
+        )
 
 
 uniform = random_uniform

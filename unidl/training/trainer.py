@@ -19,6 +19,7 @@ from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step, training_step
+from unidl.ops.op import running
 from unidl.training.checks import check_run, check_targets, refuse_softmax, scalar
 from unidl.training.history import History
 from unidl.training.progress import Bar
@@ -357,7 +358,7 @@ class Trainer:
 
     def _one_step(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         self._states, self._rates = dict(states), rates
-        with training_step():
+        with training_step(), running(self._backend):  # ops without a tensor are of the model's backend
             result = self.training_step(batch)
         logs = result if isinstance(result, dict) else {"loss": result}
         return self._states, {name: ops.stop_gradient(value) for name, value in logs.items()}

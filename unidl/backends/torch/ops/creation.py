@@ -66,7 +66,7 @@ def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
 def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
     if like is None:
         return to_tensor(value, dtype)
-    return to_tensor(value).to(**placed(dtype, like, "float32"))
+    return to_tensor(value).to(**placed(dtype, to_tensor(like), "float32"))
 
 
 TABLE: dict[str, Callable[..., Any]] = {

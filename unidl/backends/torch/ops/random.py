@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from unidl.backends.torch.ops.creation import lengths
 from unidl.backends.torch.promotion import DTYPE, reals
+from unidl.ops.random import check_rate
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -44,6 +45,7 @@ def randint(shape: Any = None, low: int = 0, high: int = 2, dtype: str | None = 
 
 
 def dropout(x: Any, rate: float) -> Tensor:
+    check_rate(rate)
     (x,) = reals(x)
     return functional.dropout(x, rate)
 
