@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
     from unidl.interchange import convert as convert
+    from unidl.interchange import export as export
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
@@ -60,6 +61,7 @@ _HOMES = {
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
     "convert": "unidl.interchange",
+    "export": "unidl.interchange",
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
     "load": "unidl.models",

@@ -116,3 +116,11 @@ class FileError(UnidlError, ValueError):
 
 class NotSerializableError(UnidlError, TypeError):
     """Something in a description cannot be written to a file that executes nothing when it is read."""
+
+
+class ExportError(UnidlError, TypeError):
+    """A model, or one of its layers, cannot go into a format."""
+
+
+class MissingPackageError(UnidlError, ImportError):
+    """Something needs a package that is not installed; the message says the command that brings it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -66,6 +67,14 @@ class Backend(Protocol):
     @property
     def ENGINE(self) -> str | None:  # noqa: N802
         """The framework that computes beneath, where there is a choice (Keras); None where there is none."""
+
+    @property
+    def WRITERS(self) -> Mapping[str, Callable[[LayerPlan, Native, list[str], Path], None]]:  # noqa: N802
+        """Format name -> `write(plan, native, names, path)`: the model in inference mode, with its inputs' names, as a file.
+
+        The native object, its mode and its weights stay as they are. Raises ExportError, which names the layer, where
+        something cannot go. In export.py; the table `formats` of the registry has the same names.
+        """
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:

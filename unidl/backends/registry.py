@@ -25,6 +25,23 @@ ENTRY_POINTS = "unidl.backends"
 
 
 @dataclass(frozen=True)
+class Format:
+    """A file format of a framework's own, into which its backend exports.
+
+    Args:
+        name: As it is asked for.
+        suffix: How its files end; "" for a folder.
+        requires: Packages that writing it needs beside the backend's.
+        install: The pip command that brings them.
+    """
+
+    name: str
+    suffix: str
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
     """Where a backend lives and what it needs.
 
@@ -33,20 +50,32 @@ class Entry:
         requires: Top-level packages that must be installed.
         owns: Top-level packages whose tensors are this backend's.
         install: The pip command that brings it.
+        formats: What it exports (see `unidl.export`); its module's `WRITERS` has a function for each.
     """
 
     module: str
     requires: tuple[str, ...]
     owns: tuple[str, ...]
     install: str
+    formats: tuple[Format, ...] = ()
 
 
 # In the order in which the first installed one is taken when nobody chose.
 BUILT_IN: dict[str, Entry] = {
-    "torch": Entry("unidl.backends.torch", ("torch",), ("torch",), "pip install 'unidl[torch]'"),
+    "torch": Entry(
+        "unidl.backends.torch",
+        ("torch",),
+        ("torch",),
+        "pip install 'unidl[torch]'",
+        (Format("pt2", ".pt2"),),
+    ),
     "keras": Entry("unidl.backends.keras", ("keras",), ("keras", "jax", "jaxlib"), "pip install 'unidl[keras]'"),
     "tensorflow": Entry(
-        "unidl.backends.tensorflow", ("tensorflow",), ("tensorflow",), "pip install 'unidl[tensorflow]'"
+        "unidl.backends.tensorflow",
+        ("tensorflow",),
+        ("tensorflow",),
+        "pip install 'unidl[tensorflow]'",
+        (Format("savedmodel", ""),),
     ),
 }
 
@@ -84,7 +113,17 @@ def _add_third_party(point: importlib.metadata.EntryPoint) -> None:
 
 def missing_packages(name: str) -> tuple[str, ...]:
     """The packages that a backend needs and that are not installed."""
-    return tuple(package for package in entries()[name].requires if not _is_installed(package))
+    return not_installed(entries()[name].requires)
+
+
+def not_installed(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the packages that are not there."""
+    return tuple(package for package in packages if not _is_installed(package))
+
+
+def formats() -> dict[str, tuple[str, Format]]:
+    """Format name -> the backend that writes it, and the format."""
+    return {made.name: (name, made) for name, entry in entries().items() for made in entry.formats}
 
 
 def _is_installed(package: str) -> bool:

@@ -1,3 +1,4 @@
-"""Moving models: from one backend to another."""
+"""Moving models: from one backend to another, and out of unidl."""
 
 from unidl.interchange.conversion import convert as convert
+from unidl.interchange.exporting import export as export

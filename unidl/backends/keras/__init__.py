@@ -5,6 +5,7 @@ from unidl.backends.keras.device import devices as devices
 from unidl.backends.keras.device import version as version
 from unidl.backends.keras.engine import ENGINE as ENGINE
 from unidl.backends.keras.engine import keras as keras
+from unidl.backends.keras.export import WRITERS as WRITERS
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
 from unidl.backends.keras.ops import OPS as OPS

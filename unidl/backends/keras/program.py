@@ -6,7 +6,6 @@ Anything else becomes an adapter, and `lowered` says why.
 
 from __future__ import annotations
 
-import inspect
 import random
 import re
 from collections.abc import Mapping
@@ -33,6 +32,7 @@ from unidl.errors import NotPortableError
 from unidl.graph.node import LayerCall, OpCall, Placeholder, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.models import Model
+from unidl.models.input_names import input_names
 from unidl.ops import op
 
 Children = dict[str, tuple[Any, Lowering | None]]
@@ -196,30 +196,6 @@ def name_operations(outputs: Any, taken: set[str]) -> None:
             number += 1
         taken.add(free)
         operation.name = free
-
-
-def input_names(plan: LayerPlan, taken: set[str]) -> list[str]:
-    """Names for Keras' inputs: a dict's keys, the names given to unidl.Input, or forward's parameters where there are several."""
-    args = plan.calls[-1].args
-    described = list(symbols(plan.layer.inputs())) if isinstance(plan.layer, Model) else []
-    parameters = list(inspect.signature(type(plan.layer).forward).parameters)[1:]
-    if len(args) == 1 and isinstance(args[0], dict):
-        names = [str(key) for key, nest in args[0].items() for _ in symbols(nest)]
-    elif len(args) > 1 and len(parameters) == len(args):
-        names = [parameters[i] for i, nest in enumerate(args) for _ in symbols(nest)]
-    elif len(described) == len(list(symbols(args))):
-        names = [tensor.unidl_node.name for tensor in described]  # type: ignore[attr-defined]  # unidl.Input makes Placeholders
-    else:
-        names = ["input" for _ in symbols(args)]
-    used = set(taken)
-    found = []
-    for name in names:
-        number = 1
-        while (free := name if number == 1 else f"{name}_{number}") in used:
-            number += 1
-        used.add(free)
-        found.append(free)
-    return found
 
 
 # -- using what was built ----------------------------------------------------------------------------------------------------

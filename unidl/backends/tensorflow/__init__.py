@@ -7,6 +7,7 @@ import tensorflow as tf
 from unidl.backends.tensorflow.device import device as device
 from unidl.backends.tensorflow.device import devices as devices
 from unidl.backends.tensorflow.device import version as version
+from unidl.backends.tensorflow.export import WRITERS as WRITERS
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS

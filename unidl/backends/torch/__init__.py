@@ -5,6 +5,7 @@ import torch
 from unidl.backends.torch.device import device as device
 from unidl.backends.torch.device import devices as devices
 from unidl.backends.torch.device import version as version
+from unidl.backends.torch.export import WRITERS as WRITERS
 from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
 from unidl.backends.torch.ops import OPS as OPS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -22,14 +23,7 @@ Tensor: TypeAlias = tf.Tensor
 @cache
 def _state() -> tf.Variable:
     """(seed, draws so far), made on first use, outside any graph."""
-    with tf.init_scope(), tf.device("CPU:0"):
-        return tf.Variable(
-            [secrets.randbits(63), 0],
-            dtype=tf.int64,
-            trainable=False,
-            name="unidl_random_state",
-            experimental_enable_variable_lifting=False,  # else a function that draws first is traced twice
-        )
+    return new_state()
 
 
 @contextmanager
@@ -43,10 +37,38 @@ def random_state(seed: int, device: Any = None) -> Iterator[None]:
         _state().assign(before)
 
 
+# a state to draw from in place of the process'
+_own: ContextVar[tf.Variable | None] = ContextVar("unidl_tensorflow_random_state", default=None)
+
+
+@contextmanager
+def drawing_from(state: tf.Variable) -> Iterator[None]:
+    """Inside, random ops draw from that state, (seed, draws so far): an exported program takes its own along."""
+    token = _own.set(state)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+def new_state() -> tf.Variable:
+    """A state with a seed by chance, on the CPU."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.Variable(
+            [secrets.randbits(63), 0],
+            dtype=tf.int64,
+            trainable=False,
+            name="unidl_random_state",
+            experimental_enable_variable_lifting=False,  # else a function that draws first is traced twice
+        )
+
+
 def _seed() -> Tensor:
     """The seed of one draw, and a step of the counter."""
-    seed = tf.identity(_state())  # (2,)
-    _state().assign_add([0, 1])
+    own = _own.get()
+    state = _state() if own is None else own
+    seed = tf.identity(state)  # (2,)
+    state.assign_add([0, 1])
     return seed
 
 

@@ -1,0 +1,115 @@
+"""A model as a program of torch.export, for inference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from unidl.backends.torch.tensor import dtype_of
+from unidl.backends.torch.training import training_mode
+from unidl.description.plan import LayerPlan
+from unidl.errors import ExportError
+from unidl.graph.node import leaves, map_nest
+from unidl.graph.tensor import SymbolicTensor
+
+# Lengths of the example's free axes; torch.export takes 0 and 1 for constants, and other axes must fit windows
+BATCH, LENGTH = 3, 16
+
+
+def write_pt2(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) -> None:
+    """A .pt2 file: torch.export.load(path).module() is called as the model is."""
+    program = exported(plan, native)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of weights that are a view of another's storage, which it writes as they are
+        torch.export.save(program, path)
+
+
+def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram:
+    """The program of a model; each axis that is None in its plan is free.
+
+    Raises:
+        ExportError: A layer cannot be traced so.
+    """
+    for part in plan.walk():
+        if part.dynamic:
+            raise ExportError(
+                f"{part.title} cannot be exported by torch: its forward branches on a tensor in Python, and one graph cannot "
+                "hold both ways.",
+                fix="Write the branch with ops.cond, ops.while_loop or ops.scan.",
+            )
+    call = plan.calls[0]
+    args, kwargs = map_nest(_example, (call.args, call.kwargs))
+    free = map_nest(_free, (call.args, call.kwargs))
+    shapes = (*free[0], *free[1].values())
+    with training_mode(native, False), torch.no_grad(), _innermost(native) as where, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what torch finds in its own code; what it cannot export it raises
+        try:
+            return torch.export.export(native, args, kwargs, dynamic_shapes=shapes, strict=False)
+        except RuntimeError as error:  # torch's own errors of export, of shapes and of values derive from it
+            raise _refused(plan, where(), error) from error
+
+
+def _example(leaf: Any) -> Any:
+    if not isinstance(leaf, SymbolicTensor):
+        return leaf
+    shape = [n if n is not None else LENGTH if axis else BATCH for axis, n in enumerate(leaf.shape)]
+    return torch.zeros(shape, dtype=dtype_of(leaf.dtype))
+
+
+def _free(leaf: Any) -> Any:
+    if not isinstance(leaf, SymbolicTensor):
+        return None
+    return {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(leaf.shape) if n is None}
+
+
+@contextmanager
+def _innermost(native: nn.Module) -> Iterator[Callable[[], str]]:
+    """Inside, watch which module is running; what is given tells the one that failed, or that made a free axis a constant."""
+    names = {module: name for name, module in native.named_modules()}
+    running: list[str] = []
+    watched: list[Any] = []
+    fixed: list[str] = []
+
+    def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+        running.append(names[module])
+        if module is native:
+            tensors = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+            watched.extend(n for tensor in tensors for n in tensor.shape if isinstance(n, torch.SymInt))
+
+    def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        if not fixed and any(n.node.maybe_as_int() is not None for n in watched):
+            fixed.append(names[module])
+        running.pop()
+
+    hooks = [module.register_forward_pre_hook(enter, with_kwargs=True) for module in names]
+    hooks += [module.register_forward_hook(leave, with_kwargs=True) for module in names]
+    try:
+        yield lambda: (fixed or running or [""])[-1]
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _refused(plan: LayerPlan, name: str, error: RuntimeError) -> ExportError:
+    path = name.replace(".", "/")
+    part = max((p for p in plan.walk() if path == p.path or path.startswith(f"{p.path}/") or not p.path), key=_depth)
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return ExportError(
+        f"{part.title} cannot be exported by torch with axes of any length.",
+        received=f"{type(error).__name__}: {lines[0] if lines else ''}",
+        fix="Build the model with fixed lengths for all axes but the batch's, or write the layer without what depends on them.",
+    )
+
+
+def _depth(plan: LayerPlan) -> int:
+    return len(plan.path)
+
+
+WRITERS: dict[str, Callable[[LayerPlan, nn.Module, list[str], Path], None]] = {"pt2": write_pt2}
+"""Format -> its writer."""

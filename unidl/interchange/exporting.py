@@ -1,0 +1,111 @@
+"""A model in a framework's own file format, which runs without unidl."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from unidl import habits
+from unidl.backends import registry
+from unidl.backends.registry import Format
+from unidl.errors import ArgumentError, MissingPackageError, NotBuiltError
+from unidl.interchange.conversion import convert
+from unidl.models import Model
+from unidl.models.build import Built
+from unidl.models.input_names import input_names
+from unidl.settings import Choice
+
+
+def export(model: Model, format: str, path: str | os.PathLike[str]) -> None:  # noqa: A002  (what it is)
+    """Write a built model, as it infers, to a file that its framework runs without unidl.
+
+    The backend that owns the format writes it; a model of another one is converted first. Weights, mode and backend of the
+    model given stay as they are. Every axis for which the model was built with None, the batch axis first, stays free.
+
+    Args:
+        model: A built model of any backend.
+        format: "pt2" (torch.export) or "savedmodel" (TensorFlow).
+        path: The file, with the format's ending; for a SavedModel a new folder. It is written aside and renamed: what was
+            there stays until the new one is whole.
+
+    Raises:
+        ArgumentError: There is no such format, the file has another ending, or the folder is not there or not empty.
+        NotBuiltError: The model has no weights yet.
+        MissingPackageError: The format needs a package that is not installed.
+        BackendUnavailableError: The format's backend is not installed.
+        ExportError: A layer cannot go into the format; it says which, why, and what to do.
+
+    Example:
+        >>> import pathlib, tempfile, torch, unidl
+        >>> m = unidl.Sequential([unidl.layers.Dense(2)]).build((3,), backend="torch")
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "m.pt2")
+        >>> unidl.export(m, "pt2", path)
+        >>> torch.export.load(path).module()(torch.zeros(5, 3)).shape
+        torch.Size([5, 2])
+    """
+    name, made = _format(format)
+    if not model.is_built:
+        raise NotBuiltError(
+            f"{model.name!r} is not built, so there are no weights to export.",
+            fix="model.build((28, 28, 1)) with your input's shape, or unidl.load(path).",
+        )
+    target = _target(made, Path(path))
+    built = _on(name, model)._need_built()
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        aside = Path(folder, target.name)
+        built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside)
+        aside.replace(target)
+
+
+def _format(wanted: str) -> tuple[str, Format]:
+    """The backend of a format, and the format; both can be used."""
+    known = registry.formats()
+    if wanted not in known:
+        way = habits.suggestion(str(wanted).strip().lstrip("."), {}, known)
+        raise ArgumentError(
+            f"There is no export format {wanted!r}.",
+            expected=f"one of {', '.join(known)}",
+            received=repr(wanted),
+            fix=f"Write {way!r}." if way else None,
+        )
+    name, made = known[wanted]
+    registry.check(Choice(name, f"the format {wanted!r}"))
+    missing = registry.not_installed(made.requires)
+    if missing:
+        raise MissingPackageError(
+            f"The format {wanted!r} needs the package {missing[0]!r}, which is not installed.",
+            fix=f"Install it with:  {made.install}",
+        )
+    return name, made
+
+
+def _target(made: Format, path: Path) -> Path:
+    """The path, if something may be written there."""
+    what = f"Exporting to {str(path)!r} as {made.name!r}"
+    if path.suffix != made.suffix and made.suffix:
+        raise ArgumentError(
+            f"{what}: the file has another ending.",
+            expected=f"a path that ends with {made.suffix!r}",
+            fix=f"Write {str(path.with_suffix(made.suffix))!r}.",
+        )
+    if not path.absolute().parent.is_dir():
+        raise ArgumentError(
+            f"{what}: there is no folder {str(path.absolute().parent)!r}.", fix="Make the folder first."
+        )
+    if path.is_dir() and (made.suffix or any(path.iterdir())):
+        raise ArgumentError(
+            f"{what}: a folder is there{' with something in it' if not made.suffix else ''}.",
+            fix="Remove it, or choose another name: an export is never mixed with what was there.",
+        )
+    if path.is_file() and not made.suffix:
+        raise ArgumentError(f"{what}: a file is there, and the format is a folder.", fix="Choose another name.")
+    return path
+
+
+def _on(name: str, model: Model) -> Model:
+    """The model itself if it is on that backend's CPU, where everything can be written; else one that is."""
+    built: Built = model._need_built()
+    if name == built.backend.NAME and built.device == built.backend.device("cpu"):
+        return model
+    return convert(model, name, device="cpu")
