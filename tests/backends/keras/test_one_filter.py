@@ -14,7 +14,9 @@ def test_it_has_a_gradient(backend):
     with unidl.using(backend):
         x, kernel = ops.tensor(IMAGES), ops.tensor(np.ones((2, 3, 2, 1), "float32"))
         gradient = unidl.grad(lambda k: ops.sum(ops.conv(x, k)))(kernel)
-    windows = [IMAGES[0, i : i + 4, j : j + 2].sum((0, 1)) for i in range(2) for j in range(3)]  # by (row, column) of kernel
+    windows = [
+        IMAGES[0, i : i + 4, j : j + 2].sum((0, 1)) for i in range(2) for j in range(3)
+    ]  # by (row, column) of kernel
     np.testing.assert_allclose(unidl.to_numpy(gradient)[..., 0], np.reshape(windows, (2, 3, 2)), atol=1e-5)
 
 
