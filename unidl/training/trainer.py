@@ -82,6 +82,14 @@ class Trainer:
         given = optimizer if isinstance(optimizer, dict) else {"main": optimizer}
         self.optimizers: dict[str, optimizers.Optimizer] = {name: optimizers.get(o) for name, o in given.items()}
         self.metrics = [_metrics_get(metric) for metric in metrics]
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        if len(set(names)) < len(names):
+            raise ArgumentError(
+                "Two numbers of the Trainer would have one name.",
+                expected="a name for each metric, other than 'loss'",
+                received=", ".join(names),
+                fix="unidl.metrics.Mean(function, name=…) gives a function's mean another name.",
+            )
         self.jit = jit
         self._given = {"backend": backend, "device": device, "precision": precision}
         self.seed = 0 if seed is None else seed
@@ -92,6 +100,7 @@ class Trainer:
         self._steps: dict[str, int] = {}
         self._rates: dict[str, Any] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
+        self._native: Any = None  # the native object that both are of
         self._stop = False
         if model.is_built:
             self._check_built()
