@@ -8,7 +8,7 @@ import pytest
 import unidl
 from unidl import layers, ops
 from unidl.backends import registry
-from unidl.errors import ArgumentError, BackendUnavailableError, ExportError, NotBuiltError
+from unidl.errors import ArgumentError, BackendUnavailableError, ExportError, MissingPackageError, NotBuiltError
 
 SIZES = (1, 3, 8)  # of batches
 RNG = np.random.default_rng(0)
@@ -245,6 +245,15 @@ def test_a_backend_that_is_not_installed(tmp_path, nobody_chose):
     nobody_chose.setattr(registry, "_is_installed", lambda package: package != "torch")
     with pytest.raises(BackendUnavailableError, match=r"from the format 'pt2'(.|\n)*pip install 'unidl\[torch\]'"):
         unidl.export(small("keras"), "pt2", tmp_path / "m.pt2")
+
+
+def test_a_package_that_is_not_installed(tmp_path, monkeypatch):
+    odd = registry.Format("odd", ".odd", ("no_such_package",), "pip install 'unidl[odd]'")
+    monkeypatch.setattr(registry, "formats", lambda: {"odd": ("torch", odd)})
+    with pytest.raises(
+        MissingPackageError, match=r"needs the package 'no_such_package'(.|\n)*pip install 'unidl\[odd\]'"
+    ):
+        unidl.export(small(), "odd", tmp_path / "m.odd")
 
 
 # format, a layer, the input it is built for, what is told
