@@ -50,6 +50,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def jax(session: nox.Session) -> None:
+    """Keras on its engine jax: models, Keras' own tests, training. Not in CI; torch is there to compare with."""
+    install(session, "keras", "torch", "test")
+    session.install("-c", "constraints.txt", "jax==0.10.2", "jaxlib==0.10.2")
+    folders = ("tests/models", "tests/backends/keras", "tests/training")
+    pytest(session, "--backend=keras", *folders, env={"KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"})
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """The main job: one script trains a convolutional network on each backend, and a table compares them."""
     install(session, "all", "examples")

@@ -73,6 +73,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     name = _backend_of(item)
     if name is None:
         return
+    if name == "keras" and BACKENDS[name][1] == "jax" and item.get_closest_marker("refused_on_jax"):
+        pytest.skip("refused on jax, see test_jax_refuses_what_it_cannot_do")
     missing = [package for package in BACKENDS[name] if importlib.util.find_spec(package) is None]
     if missing:
         message = f"backend {name} needs {', '.join(missing)}, which is not installed"

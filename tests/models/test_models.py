@@ -1,11 +1,21 @@
 """What a built model can do, on every backend."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import unidl
 from unidl import Input, Model, Sequential, layers, ops
-from unidl.errors import ArgumentError, BackendMismatchError, LayerPathError, NotBuiltError, ShapeError, WeightError
+from unidl.errors import (
+    ArgumentError,
+    BackendMismatchError,
+    DtypeError,
+    LayerPathError,
+    NotBuiltError,
+    ShapeError,
+    WeightError,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 6)).astype("float32")
@@ -232,6 +242,7 @@ def test_what_needs_a_built_model_says_so():
         mlp().build((6,), backend="torch").build((6,), backend="torch")
 
 
+@pytest.mark.refused_on_jax
 def test_float64(backend):
     m = mlp().build((6,), backend=backend, precision="float64")
     assert all(w.dtype == np.float64 for w in m.weights().values())
@@ -287,6 +298,61 @@ def test_a_state_that_was_read_keeps_its_value_after_the_update(backend):
     np.testing.assert_allclose(m.weights()["remembers/gain"], 1 - gradient, rtol=1e-5)
 
 
+def test_deepcopy_takes_the_weights_along(backend):
+    m = mlp().build((6,), backend=backend)
+    m.set_weights({"scale/gain": np.full(5, 3.0)})
+    twin = copy.deepcopy(m)
+    assert twin.native is not m.native
+    np.testing.assert_array_equal(numbers(twin(X)), numbers(m(X)))
+
+
+class Scaled(Model):
+    def __init__(self):
+        self.hidden = layers.Dense(2)
+
+    def forward(self, x, *, scale=1.0):
+        return self.hidden(x) * scale
+
+
+def test_an_argument_that_the_build_did_not_see_counts(backend):
+    m = Scaled().build((6,), backend=backend)
+    np.testing.assert_allclose(numbers(m(X, scale=5.0)), 5 * numbers(m(X)), rtol=1e-6)
+
+
+def test_what_would_change_the_description_only_is_refused(backend):
+    m = mlp().build((6,), backend=backend)
+    with pytest.raises(ArgumentError, match=r"is built, and self\.units = … would change the description only"):
+        m.layers["dense"].units = 7
+    with pytest.raises(AttributeError, match="freeze"):
+        m.layers["dense"].trainable = False
+    with pytest.raises(AttributeError, match=r"Read self\.training"):
+        type("Old", (Model,), {"forward": lambda self, x, training=False: x})
+
+
+def test_integers_do_not_wrap_around(backend):
+    x = Input((2,), dtype="uint8")
+    m = Model(x, ops.cast(x, "float32")).build(backend=backend)
+    np.testing.assert_array_equal(m.predict(np.array([[1, 255]])), [[1, 255]])
+    with pytest.raises(DtypeError, match="would wrap around"):
+        m.predict(np.array([[-1, 300]]))
+
+
+def test_layers_whose_keys_cannot_become_paths_are_refused(backend):
+    class Keyed(Model):
+        def __init__(self, keys):
+            self.parts = {key: layers.Dense(6) for key in keys}
+
+        def forward(self, x):
+            for part in self.parts.values():
+                x = part(x)
+            return x
+
+    for keys in ((1, "1"), ("a/b",)):
+        with pytest.raises(ArgumentError, match="keys cannot become paths"):
+            Keyed(keys).build((6,), backend=backend)
+    assert list(Keyed(("a", 1)).build((6,), backend=backend).layers) == ["parts/a", "parts/1"]
+
+
 class Depth(Model):
     """The data decides how often the layer runs."""
 
@@ -304,6 +370,7 @@ class Depth(Model):
         return x
 
 
+@pytest.mark.refused_on_jax
 @pytest.mark.parametrize("factor", [3.0, -3.0, 0.01])
 def test_python_control_flow_on_tensors(backend, factor):
     m = Depth().build((6,), backend=backend)

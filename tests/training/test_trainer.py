@@ -72,6 +72,7 @@ def test_fit_twice_goes_on(backend):
     np.testing.assert_allclose(np.concatenate([p.step_loss for p in parts]), whole.step_loss, rtol=1e-6)
 
 
+@pytest.mark.refused_on_jax
 def test_an_unbuilt_model_is_built_as_the_trainer_says(backend):
     t = made(backend, precision="float64", seed=5)
     assert not t.model.is_built

@@ -17,7 +17,7 @@ class EarlyStopping(Callback):
         monitor: The number's name; None is "val_loss" where there is validation data, else "loss".
         patience: Epochs without a better number before it stops.
         min_delta: How much better it must be, in the number's units.
-        mode: "min", "max", or None: "max" for accuracy, "min" for everything else.
+        mode: "min" or "max"; None knows it of a loss and of accuracy, and is refused for another number.
         restore_best: Whether the model ends with the weights of its best epoch.
     """
 
@@ -54,6 +54,11 @@ class EarlyStopping(Callback):
                 f"EarlyStopping watches {name!r}, which this run does not have.",
                 expected=f"one of {', '.join(numbers)}",
                 fix="Give validation_data for a val_ number, or name another one.",
+            )
+        if self.mode is None and not name.endswith(("loss", "accuracy")):
+            raise ArgumentError(
+                f"EarlyStopping cannot know whether more or less of {name!r} is better.",
+                fix='EarlyStopping(…, mode="max") or "min".',
             )
         largest = self.mode == "max" or (self.mode is None and name.endswith("accuracy"))
         value = -numbers[name] if largest else numbers[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from unidl import habits
@@ -40,6 +41,13 @@ class Layer(metaclass=Captured):
                 raise ForeignNameError(
                     f"{cls.__name__} defines {foreign!r}, which unidl never calls.", fix=f"In unidl this is {way}."
                 )
+
+        forward = vars(cls).get("forward")
+        if inspect.isfunction(forward) and "training" in inspect.signature(forward).parameters:
+            raise ForeignNameError(
+                f"forward of {cls.__name__} takes 'training', which unidl never passes.",
+                fix="Read self.training, a Python bool; call the model with training=True.",
+            )
 
     # -- what a subclass writes ------------------------------------------------------------------------------------------
 
@@ -166,6 +174,16 @@ class Layer(metaclass=Captured):
                 expected="forward computes and returns",
                 fix="Return the value, or declare a state: self.add_weight(name, shape, trainable=False) in setup and "
                 "self.update(name, value) in forward.",
+            )
+        if name in ("trainable", "requires_grad"):
+            raise self._no_attribute(name)
+        record: Record | None = self.__dict__.get("_unidl")
+        if binding is None and record is not None and record.built is not None and name[:1] != "_":
+            raise ArgumentError(
+                f"{type(self).__name__} {self.name!r} is built, and self.{name} = … would change the description only, not what runs.",
+                expected="attributes set before the model is built",
+                fix="model.replace(path, layer) puts another layer there; what changes while it runs is a state: "
+                "self.add_weight(name, shape, trainable=False) in setup, then model.set_weights or self.update.",
             )
         object.__setattr__(self, name, value)
 

@@ -215,6 +215,13 @@ class Tracer:
         if isinstance(value, (list, tuple)):
             return type(value)([self._register(parent, f"{key}/{i}", item) for i, item in enumerate(value)])
         if isinstance(value, dict):
+            texts = [str(k) for k in value]
+            if len(set(texts)) < len(texts) or any("/" in text for text in texts):
+                raise ArgumentError(
+                    f"{parent.title} keeps layers in a dict whose keys cannot become paths.",
+                    expected="keys that differ as text and have no '/'",
+                    received=", ".join(repr(k) for k in value),
+                )
             return {k: self._register(parent, f"{key}/{k}", item) for k, item in value.items()}
         return value
 

@@ -59,6 +59,13 @@ class CrossEntropy(Loss, name="cross_entropy"):
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Class numbers within range, shapes that fit."""
         classes = predictions.shape[-1]
+        if classes == 1:
+            raise DataError(
+                "Cross entropy over one class is always 0: nothing would be learnt.",
+                expected="at least two classes on the predictions' last axis",
+                received=str(predictions.shape),
+                fix="For yes or no, end the model with 2 units and give the classes 0 and 1.",
+            )
         if targets.dtype.kind == "f":
             if targets.ndim != len(predictions.shape) or targets.shape[-1] != classes:
                 raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy as copying
 import difflib
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +22,22 @@ if TYPE_CHECKING:
     from unidl.models.model import Model
 
 
+# whether descriptions are being copied, without what was built of them
+_describing: ContextVar[bool] = ContextVar("unidl_describing", default=False)
+
+
+def describing() -> bool:
+    """Whether a deepcopy in progress is of descriptions alone."""
+    return _describing.get()
+
+
 def copy(model: Model, backend: str | None, device: str | None, precision: str | None = None) -> Any:
     """A new model with the same description and weights (see Model.copy, and unidl.convert for `precision`)."""
-    new = copying.deepcopy(model)
+    token = _describing.set(True)
+    try:
+        new = copying.deepcopy(model)
+    finally:
+        _describing.reset(token)
     if not model.is_built:
         return new
     built = model._need_built()

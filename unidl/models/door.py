@@ -11,7 +11,7 @@ from unidl.backends import registry
 from unidl.description.trace import check_signature
 from unidl.errors import ArgumentError, BackendMismatchError, DtypeError, ShapeError
 from unidl.graph.node import map_nest
-from unidl.graph.spec import TensorSpec, dtype_name, is_float
+from unidl.graph.spec import TensorSpec, dtype_name, is_float, is_integer
 from unidl.models.build import Built
 
 Take = Callable[[Built, Any, TensorSpec, str], Any]
@@ -105,6 +105,14 @@ def _array(built: Built, value: Any, spec: TensorSpec, where: str) -> np.ndarray
             expected=spec.dtype,
             received=f"{array.dtype} ({value!r:.60})",
         )
+    if array.dtype.kind in "iu" and is_integer(spec.dtype) and not np.can_cast(array.dtype, spec.dtype) and array.size:
+        bounds, low, high = np.iinfo(spec.dtype), array.min(), array.max()
+        if low < bounds.min or high > bounds.max:
+            raise DtypeError(
+                f"{built.plan.title}, {where}: a number does not fit into {spec.dtype} and would wrap around.",
+                expected=f"{bounds.min} to {bounds.max}",
+                received=f"{low} to {high}",
+            )
     if array.dtype.kind == "f" and not is_float(spec.dtype):
         raise DtypeError(
             f"{built.plan.title}, {where}: the model takes {spec.dtype}, and floating numbers would have to be cut.",

@@ -353,6 +353,10 @@ class Model(Layer, metaclass=_ModelType):
         SAVE(self, path)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if self.is_built and "_binding" not in self.__dict__ and not change.describing():
+            copied: Self = self.copy()  # with its weights, as people expect of copy.deepcopy(model)
+            memo[id(self)] = copied
+            return copied
         new = object.__new__(type(self))
         memo[id(self)] = new
         for key, value in self.__dict__.items():

@@ -22,6 +22,16 @@ def check_targets(loss: Loss, model: Model, targets: Any) -> None:
         loss.check(targets, outputs.spec)
 
 
+def check_precision(model: Model) -> None:
+    """Refuse to train in 16 bits, where the backends' optimizers do not agree (TensorFlow's Adam gives NaN)."""
+    if model.precision not in ("float32", "float64"):
+        raise ArgumentError(
+            f"A Trainer does not train in {model.precision}: the backends do not agree there, and mixed precision is not there yet.",
+            expected="a model built in float32 or float64",
+            fix='Train in float32; unidl.convert(model, backend, precision="bfloat16") makes one for inference.',
+        )
+
+
 def refuse_softmax(loss: Loss, model: Model) -> None:
     """Refuse a model that ends with a softmax or sigmoid before a loss that reads logits.
 

@@ -20,7 +20,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
-from unidl.training.checks import check_run, check_targets, refuse_softmax, scalar
+from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax, scalar
 from unidl.training.history import History
 from unidl.training.progress import Bar
 
@@ -299,7 +299,9 @@ class Trainer:
         """
         source = Arrays(*(batch if isinstance(batch, tuple) else (batch,)), batch_size=2**31)
         self._prepare(source.parts)
-        with self._backend.training_mode(self.model.native, True):
+        taken = max(self._steps.values(), default=0)
+        seed = (self.seed * 1_000_003 + taken + 1) % 2**63  # each step draws anew, the same from one run to the next
+        with self._backend.random_state(seed, self.model.device), self._backend.training_mode(self.model.native, True):
             states, logs = self._run_step(next(source.batches()), self._initial())
         return {name: float(v) for name, v in self._read(logs).items()} | self._results(states)
 
@@ -326,6 +328,11 @@ class Trainer:
         """Build the model if need be, and refuse data that does not fit, before anything is trained."""
         if not self.model.is_built:
             self._build(parts[0])
+        check_precision(self.model)
+        if self.model.native is not self._native:  # new, or made anew by model.replace
+            self._native = self.model.native
+            self._steppers.clear()
+            self._compiled.clear()
         if self._loss is not None:
             refuse_softmax(self._loss, self.model)
         self._check_data(parts)

@@ -6,7 +6,7 @@ import pytest
 
 import unidl
 from unidl import Model, Sequential, layers, ops
-from unidl.errors import ArgumentError, NativeStructureError, NotPortableError
+from unidl.errors import NativeStructureError, NotPortableError
 
 pytestmark = pytest.mark.parametrize("backend", ["keras"])
 
@@ -340,15 +340,6 @@ def test_building_leaves_the_users_generators_alone(backend):
     expected = random.getstate(), np.random.get_state()[1].tolist()
     images().build((8, 8, 1), backend="keras")
     assert (random.getstate(), np.random.get_state()[1].tolist()) == expected
-
-
-def test_a_parameter_named_training_is_refused(backend):
-    class Old(Model):
-        def forward(self, x, training=False):
-            return x
-
-    with pytest.raises(ArgumentError, match=r"parameter 'training'(.|\n)*self\.training"):
-        Old().build((4,), False, backend="keras")
 
 
 @pytest.mark.skipif(not JAX, reason="this process runs Keras on another engine")

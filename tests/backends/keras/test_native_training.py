@@ -81,7 +81,6 @@ def test_the_optimizer_is_keras_own(backend, name, kind):
     assert {keras.backend.standardize_dtype(v.dtype) for v in state} <= {PRECISION}
 
 
-@pytest.mark.xfail(JAX, reason="the Trainer's own step keeps predictions that jax traced; losses alone train")
 def test_metrics_and_evaluation_agree_with_torch(backend):
     results = []
     for where in ("keras", "torch"):

@@ -20,7 +20,7 @@ from unidl.backends.lowering import Lowering
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
-from unidl.errors import ArgumentError, NativeStructureError, NotPortableError
+from unidl.errors import NativeStructureError, NotPortableError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
@@ -163,11 +163,6 @@ def _call_like(layer_class: type[Layer]) -> Callable[..., Any]:
 
     signature = inspect.signature(layer_class.forward)
     parameters = list(signature.parameters.values())
-    if "training" in signature.parameters:
-        raise ArgumentError(
-            f"forward of {layer_class.__name__} has a parameter 'training', to which Keras gives a meaning of its own.",
-            fix="Read self.training in forward.",
-        )
     flag = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
     place = next((i for i, p in enumerate(parameters) if p.kind is p.VAR_KEYWORD), len(parameters))
     call.__signature__ = signature.replace(parameters=[*parameters[:place], flag, *parameters[place:]])  # type: ignore[attr-defined]

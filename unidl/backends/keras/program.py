@@ -6,6 +6,7 @@ Anything else becomes an adapter, and `lowered` says why.
 
 from __future__ import annotations
 
+import inspect
 import random
 import re
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from unidl.backends.keras.module import (
 )
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering, Way, choose
-from unidl.description.plan import LayerPlan
+from unidl.description.plan import Call, LayerPlan
 from unidl.errors import NotPortableError
 from unidl.graph.node import LayerCall, OpCall, Placeholder, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
@@ -127,6 +128,7 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
         "it is called with plain or named arguments": bool(call.kwargs)
         or any(not isinstance(leaf, SymbolicTensor) for leaf in leaves(call.args)),
         "it is called with inputs of different shapes": any(_specs(c.args) != _specs(call.args) for c in plan.calls),
+        "its forward has arguments beyond those it was built with": _more_arguments(plan, call),
         "an input is a scalar": any(t.shape == () for t in inputs),
         "an output is None": any(leaf is None for leaf in leaves(call.outputs)),
         "it calls a layer whose output it does not use": any(
@@ -140,6 +142,12 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
         "two of its layers have one name in Keras": len(set(names)) < len(names),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _more_arguments(plan: LayerPlan, call: Call) -> bool:
+    """Whether a later call may give arguments that the traced one left at their defaults: a functional model would ignore them."""
+    parameters = list(inspect.signature(type(plan.layer).forward).parameters.values())[1:]
+    return len(parameters) > len(call.args) + len(call.kwargs) or any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _specs(nest: Any) -> Any:
