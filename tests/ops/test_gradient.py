@@ -138,3 +138,10 @@ def test_of_a_model(backend: str) -> None:
         np.testing.assert_allclose(unidl.to_numpy(gradient[path]), wanted, rtol=1e-10, err_msg=path)
     model.freeze("head")
     assert unidl.grad(lambda x: ops.sum(model(x)), of=model)(batch).keys() == {"dense/kernel"}
+
+
+def test_the_largest_take_the_gradient(backend):
+    x = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]], "float32")
+    with unidl.using(backend):
+        gradient = unidl.grad(lambda x: ops.sum(ops.top_k(x, 2)[0]))(x)
+    np.testing.assert_array_equal(unidl.to_numpy(gradient), [[1, 0, 1], [0, 1, 1]])

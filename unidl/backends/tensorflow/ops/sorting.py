@@ -22,8 +22,8 @@ def sort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
 
 
 def top_k(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, indices = tf.math.top_k(x, k, index_type=tf.int64)  # the lowest index first at ties
-    return values, indices
+    values, indices = tf.math.top_k(x, k)  # the lowest index first at ties; with int64 indices it has no gradient
+    return values, tf.cast(indices, tf.int64)
 
 
 TABLE: dict[str, Callable[..., Any]] = {"sort": sort, "argsort": argsort, "top_k": top_k}
