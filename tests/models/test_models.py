@@ -353,6 +353,13 @@ def test_layers_whose_keys_cannot_become_paths_are_refused(backend):
     assert list(Keyed(("a", 1)).build((6,), backend=backend).layers) == ["parts/a", "parts/1"]
 
 
+def test_integers_go_through_a_dense_layer(backend):
+    x = np.arange(12).reshape(2, 6)
+    m = mlp().build(x, backend=backend)
+    reference = mlp().build((6,), backend=backend)
+    np.testing.assert_allclose(numbers(m(x)), numbers(reference(x.astype("float32"))), rtol=1e-6)
+
+
 class Depth(Model):
     """The data decides how often the layer runs."""
 

@@ -8,6 +8,7 @@ from torch import nn
 from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
+from unidl.graph.node import symbols
 from unidl.layers import Dense, Dropout, Embedding, Flatten, Layer, Reshape
 
 
@@ -22,6 +23,12 @@ def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tenso
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------
+
+
+def refuses_dense(plan: LayerPlan) -> str | None:
+    """torch's Linear multiplies numbers of one dtype only; the definition lifts integers."""
+    given = {tensor.dtype for call in plan.calls for tensor in symbols((call.args, call.kwargs))} - {plan.dtype}
+    return f"torch.nn.Linear takes {plan.dtype} only, and the input is {', '.join(sorted(given))}" if given else None
 
 
 def make_dense(plan: LayerPlan) -> nn.Linear:
@@ -76,7 +83,7 @@ def make_flatten(plan: LayerPlan) -> nn.Flatten:
 
 
 TABLE: dict[type, Lowering] = {
-    Dense: Lowering(make_dense, call_dense, dense_slots),
+    Dense: Lowering(make_dense, call_dense, dense_slots, refuses_dense),
     Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
     Dropout: Lowering(make_dropout, call_module),
     Flatten: Lowering(make_flatten, call_module),
