@@ -375,7 +375,9 @@ class Trainer:
     def _one_step(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         self._states, self._rates = dict(states), rates
         with training_step(), running(self._backend):  # ops without a tensor are of the model's backend
-            result = self.training_step(batch)
+            result = self.training_step(
+                batch[0] if len(batch) == 1 else batch
+            )  # what fit was given: x alone, or (x, y)
         logs = result if isinstance(result, dict) else {"loss": result}
         return self._states, {name: ops.stop_gradient(value) for name, value in logs.items()}
 
