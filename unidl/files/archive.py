@@ -24,7 +24,7 @@ from unidl.errors import FileError
 
 DOCUMENT = "unidl.json"
 ENTRIES = (DOCUMENT, "weights.safetensors", "constants.safetensors")
-MAX_DOCUMENT = 64 * 2**20  # bytes of JSON; a description of 100,000 layers has less
+MAX_DOCUMENT = 64 * 2**20  # bytes of JSON, for it is parsed whole in memory
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 

@@ -66,11 +66,9 @@ class LayerCall(Node):
 
     Args:
         layer: The description that was called.
-        key: Its key in the layer that called it; None in a functional graph that is no model yet.
     """
 
     layer: Any = None
-    key: str | None = None
 
 
 def symbols(nest: Any) -> Iterator[SymbolicTensor]:
