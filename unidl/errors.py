@@ -124,3 +124,28 @@ class ExportError(UnidlError, TypeError):
 
 class MissingPackageError(UnidlError, ImportError):
     """Something needs a package that is not installed; the message says the command that brings it."""
+
+
+class CheckpointError(UnidlError, OSError):
+    """A checkpoint cannot be written, or there is none that can be read."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run after a whole step. A KeyboardInterrupt, so that what catches only errors lets it pass.
+
+    Args:
+        message: Where it stopped, and how to go on.
+        history: What the run had done.
+    """
+
+    def __init__(self, message: str, history: object) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+class NonFiniteWarning(UserWarning):
+    """A loss or another number of training is infinite or not a number."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written or read, and the run goes on from or with the one before."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,6 +42,49 @@ class Slot(Protocol):
 
     def write(self, value: Any) -> None:
         """Overwrite the value with an array or tensor in canonical layout."""
+
+    def put(self, tensor: Any, value: Any) -> None:
+        """Overwrite another tensor or variable of the weight's native layout (an optimizer's state) with a canonical array."""
+
+
+# One step: `step(batch, metric states, learning rates by optimizer) -> (metric states, numbers)`.
+Step = Callable[[Any, Any, dict[str, Any]], tuple[Any, dict[str, Tensor]]]
+# Many: `steps(data, order, first, count, batch_size, metric states, rates) -> (metric states, numbers)`. Step i takes the examples
+# order[i * batch_size : (i + 1) * batch_size] of the data, for i from `first` on; `rates` has an array (count,) for each
+# optimizer, and each number comes back as one tensor (count,).
+Steps = Callable[..., tuple[Any, dict[str, Tensor]]]
+Store = dict[Hashable, Any]
+LONGEST = 1024  # steps in one call of a program that a compiler made for lengths that it must know
+
+
+class Stepper(Protocol):
+    """An optimizer at work on some weights."""
+
+    @property
+    def wanted(self) -> list[Any]:
+        """The parameters or variables by which it wants a gradient."""
+
+    def apply(self, gradients: Sequence[Tensor], learning_rate: Any) -> None:
+        """One step; a gradient for each of `wanted`."""
+
+    def read(self) -> dict[str, Any]:
+        """{"steps": how many it took, "weights": {weight path: {state name: array in canonical layout}}}."""
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `read` gave, here or on another backend."""
+
+
+class Generator(Protocol):
+    """The random generators of a framework, while a Trainer uses them."""
+
+    def seed(self, seed: int) -> None:
+        """Begin anew from a seed."""
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Their state."""
+
+    def write(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from that state."""
 
 
 class Backend(Protocol):
@@ -150,22 +193,35 @@ class Backend(Protocol):
         """The function compiled by the framework's compiler."""
 
     # training.py
-    def compile_step(self, step: Callable[..., Any], native: Native, batch: Any, jit: bool) -> Callable[..., Any]:
-        """The training (or evaluation) step as this framework runs it best: a tf.function, or the function itself.
+    def repeat(self, step: Step, width: int | None = None) -> Steps:
+        """`count` steps in a row, each on a batch taken from data that lies on the device: as a loop in the graph, or in Python.
 
         Args:
-            step: `step(batch, metric states, learning rates by optimizer) -> (metric states, numbers)`.
+            step: One step.
+            width: Examples in every batch, where a compiler must know; None: the last batch of an epoch may be shorter.
+        """
+
+    def compile_steps(self, step: Step, native: Native, data: Any, jit: bool, store: Store) -> Steps:
+        """`repeat`, as this framework runs it best: a tf.function of many steps, or a loop in Python.
+
+        Args:
+            step: One step.
             native: The model's native object.
-            batch: TensorSpecs of a batch, nested alike, with None for the batch axis: one trace serves any batch size.
-            jit: Whether the framework's compiler compiles it.
+            data: TensorSpecs of the data, nested alike, with None for the axis of examples: one trace serves any number.
+            jit: Whether the framework's compiler compiles it. What a compiler cannot serve with the same program (a last batch
+                that is shorter) runs without it.
+            store: Where traces are kept. It belongs to the Trainer, so that they go with it.
+
+        Raises:
+            NotPortableError: The framework has no compiler for it.
         """
 
     def training_mode(self, native: Native, training: bool) -> AbstractContextManager[None]:
         """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""
 
-    def random_state(self, seed: int, device: Any) -> AbstractContextManager[None]:
+    def random_state(self, seed: int, device: Any) -> AbstractContextManager[Generator]:
         """Inside, random ops draw from a generator seeded so; the process' own generators stay as they were."""
 
     # optimizers.py
-    def optimizer(self, definition: Any, slots: Mapping[str, Slot]) -> Any:
-        """An object with `apply(gradients, learning_rate)`: the framework's own optimizer, or the definition, on those slots."""
+    def optimizer(self, definition: Any, slots: Mapping[str, Slot]) -> Stepper:
+        """The framework's own optimizer, or the definition, on those slots."""

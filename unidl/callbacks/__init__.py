@@ -2,6 +2,7 @@
 
 from unidl import habits as _habits
 from unidl.callbacks.callback import Callback as Callback
+from unidl.callbacks.checkpoint import Checkpoint as Checkpoint
 from unidl.callbacks.early_stopping import EarlyStopping as EarlyStopping
 
 

@@ -8,14 +8,31 @@ from typing import Any
 class Callback:
     """Called by the Trainer; a subclass defines what it needs.
 
-    Each method gets the Trainer, which has `model`, `epoch` and `stop()`.
+    Each method gets the Trainer, which has `model`, `epoch`, `steps_taken` and `stop()`.
     """
 
+    every_steps: int | None = (
+        None  # after how many optimizer steps on_steps is called; None: never, and the run is not held up
+    )
+
     def on_start(self, trainer: Any) -> None:
-        """Before the first epoch of a `fit`."""
+        """Before the first epoch of a `fit`, or before it goes on with one."""
+
+    def on_steps(self, trainer: Any, numbers: dict[str, float]) -> None:
+        """After each `every_steps` optimizer steps, with the numbers of the last one."""
 
     def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
         """After an epoch, with its numbers."""
 
+    def on_interrupt(self, trainer: Any) -> None:
+        """When the run ends before its time: Ctrl-C, or data that could not be read. The last step was taken whole."""
+
     def on_end(self, trainer: Any) -> None:
         """After the last epoch."""
+
+    def state(self) -> dict[str, Any]:
+        """What a run that is gone on with must know: a dict of numbers, texts, arrays, and lists and dicts of these."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave; called after on_start."""

@@ -74,3 +74,11 @@ class EarlyStopping(Callback):
         """Take the best weights back."""
         if self._weights is not None:
             trainer.model.set_weights(self._weights)
+
+    def state(self) -> dict[str, Any]:
+        """The best so far."""
+        return {"best": self.best, "waited": self.waited, "weights": self._weights}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with it."""
+        self.best, self.waited, self._weights = state["best"], state["waited"], state["weights"]

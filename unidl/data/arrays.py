@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from unidl.data.source import Source
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
 
 
-class Arrays:
+class Arrays(Source):
     """Examples along the first axis of arrays.
 
     Args:
@@ -29,7 +30,7 @@ class Arrays:
             raise DataError(
                 "A batch needs at least one example.", expected="batch_size >= 1", received=repr(batch_size)
             )
-        self.parts = tuple(map_nest(_array, part) for part in parts)
+        self.parts = tuple(map_nest(array_of, part) for part in parts)
         lengths = [len(leaf) for leaf in leaves(self.parts)]
         if len(set(lengths)) != 1:
             raise DataError(
@@ -58,15 +59,36 @@ class Arrays:
             return np.arange(self.examples)
         return np.random.Generator(np.random.Philox(key=[self.seed % 2**64, epoch])).permutation(self.examples)
 
-    def batches(self, epoch: int = 0) -> Iterator[tuple[Any, ...]]:
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return len(self)
+
+    def batches(self, epoch: int = 0, start: int = 0) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch: nests of arrays, as given."""
         order = self.order(epoch)
-        for start in range(0, self.examples, self.batch_size):
-            chosen = order[start : start + self.batch_size]
+        for first in range(start * self.batch_size, self.examples, self.batch_size):
+            chosen = order[first : first + self.batch_size]
             yield map_nest(lambda array, c=chosen: array[c], self.parts)
 
+    def sample(self) -> tuple[Any, ...]:
+        """All examples: whatever is asked of the data is asked of all of it."""
+        return self.parts
 
-def _array(value: Any) -> np.ndarray:
+    def describe(self) -> dict[str, Any]:
+        """What decides the batches; the numbers in the arrays are not looked at."""
+        shapes = [[*leaf.shape] for leaf in leaves(self.parts)]
+        return {
+            "source": "Arrays",
+            "shapes": shapes,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "seed": self.seed,
+        }
+
+
+def array_of(value: Any) -> np.ndarray:
+    """The value as an array of numbers with an axis of examples."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise DataError(

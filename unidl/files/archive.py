@@ -23,7 +23,7 @@ import safetensors.numpy
 from unidl.errors import FileError
 
 DOCUMENT = "unidl.json"
-ENTRIES = (DOCUMENT, "weights.safetensors", "constants.safetensors")
+ENTRIES = (DOCUMENT, "weights.safetensors", "constants.safetensors", "training.safetensors")
 MAX_DOCUMENT = 64 * 2**20  # bytes of JSON, for it is parsed whole in memory
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
@@ -36,11 +36,13 @@ class Archive:
         document: The JSON document.
         weights: Path -> array.
         constants: Key -> array that the document refers to.
+        training: Place -> array of a training that can be gone on with, to which the document's "training" refers.
     """
 
     document: dict[str, Any]
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
+    training: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def write(path: str | os.PathLike[str], archive: Archive) -> None:
@@ -58,12 +60,25 @@ def write(path: str | os.PathLike[str], archive: Archive) -> None:
                 _add(zipped, "weights.safetensors", _pack(archive.weights))
                 if archive.constants:
                     _add(zipped, "constants.safetensors", _pack(archive.constants))
+                if archive.training:
+                    _add(zipped, "training.safetensors", _pack(archive.training))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(aside, target)
+        _flush_folder(target.parent)
     except BaseException:
-        os.unlink(aside)
+        Path(aside).unlink(missing_ok=True)
         raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let the disk know of a new name too, where folders can be opened (not on Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _add(zipped: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -111,6 +126,7 @@ def read(path: str | os.PathLike[str]) -> Archive:
         _parse(contents[DOCUMENT]),
         _unpack(contents.get("weights.safetensors", _pack({}))),
         _unpack(contents.get("constants.safetensors", _pack({}))),
+        _unpack(contents.get("training.safetensors", _pack({}))),
     )
 
 

@@ -19,7 +19,7 @@ from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
 from unidl.errors import FileError, NotSerializableError
-from unidl.files import Archive, read, write
+from unidl.files import Archive, join, read, split, write
 from unidl.graph.node import map_nest
 from unidl.graph.spec import FLOATS, TensorSpec
 from unidl.models.build import build, weight_path
@@ -45,8 +45,46 @@ OWN: dict[str, type] = {
 }
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model (see Model.save)."""
+def save(model: Model, path: str | os.PathLike[str], training: Any = None) -> None:
+    """Write a model (see Model.save).
+
+    Args:
+        model: The model.
+        path: The file.
+        training: What a Trainer's `state` gave, to be written beside it. A description that cannot be written does not hinder
+            that: the file then holds the training alone, and why.
+    """
+    if training is None:
+        write(path, packed(model))
+        return
+    try:
+        archive = packed(model)
+    except NotSerializableError as error:
+        archive = Archive({"format": FORMAT, "version": VERSION, "no_description": str(error)})
+    rest = {name: value for name, value in training.items() if name != "weights"}
+    archive.document["training"], archive.training = split(rest)
+    archive.weights = training["weights"]
+    write(path, archive)
+
+
+def training_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `save` was given as `training`.
+
+    Raises:
+        FileError: The file is damaged or foreign, or holds no training.
+    """
+    archive = read(path)
+    document = _migrated(archive.document)
+    training = document.get("training")
+    if not isinstance(training, dict):
+        raise FileError(
+            f"{os.fspath(path)!r} holds no training.", expected="a file that a Trainer or a Checkpoint wrote"
+        )
+    return {"weights": archive.weights, **join(training, archive.training)}
+
+
+def packed(model: Model) -> Archive:
+    """What a file holds of a model."""
     encoder = Encoder({**{cls: name for name, cls in OWN.items()}, **{cls: name for name, cls in REGISTERED.items()}})
     root = encoder.add(model, f"the model {model.name!r}")
     document: dict[str, Any] = {
@@ -71,7 +109,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
         }
         _refuse_other_weights(model, again, built)
         weights = model.weights()
-    write(path, Archive(document, weights, encoder.constants))
+    return Archive(document, weights, encoder.constants)
 
 
 def _inputs(built: Built) -> tuple[Any, Any]:
@@ -177,6 +215,12 @@ def load(
     """
     archive = read(path)
     document = _migrated(archive.document)
+    if "no_description" in document:
+        raise FileError(
+            f"{os.fspath(path)!r} is a checkpoint of a model whose description could not be written.",
+            received=str(document["no_description"]),
+            fix="Make the model and a Trainer, and go on with fit(…, resume=True).",
+        )
     known = {**OWN, **REGISTERED, **{cls.__name__: cls for cls in classes}}
     decoder = Decoder(document.get("objects"), archive.constants, known)
     model = decoder.decode({"$": "object", "index": document.get("root")})

@@ -52,7 +52,7 @@ def refuse_softmax(loss: Loss, model: Model) -> None:
         )
 
 
-def check_run(epochs: Any, callbacks: Any) -> None:
+def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
     """Refuse arguments of `fit` that are none.
 
     Raises:
@@ -60,6 +60,12 @@ def check_run(epochs: Any, callbacks: Any) -> None:
     """
     if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
         raise ArgumentError("fit needs a whole number of epochs.", expected="epochs >= 0", received=repr(epochs))
+    if on_nonfinite not in ("stop", "go on"):
+        raise ArgumentError(
+            "fit does not know what to do at a loss that is no finite number.",
+            expected='on_nonfinite="stop" or "go on"',
+            received=repr(on_nonfinite),
+        )
     if isinstance(callbacks, Callback) or not isinstance(callbacks, (list, tuple)):
         kind = type(callbacks).__name__
         raise ArgumentError("callbacks is a list.", received=kind, fix=f"callbacks=[{kind}(…)]")

@@ -13,11 +13,13 @@ class History:
     Args:
         epochs: One dict of name -> number for each epoch: "loss", metrics, "val_…", and "seconds".
         step_loss: The loss of each optimizer step.
+        stopped: Why the run ended before its last epoch; None where it did not.
     """
 
-    def __init__(self, epochs: list[dict[str, float]], step_loss: np.ndarray) -> None:
+    def __init__(self, epochs: list[dict[str, float]], step_loss: np.ndarray, stopped: str | None = None) -> None:
         self.epochs = epochs
         self.step_loss = step_loss
+        self.stopped = stopped
 
     def __getitem__(self, name: str) -> list[float]:
         """One number's course over the epochs."""

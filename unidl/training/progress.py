@@ -1,63 +1,69 @@
-"""The live bar of a training run."""
+"""How far a run has come: what a checkpoint keeps of it, and what its history is made of."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+import numpy as np
 
-REFRESH_SECONDS = 0.25
+from unidl.training.history import History
+
+Numbers = dict[str, float]
 
 
-class Bar:
-    """Steps done, time left and the loss so far; refreshed by time, so that the loss is seldom read from the device.
-
-    On a terminal it moves; elsewhere each epoch is one line.
+@dataclass
+class Progress:
+    """A run of `fit`, from its first epoch to where it stands.
 
     Args:
-        show: Whether to show anything.
+        data: What decides which examples stand in which batch (Source.describe).
+        epochs: The numbers of each finished epoch.
+        step_loss: The loss of each step of the finished epochs.
+        position: Steps taken of the epoch that is going on.
+        columns: Name -> the numbers of those steps, one array for each call of the loop.
+        sizes: Examples in the batch of each of those steps.
+        states: The metrics' states, as tensors on the device; None before the first step.
+        seconds: How long that epoch has taken so far.
+        stopped: Why the run ended before its last epoch; None where it did not.
     """
 
-    def __init__(self, show: bool) -> None:
-        self.console = Console(file=sys.stdout)
-        self.show = show
-        self.moving = show and self.console.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"), console=self.console, transient=True, auto_refresh=False,
-        )  # fmt: skip
-        self._task = self._progress.add_task("", total=None, numbers="")
-        self._shown = 0.0
+    data: dict[str, Any]
+    epochs: list[Numbers] = field(default_factory=list)
+    step_loss: list[np.ndarray] = field(default_factory=list)
+    position: int = 0
+    columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    sizes: list[int] = field(default_factory=list)
+    states: Any = None
+    seconds: float = 0.0
+    stopped: str | None = None
 
-    def __enter__(self) -> Self:
-        if self.moving:
-            self._progress.start()
-        return self
+    def add(self, numbers: dict[str, np.ndarray], sizes: list[int], states: Any, seconds: float) -> None:
+        """Some steps were taken."""
+        for name, column in numbers.items():
+            self.columns.setdefault(name, []).append(column)
+        self.sizes += sizes
+        self.states = states
+        self.position += len(sizes)
+        self.seconds += seconds
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.moving:
-            self._progress.stop()
+    def last(self) -> Numbers:
+        """The numbers of the last step."""
+        return {name: float(columns[-1][-1]) for name, columns in self.columns.items()}
 
-    def begin(self, epoch: int, epochs: int, steps: int) -> None:
-        """A new epoch."""
-        self._progress.reset(self._task, total=steps, description=f"epoch {epoch}/{epochs}", numbers="")
+    def means(self) -> Numbers:
+        """The mean of each number over the epoch's examples."""
+        return {name: float(np.average(np.concatenate(c), weights=self.sizes)) for name, c in self.columns.items()}
 
-    def step(self, done: int, numbers: Callable[[], str]) -> None:
-        """A step was taken; `numbers` is asked for its text only when the bar is drawn anew."""
-        if self.moving and time.perf_counter() - self._shown > REFRESH_SECONDS:
-            self._progress.update(self._task, completed=done, numbers=numbers(), refresh=True)
-            self._shown = time.perf_counter()
+    def end_epoch(self, numbers: Numbers) -> None:
+        """The epoch ended, with these numbers."""
+        loss = self.columns.get("loss")
+        self.step_loss.append(np.full(self.position, np.nan) if loss is None else np.concatenate(loss))
+        self.epochs.append(numbers)
+        self.position, self.columns, self.sizes, self.states, self.seconds = 0, {}, [], None, 0.0
 
-    def end(self, epoch: int, epochs: int, numbers: dict[str, float]) -> None:
-        """An epoch ended."""
-        if self.show:
-            text = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items() if name != "seconds")
-            seconds = f"  {numbers['seconds']:.1f} s" if "seconds" in numbers else ""
-            self.console.print(f"epoch {epoch}/{epochs}  {text}{seconds}", highlight=False)
+    def history(self) -> History:
+        """What the run leaves behind; the steps of an epoch that was not finished count too."""
+        begun = [np.concatenate(self.columns["loss"])] if "loss" in self.columns else []
+        each = [*self.step_loss, *begun]
+        return History(list(self.epochs), np.concatenate(each) if each else np.zeros(0), self.stopped)

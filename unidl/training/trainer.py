@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from unidl import losses, metrics, ops, optimizers
-from unidl.backends.contract import Backend
-from unidl.callbacks import Callback
+from unidl import losses, metrics, optimizers
+from unidl.callbacks import Callback, Checkpoint
 from unidl.capture import told_arguments
-from unidl.data import Arrays
+from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, DataError
-from unidl.graph.node import leaves, map_nest
-from unidl.graph.spec import TensorSpec
+from unidl.graph.node import map_nest
 from unidl.models.door import inspect
-from unidl.models.model import Model, in_training_step, training_step
-from unidl.ops.op import running
-from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax, scalar
+from unidl.models.model import Model, in_training_step
+from unidl.training import state
+from unidl.training.bar import Bar
+from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
+from unidl.training.control import Interruption
+from unidl.training.engine import Engine, arguments_of
+from unidl.training.fitting import Fit
 from unidl.training.history import History
-from unidl.training.progress import Bar
+from unidl.training.progress import Progress
 
 
 class Trainer:
@@ -36,7 +37,8 @@ class Trainer:
         loss: Name of a loss, one of unidl.losses, or a function(targets, predictions).
         optimizer: Name of an optimizer, one of unidl.optimizers, or a dict of them for a `training_step` of your own.
         metrics: Names, or objects of unidl.metrics, or functions(targets, predictions).
-        jit: Whether the framework's compiler compiles the step (XLA, torch.compile).
+        jit: Whether the framework's compiler compiles the step (XLA, torch.compile). "auto" measures a few steps of each, takes
+            them back, and keeps the faster over the steps still to come, compiling included; `jit_choice` says why.
         backend: For a model that is not built yet; None is the one in force.
         device: For a model that is not built yet.
         precision: For a model that is not built yet; None is "float32".
@@ -59,7 +61,7 @@ class Trainer:
         loss: Any = None,
         optimizer: Any = "adam",
         metrics: Sequence[Any] = (),
-        jit: bool = False,
+        jit: bool | str = False,
         *,
         backend: str | None = None,
         device: str | None = None,
@@ -81,7 +83,7 @@ class Trainer:
         self._loss = None if loss is None else losses.get(loss)
         given = optimizer if isinstance(optimizer, dict) else {"main": optimizer}
         self.optimizers: dict[str, optimizers.Optimizer] = {name: optimizers.get(o) for name, o in given.items()}
-        self.metrics = [_metrics_get(metric) for metric in metrics]
+        self.metrics = [_metric(metric) for metric in metrics]
         names = ["loss", *(metric.name for metric in self.metrics)]
         if len(set(names)) < len(names):
             raise ArgumentError(
@@ -90,17 +92,18 @@ class Trainer:
                 received=", ".join(names),
                 fix="unidl.metrics.Mean(function, name=…) gives a function's mean another name.",
             )
+        if jit not in (True, False, "auto"):
+            raise ArgumentError(
+                "The Trainer does not know that jit.", expected='True, False or "auto"', received=repr(jit)
+            )
         self.jit = jit
         self._given = {"backend": backend, "device": device, "precision": precision}
         self.seed = 0 if seed is None else seed
         self.epoch = 0  # epochs done, over all calls of fit
-        self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
-        # the optimizer's name, the part whose weights move and those paths -> the backend's optimizer, made at its first use
-        self._steppers: dict[tuple[str, int, tuple[str, ...]], Any] = {}
-        self._steps: dict[str, int] = {}
-        self._rates: dict[str, Any] = {}
-        self._compiled: dict[Any, Callable[..., Any]] = {}
-        self._native: Any = None  # the native object that both are of
+        self.steps_taken = 0  # optimizer steps, over all calls of fit and step
+        self.progress: Progress | None = None  # of the last call of fit
+        self.callbacks: list[Callback] = []  # of the last call of fit
+        self.engine = Engine(self)
         self._stop = False
         if model.is_built:
             self._check_built()
@@ -132,11 +135,11 @@ class Trainer:
         x, y = batch
 
         def loss() -> tuple[Any, Any]:
-            predictions = self.model(*_arguments(x))
+            predictions = self.model(*arguments_of(x))
             return self.loss(y, predictions), predictions
 
         value, predictions = self.minimize(loss)
-        self._measure(y, predictions)
+        self.engine.measure(y, predictions)
         return value
 
     @property
@@ -174,29 +177,7 @@ class Trainer:
                 expected=f"one of {', '.join(self.optimizers)}",
                 fix="Trainer(model, optimizer={'d': …, 'g': …}).",
             )
-        target = part or self.model
-        key = (optimizer, id(target), self._trained)
-        stepper = self._steppers.get(key)
-        if stepper is None:
-            slots = target.trainable_slots()
-            if not slots:
-                raise ArgumentError(
-                    "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
-                )
-            stepper = self._backend.optimizer(self.optimizers[optimizer], slots)
-            self._steppers[key] = stepper
-        paired = False
-
-        def loss_and_aux() -> tuple[Any, Any]:
-            nonlocal paired
-            returned = function()
-            paired = isinstance(returned, tuple) and len(returned) == 2
-            return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
-
-        returned, gradients = self._backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
-        loss, aux = map_nest(ops.stop_gradient, returned)
-        stepper.apply(gradients, self._rates[optimizer])
-        return (loss, aux) if paired else loss
+        return self.engine.minimize(function, part or self.model, optimizer)
 
     # -- the loop --------------------------------------------------------------------------------------------------------
 
@@ -208,23 +189,30 @@ class Trainer:
         *,
         epochs: int = 1,
         batch_size: int = 32,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        resume: bool = False,
+        on_nonfinite: str = "stop",
     ) -> History:
         """Train for some epochs.
 
         Args:
             x: Inputs, with examples along the first axis: an array, a list or dict of them for a forward that takes one nest, a
-                tuple for a forward of several arguments.
+                tuple for a forward of several arguments. Or a source of batches (unidl.data.Stream), which has the targets too.
             y: Targets, likewise; None for a training_step that needs none.
-            epochs: Epochs of this call.
+            epochs: Epochs of this call; with `resume` those of the whole run.
             batch_size: Examples in a batch; the last batch may have fewer.
-            validation_data: Inputs and targets to evaluate on after each epoch.
+            validation_data: Inputs and targets to evaluate on after each epoch: a pair, or a source of batches.
             shuffle: Whether each epoch has its own order, drawn from (seed, epoch).
-            callbacks: See unidl.callbacks.
+            callbacks: See unidl.callbacks. Those that declare `every_steps` get control so often; otherwise the loop runs on for
+                about 0.2 seconds, after which Ctrl-C is heeded and the loss looked at.
             progress: Whether to show a live bar.
+            resume: Go on with the run where it stood when it was stopped or killed: from the newest checkpoint of the
+                `callbacks.Checkpoint` given, or from this Trainer itself. Where there is neither yet, it begins.
+            on_nonfinite: "stop" ends the run within about 0.2 seconds of a loss that is infinite or no number, "go on" only
+                warns of it.
 
         Returns:
             The numbers of each epoch, and the loss of each step (NaN where a training_step of your own returns none).
@@ -232,52 +220,32 @@ class Trainer:
         Raises:
             DataError: The data cannot be used as it is; nothing was trained then.
             ArgumentError: The loss reads logits and the model ends with a softmax.
+            TrainingInterrupted: Ctrl-C. The step was taken whole, and checkpoints are written; it is a KeyboardInterrupt.
+            CheckpointError: Checkpoints cannot be written there.
         """
-        check_run(epochs, callbacks)
-        parts = (x,) if y is None else (x, y)
-        source = Arrays(*parts, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
-        validation = None
-        if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                raise DataError(
-                    "validation_data is a pair.", expected="(x, y)", received=type(validation_data).__name__
-                )
-            validation = Arrays(*validation_data, batch_size=max(batch_size, 256))
-        self._prepare(source.parts)
+        check_run(epochs, callbacks, on_nonfinite)
+        source = self._source(x, y, batch_size, shuffle)
+        validation = None if validation_data is None else self._validation(validation_data, max(batch_size, 256))
+        self._prepare(source)
         if validation is not None:
-            self._check_data(validation.parts)
+            self._check_data(validation)
         self._stop = False
-        epochs_done: list[dict[str, float]] = []
-        step_loss: list[np.ndarray] = []
-        for callback in callbacks:
-            callback.on_start(self)
-        with Bar(progress) as bar, self._backend.random_state(self.seed + self.epoch, self.model.device):
-            for number in range(1, epochs + 1):
-                started = time.perf_counter()
-                self._look_at_frozen()
-                bar.begin(number, epochs, len(source))
-                numbers, each = self._train_epoch(source, bar)
-                step_loss.append(each)
-                numbers["seconds"] = time.perf_counter() - started
-                if validation is not None:
-                    numbers |= {f"val_{k}": v for k, v in self._evaluate(validation).items()}
-                self.epoch += 1
-                epochs_done.append(numbers)
-                bar.end(number, epochs, numbers)
-                for callback in callbacks:
-                    callback.on_epoch_end(self, numbers)
-                if self._stop:
-                    break
+        self.callbacks = list(callbacks)
+        run = self._begin(source, callbacks, resume)
+        with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
+            held_out = None if validation is None else self.engine.feed(validation)
+            feed = self.engine.feed(source)
+            Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in callbacks:
             callback.on_end(self)
-        return History(epochs_done, np.concatenate(step_loss) if step_loss else np.zeros(0))
+        return run.history()
 
     @told_arguments
-    def evaluate(self, x: Any, y: Any, batch_size: int = 256) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics on data, without training."""
-        source = Arrays(x, y, batch_size=batch_size)
-        self._prepare(source.parts)
-        return self._evaluate(source)
+        source = self._validation(x if isinstance(x, Source) else (x, y), batch_size)
+        self._prepare(source)
+        return self.engine.evaluate(self.engine.feed(source))
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
@@ -288,167 +256,120 @@ class Trainer:
             )
         return self.model.predict(*inputs, batch_size=batch_size)
 
-    def step(self, batch: Any) -> dict[str, float]:
+    def step(self, batch: Any) -> Mapping[str, float]:
         """One optimizer step on one batch, for people with a loop of their own.
 
         Args:
             batch: (x, y), or x alone; arrays.
 
         Returns:
-            The numbers of this batch.
+            The numbers of this batch. They stay on the device until one is looked at: a loop that looks seldom does not wait.
         """
         source = Arrays(*(batch if isinstance(batch, tuple) else (batch,)), batch_size=2**31)
-        self._prepare(source.parts)
-        taken = max(self._steps.values(), default=0)
-        seed = (self.seed * 1_000_003 + taken + 1) % 2**63  # each step draws anew, the same from one run to the next
-        with self._backend.random_state(seed, self.model.device), self._backend.training_mode(self.model.native, True):
-            states, logs = self._run_step(next(source.batches()), self._initial())
-        return {name: float(v) for name, v in self._read(logs).items()} | self._results(states)
+        self._prepare(source)
+        return self.engine.step(source)
 
     def stop(self) -> None:
-        """End `fit` after this epoch; for callbacks."""
+        """End `fit`, after this step or this epoch; for callbacks."""
         self._stop = True
+
+    def asked_to_stop(self) -> bool:
+        """Whether a callback has called `stop`."""
+        return self._stop
+
+    # -- going on --------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """All that training goes on from: weights, optimizers, counters, generators, the run's progress, as arrays and plain data.
+
+        It knows no backend: another Trainer, of the same model on another one, may go on from it.
+        """
+        return state.read(self)
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            WeightError: It is of another model.
+            ArgumentError: It is of other optimizers.
+        """
+        state.write(self, saved)
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
-    @property
-    def _backend(self) -> Backend:
-        return self.model._need_built().backend
+    def _source(self, x: Any, y: Any, batch_size: int, shuffle: bool) -> Source:
+        if isinstance(x, Source):
+            if y is not None:
+                raise DataError("A source of batches has the targets in its batches.", received="y", fix="Leave y out.")
+            return x
+        parts = (x,) if y is None else (x, y)
+        return Arrays(*parts, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
+
+    def _validation(self, given: Any, batch_size: int) -> Source:
+        if isinstance(given, Source):
+            return given
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise DataError("validation_data is a pair.", expected="(x, y)", received=type(given).__name__)
+        return Arrays(*given, batch_size=batch_size)
+
+    def _begin(self, source: Source, callbacks: Sequence[Callback], resume: bool) -> Progress:
+        """The run to go on with, or a new one; callbacks know of it."""
+        before, saved = self.progress, None
+        self.progress = run = Progress(source.describe())
+        for callback in callbacks:
+            callback.on_start(self)
+        if not resume:
+            return run
+        checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
+        if checkpoint is not None:
+            saved = checkpoint.newest(self.steps_taken if before is not None else -1)
+        if saved is not None:
+            self.restore(saved)
+            before = self.progress
+        elif before is None and checkpoint is None:
+            raise ArgumentError(
+                "There is nothing that fit(resume=True) could go on from: this Trainer has not run yet.",
+                fix='callbacks=[callbacks.Checkpoint("runs/a", every_steps=100)] keeps a run beyond its process.',
+            )
+        if before is None:
+            return run
+        if before.data != run.data:
+            raise DataError(
+                "The run was begun with other data, and would not go on as if it had never stopped.",
+                expected=str(before.data),
+                received=str(run.data),
+                fix="Give the same data, batch_size, shuffle and seed, or begin a new run without resume=True.",
+            )
+        before.stopped = None
+        self.progress = before
+        return before
 
     def _build(self, x: Any) -> None:
         self.model.build(
-            *map_nest(lambda a: a[:1], _arguments(x)),
+            *map_nest(lambda a: a[:1], arguments_of(x)),
             backend=self._given["backend"],
             device=self._given["device"],
             precision=self._given["precision"] or "float32",
             seed=self.seed,
         )
 
-    def _prepare(self, parts: tuple[Any, ...]) -> None:
+    def _prepare(self, source: Source) -> None:
         """Build the model if need be, and refuse data that does not fit, before anything is trained."""
         if not self.model.is_built:
-            self._build(parts[0])
+            self._build(source.sample()[0])
         check_precision(self.model)
-        if self.model.native is not self._native:  # new, or made anew by model.replace
-            self._native = self.model.native
-            self._steppers.clear()
-            self._compiled.clear()
+        self.engine.look_at_model()
         if self._loss is not None:
             refuse_softmax(self._loss, self.model)
-        self._check_data(parts)
-        self._look_at_frozen()
+        self._check_data(source)
 
-    def _look_at_frozen(self) -> None:
-        """Layers may have been frozen or unfrozen since: then other weights are trained, by an optimizer that starts anew."""
-        self._trained = tuple(self.model.trainable_slots())
-
-    def _check_data(self, parts: tuple[Any, ...]) -> None:
+    def _check_data(self, source: Source) -> None:
+        parts = source.sample()
         if type(self).training_step is Trainer.training_step:  # else the inputs may be for anything
-            inspect(self.model._need_built(), _arguments(parts[0]))
+            inspect(self.model._need_built(), arguments_of(parts[0]))
         if self._loss is not None and len(parts) == 2:
             check_targets(self._loss, self.model, parts[1])
 
-    def _train_epoch(self, source: Arrays, bar: Bar) -> tuple[dict[str, float], np.ndarray]:
-        states = self._initial()
-        logs: list[dict[str, Any]] = []
-        weights: list[int] = []
-        with self._backend.training_mode(self.model.native, True):
-            for number, batch in enumerate(source.batches(self.epoch), 1):
-                states, log = self._run_step(batch, states)
-                logs.append(log)
-                weights.append(len(next(iter(leaves(batch)))))
-                bar.step(number, lambda: _text(self._read(logs[-1])))
-        columns = {name: np.array([self._to_numpy(log[name]) for log in logs], "float64") for name in logs[0]}
-        numbers = {name: float(np.average(column, weights=weights)) for name, column in columns.items()}
-        each = columns.get("loss", np.full(len(logs), np.nan))
-        return numbers | self._results(states), each
 
-    def _run_step(self, batch: Any, states: Any) -> tuple[Any, dict[str, Any]]:
-        rates = {name: o.learning_rate(self._steps.get(name, 0)) for name, o in self.optimizers.items()}
-        result: tuple[Any, dict[str, Any]] = self._step("train", self._one_step, batch)(
-            self._tensors(batch), states, rates
-        )
-        for name in self.optimizers:
-            self._steps[name] = self._steps.get(name, 0) + 1
-        return result
-
-    def _one_step(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        self._states, self._rates = dict(states), rates
-        with training_step(), running(self._backend):  # ops without a tensor are of the model's backend
-            result = self.training_step(
-                batch[0] if len(batch) == 1 else batch
-            )  # what fit was given: x alone, or (x, y)
-        logs = result if isinstance(result, dict) else {"loss": result}
-        return self._states, {name: ops.stop_gradient(value) for name, value in logs.items()}
-
-    def _evaluate(self, source: Arrays) -> dict[str, float]:
-        states = self._initial()
-        values, weights = [], []
-        with self._backend.training_mode(self.model.native, False):
-            for batch in source.batches():
-                states, log = self._step("evaluate", self._one_evaluation, batch)(self._tensors(batch), states, {})
-                values.append(log)
-                weights.append(len(next(iter(leaves(batch)))))
-        numbers = {
-            name: float(np.average([self._to_numpy(v[name]) for v in values], weights=weights)) for name in values[0]
-        }
-        return numbers | self._results(states)
-
-    def _one_evaluation(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        x, y = batch
-        self._states = dict(states)
-        predictions = self.model(*_arguments(x))
-        self._measure(y, predictions)
-        return self._states, {"loss": self.loss(y, predictions)} if self._loss is not None else {}
-
-    def _measure(self, targets: Any, predictions: Any) -> None:
-        for i, metric in enumerate(self.metrics):
-            state = metric.update(self._states[str(i)], targets, map_nest(ops.stop_gradient, predictions))
-            self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
-
-    def _initial(self) -> dict[str, dict[str, Any]]:
-        backend, device = self._backend, self.model.device
-        return {
-            str(i): {k: backend.to_tensor(v, device=device) for k, v in metric.initial().items()}
-            for i, metric in enumerate(self.metrics)
-        }
-
-    def _results(self, states: dict[str, dict[str, Any]]) -> dict[str, float]:
-        return {
-            metric.name: metric.result({k: self._to_numpy(v) for k, v in states[str(i)].items()})
-            for i, metric in enumerate(self.metrics)
-        }
-
-    def _step(self, kind: str, function: Callable[..., Any], batch: Any) -> Callable[..., Any]:
-        """The compiled step; one for each structure of batch, whatever its length."""
-        signature = map_nest(lambda a: TensorSpec((None, *a.shape[1:]), self._dtype(a)), batch)
-        key = (kind, repr(signature), self._trained)
-        if key not in self._compiled:
-            self._compiled[key] = self._backend.compile_step(function, self.model.native, signature, self.jit)
-        return self._compiled[key]
-
-    def _dtype(self, array: np.ndarray) -> str:
-        return self.model.precision if array.dtype.kind == "f" else array.dtype.name
-
-    def _tensors(self, batch: Any) -> Any:
-        backend, device = self._backend, self.model.device
-        return map_nest(lambda a: backend.to_tensor(a, dtype=self._dtype(a), device=device), batch)
-
-    def _to_numpy(self, value: Any) -> np.ndarray:
-        return self._backend.to_numpy(value)
-
-    def _read(self, logs: dict[str, Any]) -> dict[str, np.ndarray]:
-        return {name: self._to_numpy(value) for name, value in logs.items()}
-
-
-def _metrics_get(metric: Any) -> metrics.Metric:
-    return metrics.get(metric)
-
-
-def _arguments(x: Any) -> tuple[Any, ...]:
-    """What forward is called with: a tuple is several arguments, anything else is one."""
-    return x if isinstance(x, tuple) else (x,)
-
-
-def _text(numbers: dict[str, np.ndarray]) -> str:
-    return "  ".join(f"{name} {float(value):.4f}" for name, value in numbers.items())
+def _metric(given: Any) -> metrics.Metric:
+    return metrics.get(given)  # inside the constructor the name is that of its argument

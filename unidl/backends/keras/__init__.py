@@ -9,7 +9,6 @@ from unidl.backends.keras.export import WRITERS as WRITERS
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
 from unidl.backends.keras.ops import OPS as OPS
-from unidl.backends.keras.ops.random import random_state as random_state
 from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build
 from unidl.backends.keras.program import child as child
@@ -23,7 +22,9 @@ from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.keras.tensor import is_compiling as is_compiling
 from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor
-from unidl.backends.keras.training import compile_step as compile_step
+from unidl.backends.keras.training import compile_steps as compile_steps
+from unidl.backends.keras.training import random_state as random_state
+from unidl.backends.keras.training import repeat as repeat
 from unidl.backends.keras.training import training_mode as training_mode
 
 NAME = "keras"

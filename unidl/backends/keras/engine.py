@@ -82,3 +82,12 @@ def traced(function: Callable[..., Any], signature: Any, jit: bool) -> Callable[
     specs = map_nest(lambda spec: _engine.TensorSpec(spec.shape, spec.dtype), signature)
     graph: Callable[..., Any] = _engine.function(function, input_signature=specs, autograph=False, jit_compile=jit)
     return graph
+
+
+def write(variable: Any, value: Any) -> None:
+    """Overwrite a variable of Keras', or of the engine's own."""
+    if ENGINE == "torch" and not isinstance(variable, keras.Variable):
+        with _engine.no_grad():
+            variable.copy_(value)
+        return
+    variable.assign(value)

@@ -1,108 +1,54 @@
-"""Optimizers: Keras' own, with the definition's arithmetic where Keras' differs; else the definition on Keras' variables."""
+"""Optimizers: the fused kernels of Keras' engine where they compute the definition; else the definition on Keras' variables.
+
+Keras' own optimizers step a variable at a time with small operations, hold the learning rate in float32, and differ from the
+definition (Adam's epsilon, where momentum keeps the learning rate). The variables stay Keras' own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
-
-from unidl.backends.contract import Slot
-from unidl.backends.keras.engine import keras, outside_graph, without_gradient
+from unidl.backends import registry
+from unidl.backends.contract import Slot, Stepper
+from unidl.backends.keras.engine import ENGINE, keras, outside_graph, without_gradient
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
-
-def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Native | Defined:
-    """Keras' own optimizer for exactly the classes in the table, the definition for a subclass or another."""
-    return (Native if type(definition) in NATIVE else Defined)(definition, slots)
+FUSED = (SGD, Adam, AdamW)
 
 
-# -- Keras' own --------------------------------------------------------------------------------------------------------------
+def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Stepper:
+    """The engine's kernels for exactly these classes, the definition for a subclass or another, and on jax."""
+    if type(definition) in FUSED and ENGINE in registry.entries():
+        return registry.load(ENGINE).optimizer(definition, {path: EngineSlot(slot) for path, slot in slots.items()})
+    return Defined(definition, slots)
 
 
-class _Step:
-    """What the two classes below share: Keras' optimizer with its state, and the definition's step.
-
-    Keras' own Adam adds epsilon before the bias correction, its momentum keeps the learning rate inside, and either computes with
-    float32 constants in float64.
-    """
-
-    definition: Optimizer
-    states: ClassVar[dict[str, str]]  # the definition's state -> the attribute where Keras keeps it
-
-    def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
-        index = self._get_variable_index(variable)
-        held = {name: getattr(self, attribute)[index] for name, attribute in self.states.items()}
-        step = keras.ops.cast(self.iterations + 1, variable.dtype)
-        rate = keras.ops.convert_to_tensor(learning_rate, variable.dtype)
-        state = {name: keras.ops.convert_to_tensor(value) for name, value in held.items()}
-        weight, state = self.definition.update(keras.ops.convert_to_tensor(variable), gradient, state, rate, step)
-        variable.assign(weight)
-        for name, value in state.items():
-            held[name].assign(value)
-
-
-class SGDWithMomentum(_Step, keras.optimizers.SGD):  # type: ignore[misc]
-    """keras.optimizers.SGD with the learning rate outside the momentum."""
-
-    states: ClassVar = {"momentum": "momentums"}
-
-
-class AdamByThePaper(_Step, keras.optimizers.Adam):  # type: ignore[misc]
-    """keras.optimizers.Adam with epsilon after the bias correction."""
-
-    states: ClassVar = {"first_moment": "_momentums", "second_moment": "_velocities"}
-
-
-def _sgd(definition: SGD, common: dict[str, Any]) -> Any:
-    if not definition.momentum:
-        return keras.optimizers.SGD(**common)
-    return SGDWithMomentum(momentum=definition.momentum, nesterov=definition.nesterov, **common)
-
-
-def _adam(definition: Adam, common: dict[str, Any]) -> Any:
-    return AdamByThePaper(beta_1=definition.beta_1, beta_2=definition.beta_2, epsilon=definition.epsilon, **common)
-
-
-NATIVE = {SGD: _sgd, Adam: _adam, AdamW: _adam}
-
-
-class Native:
-    """A keras.optimizers object that steps the model's own variables.
+class EngineSlot:
+    """A weight as the engine's own backend sees it: the tf.Variable, or torch's parameter, in a Keras variable.
 
     Args:
-        definition: What it computes.
-        slots: Weight path -> slot. Several may share one variable.
+        slot: The weight in its Keras layer.
     """
 
-    def __init__(self, definition: Optimizer, slots: Mapping[str, Slot]) -> None:
-        self.definition = definition
-        decays: dict[int, float] = {}
-        self.wanted: list[Any] = []
-        for path, slot in slots.items():
-            variable = slot.native
-            if id(variable) not in decays:
-                self.wanted.append(variable)
-                decays[id(variable)] = definition.decays(path)
-        self._rate: Any = 0.0
-        common = {
-            "learning_rate": lambda: self._rate,
-            # a Python float would be rounded to float32
-            "weight_decay": np.float64(definition.weight_decay) if definition.weight_decay else None,
-            "name": "optimizer",
-        }
-        with outside_graph():
-            self.native = NATIVE[type(definition)](definition, common)  # type: ignore[operator, arg-type]
-            self.native.definition = definition
-            self.native.exclude_from_weight_decay([v for v in self.wanted if not decays[id(v)]])
-            self.native.build(self.wanted)
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.view, self.read, self.write, self.put = slot.view, slot.read, slot.write, slot.put
 
-    def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:
-        """One step; a gradient for each of `wanted`."""
-        self._rate = learning_rate
-        with without_gradient():
-            self.native.apply(self.definition.clipped(list(gradients)), self.wanted)
+    @property
+    def native(self) -> Any:
+        """What the engine trains."""
+        return self.slot.native.value
+
+    @property
+    def natives(self) -> list[Any]:
+        """Likewise, as a list."""
+        return [self.native]
+
+    @property
+    def native_shape(self) -> Any:
+        """The shape of the weight's native layout."""
+        return self.native.shape
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------
@@ -126,7 +72,6 @@ class Defined:
             self.steps = keras.Variable(0, dtype="int64", trainable=False, name="steps")
 
     def apply(self, gradients: Sequence[Any], learning_rate: Any) -> None:
-        """One step; a gradient for each of `wanted`."""
         with without_gradient():
             self.steps.assign_add(1)
             canonical = self.definition.clipped(
@@ -143,6 +88,23 @@ class Defined:
                 for name, value in state.items():
                     held[name].assign(value)
 
+    def read(self) -> dict[str, Any]:
+        weights = {
+            path: {name: _array(variable) for name, variable in held.items()} for path, held in self.state.items()
+        }
+        return {"steps": int(_array(self.steps)), "weights": weights}
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        with outside_graph():  # a Trainer may ask for an optimizer while its step is traced
+            self.steps.assign(state["steps"])
+            for path, held in self.state.items():
+                for name, variable in held.items():
+                    variable.assign(state["weights"][path][name])
+
 
 def _zeros(slot: Slot) -> Any:
     return keras.Variable(keras.ops.zeros_like(slot.read()), dtype=slot.native.dtype, trainable=False, name="state")
+
+
+def _array(variable: Any) -> Any:
+    return keras.ops.convert_to_numpy(variable).copy()

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+
+from unidl.backends import contract, registry
+from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.keras.engine import ENGINE, keras, traced, without_gradient
+from unidl.backends.keras.ops.random import generator
 from unidl.errors import NotPortableError
-from unidl.graph.node import map_nest
+from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
 
 
-def compile_step(step: Callable[..., Any], native: Any, batch: Any, jit: bool) -> Callable[..., Any]:
-    """On TensorFlow one graph for any batch size; on torch and jax the step itself, as Python."""
+def repeat(step: Step, width: int | None = None) -> Steps:
+    """As the engine's own backend repeats steps; on jax a loop in Python."""
+    if ENGINE in registry.entries():
+        return registry.load(ENGINE).repeat(step, width)
+
+    def run(
+        data: Any, order: Any, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        logs = []
+        for i in range(count):
+            chosen = order[(first + i) * batch_size : (first + i + 1) * batch_size]
+            batch = map_nest(lambda whole, chosen=chosen: keras.ops.take(whole, chosen, axis=0), data)
+            states, numbers = step(batch, states, {name: float(rate[i]) for name, rate in rates.items()})
+            logs.append(numbers)
+        return states, {name: keras.ops.stack([numbers[name] for numbers in logs]) for name in logs[0]}
+
+    return run
+
+
+def compile_steps(step: Step, native: Any, data: Any, jit: bool, store: Store) -> Steps:
+    """On TensorFlow one graph for any number of steps and examples; on torch and jax a loop in Python."""
     if ENGINE != "tensorflow":
         if jit:
             raise NotPortableError(
@@ -21,15 +45,28 @@ def compile_step(step: Callable[..., Any], native: Any, batch: Any, jit: bool) -
                 expected="jit=False, or KERAS_BACKEND=tensorflow",
                 fix="Leave jit= out.",
             )
-        return step
-    graph: Callable[..., Any] | None = None
+        return repeat(step)
 
-    def run(tensors: Any, states: Any, rates: dict[str, float]) -> Any:
-        nonlocal graph
-        rates = {name: keras.ops.convert_to_tensor(rate, dtype_of(native)) for name, rate in rates.items()}
+    def run(
+        data_now: Any, order: Any, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, np.ndarray]
+    ) -> tuple[Any, dict[str, Any]]:
+        full = (first + count) * batch_size <= order.shape[0]
+        width = batch_size if jit and full else None
+        if width is not None:
+            rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
+        given_rates = {name: keras.ops.convert_to_tensor(rate, dtype_of(native)) for name, rate in rates.items()}
+        key = None if width is None else (width, *[tuple(leaf.shape) for leaf in (*leaves(data_now), order)])
+        graph = store.get(key)
         if graph is None:
-            graph = traced(step, (batch, map_nest(_spec, states), map_nest(_spec, rates)), jit)
-        return graph(tensors, states, rates)
+            number = TensorSpec((), "int64")
+            here = data if width is None else map_nest(_spec, data_now)
+            places = TensorSpec((None,), "int64") if width is None else _spec(order)
+            steps = map_nest(lambda rate: TensorSpec((None,) if width is None else rate.shape, dtype_of(native)), rates)
+            signature = (here, places, number, number, number, map_nest(_spec, states), steps)
+            graph = store[key] = traced(repeat(step, width), signature, width is not None)
+        numbers = [keras.ops.convert_to_tensor(value, "int64") for value in (first, count, batch_size)]
+        states, told = graph(data_now, order, *numbers, states, given_rates)
+        return states, told if width is None else {name: value[:count] for name, value in told.items()}
 
     return run
 
@@ -51,3 +88,48 @@ def training_mode(native: Any, training: bool) -> Iterator[None]:
         return
     with without_gradient():
         yield
+
+
+class Generator:
+    """Keras' seed generator, and the generators of the engine's own backend, where there is one.
+
+    Args:
+        engine: Those of the engine.
+    """
+
+    def __init__(self, engine: contract.Generator | None) -> None:
+        self.engine = engine
+
+    def seed(self, seed: int) -> None:
+        generator().state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
+        if self.engine is not None:
+            self.engine.seed(seed)
+
+    def read(self) -> dict[str, np.ndarray]:
+        engine = {} if self.engine is None else {f"engine {k}": v for k, v in self.engine.read().items()}
+        return {"state": np.array(keras.ops.convert_to_numpy(generator().state)), **engine}
+
+    def write(self, state: Mapping[str, np.ndarray]) -> None:
+        generator().state.assign(state["state"])
+        if self.engine is not None:
+            self.engine.write({k.removeprefix("engine "): v for k, v in state.items() if k.startswith("engine ")})
+
+
+@contextmanager
+def random_state(seed: int, device: str = "cpu:0") -> Iterator[Generator]:
+    """Inside, random ops draw from the seed; afterwards the state is as it was.
+
+    What stands beside a tensor of the engine is drawn by the backend of the engine's name, which is seeded too.
+    """
+    before = keras.ops.convert_to_numpy(generator().state)
+    with ExitStack() as stack:
+        stack.callback(generator().state.assign, before)
+        engine = None
+        if ENGINE in registry.entries():
+            backend = registry.load(ENGINE)
+            kind, _, index = str(device).partition(":")
+            place = backend.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")
+            engine = stack.enter_context(backend.random_state(seed, place))
+        drawn = Generator(engine)
+        drawn.seed(seed)
+        yield drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import keras, write
 from unidl.errors import NativeStructureError
 
 
@@ -63,3 +63,8 @@ class Slot:
         """Overwrite the value."""
         variable = self._variable()
         variable.assign(self.store(keras.ops.convert_to_tensor(value, variable.dtype)))
+
+    def put(self, tensor: Any, value: Any) -> None:
+        """Overwrite another variable of the native layout: Keras' own, or one of the engine's."""
+        stored = self.store(keras.ops.convert_to_tensor(value, keras.backend.standardize_dtype(tensor.dtype)))
+        write(tensor, stored)

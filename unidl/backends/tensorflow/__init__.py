@@ -11,7 +11,6 @@ from unidl.backends.tensorflow.export import WRITERS as WRITERS
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS
-from unidl.backends.tensorflow.ops.random import random_state as random_state
 from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build
 from unidl.backends.tensorflow.program import child as child
@@ -24,7 +23,9 @@ from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tens
 from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
 from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
-from unidl.backends.tensorflow.training import compile_step as compile_step
+from unidl.backends.tensorflow.training import compile_steps as compile_steps
+from unidl.backends.tensorflow.training import random_state as random_state
+from unidl.backends.tensorflow.training import repeat as repeat
 from unidl.backends.tensorflow.training import training_mode as training_mode
 
 NAME = "tensorflow"

@@ -101,7 +101,8 @@ class Program:
         bound_children: Key -> the bound description of a child.
         functions: What a graph depends on -> what was traced for it.
         traces: Every trace, in order.
-        runs: How often a graph was run.
+        runs: How often a graph was run; many steps of a Trainer in one call count once.
+        generation: How often its parts were found to be others.
     """
 
     plan: LayerPlan
@@ -111,6 +112,7 @@ class Program:
     functions: dict[Hashable, Traced] = field(default_factory=dict)
     traces: list[Trace] = field(default_factory=list)
     runs: int = 0
+    generation: int = 0
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
     _modules: list[tf.Module] = field(default_factory=list)
 
@@ -120,17 +122,35 @@ class Program:
         new.bound = bind(self.plan.layer, self.plan.attributes, Binding(module, self.plan, None))
         return new
 
-    def traced(self, key: Hashable, kind: str, make: Callable[[], Traced]) -> Traced:
-        """The program for that key and the module as it stands, made if there is none yet."""
+    def traced(
+        self,
+        key: Hashable,
+        kind: str,
+        make: Callable[[], Traced],
+        more: Hashable = None,
+        store: dict[Hashable, Any] | None = None,
+    ) -> Traced:
+        """The program for that key and the module as it stands, made if there is none yet.
+
+        Args:
+            key: What the program depends on.
+            kind: "inference", "training" or "step".
+            make: Makes it.
+            more: What else it depends on.
+            store: Where it is kept; None is the module itself.
+        """
         module = self.bound.__dict__["_binding"].module
         if self._parts is None or any(now(holder, name) is not value for holder, name, value in self._parts):
             self.functions.clear()  # the user put another variable or module in: the graphs still hold the old one
+            self.generation += 1
             self._modules = []
             self._parts = list(parts_of(module, self._modules))
         resting = () if kind == "inference" else tuple([is_frozen(part) for part in self._modules])
-        function = self.functions.get((key, kind, resting))
+        kept = self.functions if store is None else store
+        whole = (self.generation, key, kind, resting, more)
+        function: Traced | None = kept.get(whole)
         if function is None:
-            function = self.functions[key, kind, resting] = make()
+            function = kept[whole] = make()
         return function
 
     @contextmanager

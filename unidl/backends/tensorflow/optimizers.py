@@ -14,12 +14,12 @@ from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 State = dict[str, tf.Variable]
 
 
-def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Stepper:
+def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Kernels:
     """The fused kernels for exactly the classes in the table, the definition for a subclass or another."""
-    return Stepper(definition, slots, NATIVE.get(type(definition), defined))
+    return Kernels(definition, slots, NATIVE.get(type(definition), defined))
 
 
-class Stepper(tf.Module):
+class Kernels(tf.Module):
     """Steps variables, with its own state beside each; all of it is tracked, so a tf.train.Checkpoint takes it along.
 
     Args:
@@ -31,6 +31,7 @@ class Stepper(tf.Module):
     def __init__(self, definition: Optimizer, slots: Mapping[str, Slot], move: Callable[..., None]) -> None:
         super().__init__(type(definition).__name__)
         self.definition = definition
+        self.slots = dict(slots)
         self.move = move
         self.wanted: list[tf.Variable] = [slot.native for slot in slots.values()]
         self.decay = [definition.decays(path) for path in slots]
@@ -45,7 +46,6 @@ class Stepper(tf.Module):
         self.steps = make_variable((), tf.int64, "CPU:0", "steps")
 
     def apply(self, gradients: Sequence[tf.Tensor], learning_rate: Any) -> None:
-        """One step; a gradient for each of `wanted`."""
         count = self.steps.assign_add(1)
         clipped = self.definition.clipped(list(gradients))
         for variable, gradient, state, decay in zip(self.wanted, clipped, self.state, self.decay, strict=True):
@@ -54,6 +54,20 @@ class Stepper(tf.Module):
                 if decay:
                     variable.assign(variable * (1.0 - rate * decay))
                 self.move(self.definition, variable, gradient, state, rate, step)
+
+    def read(self) -> dict[str, Any]:
+        weights = {
+            path: {name: slot.view(tf.convert_to_tensor(variable)).numpy() for name, variable in state.items()}
+            for (path, slot), state in zip(self.slots.items(), self.state, strict=True)
+        }
+        return {"steps": int(self.steps.numpy()), "weights": weights}
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        with tf.init_scope():  # a Trainer may ask for an optimizer while its step is traced
+            self.steps.assign(state["steps"])
+            for (path, slot), held in zip(self.slots.items(), self.state, strict=True):
+                for name, variable in held.items():
+                    slot.put(variable, state["weights"][path][name])
 
 
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------

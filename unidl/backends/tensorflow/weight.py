@@ -67,3 +67,7 @@ class Slot:
         """Overwrite the value."""
         variable = self.native
         variable.assign(tf.cast(value, variable.dtype))
+
+    def put(self, tensor: tf.Variable, value: Any) -> None:
+        """Overwrite another variable of the native layout."""
+        tensor.assign(tf.cast(value, tensor.dtype))

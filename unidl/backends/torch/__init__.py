@@ -21,8 +21,9 @@ from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.torch.tensor import is_compiling as is_compiling
 from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor
-from unidl.backends.torch.training import compile_step as compile_step
+from unidl.backends.torch.training import compile_steps as compile_steps
 from unidl.backends.torch.training import random_state as random_state
+from unidl.backends.torch.training import repeat as repeat
 from unidl.backends.torch.training import training_mode as training_mode
 
 NAME = "torch"

@@ -1,17 +1,22 @@
-"""Optimizers: torch's own where they compute the definition, fused; else the definition on torch's parameters."""
+"""Optimizers: torch's own fused kernels where they compute the definition; else the definition on torch's parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
+from unidl.backends.contract import Stepper
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
+Tensors = list[torch.Tensor]
 
-def optimizer(definition: Optimizer, slots: Mapping[str, Any]) -> Fused | Defined:
-    """torch's own optimizer for exactly the classes in the table, the definition for a subclass or another.
+
+def optimizer(definition: Optimizer, slots: Mapping[str, Any]) -> Stepper:
+    """torch's own kernels for exactly the classes in the table, the definition for a subclass or another.
 
     The definition too where weights that torch packs into one parameter do not all decay alike.
     """
@@ -26,22 +31,67 @@ def optimizer(definition: Optimizer, slots: Mapping[str, Any]) -> Fused | Define
 # -- torch's own -------------------------------------------------------------------------------------------------------------
 
 
-def _sgd(definition: SGD, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    # torch adds its weight_decay to the gradient; Fused shrinks the weight before the step, which is decoupled
-    return torch.optim.SGD(groups, lr=0.0, momentum=definition.momentum, nesterov=definition.nesterov, fused=True)
-
-
-def _adam(definition: Adam, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        groups, lr=0.0, betas=(definition.beta_1, definition.beta_2), eps=definition.epsilon, fused=True
+def move_sgd(
+    definition: SGD,
+    weights: Tensors,
+    gradients: Tensors,
+    state: dict[str, Tensors],
+    steps: Tensors,
+    rate: float,
+    decay: float,
+) -> None:
+    """torch adds its weight_decay to the gradient; here the weight shrinks before the step, which is decoupled."""
+    if decay:
+        torch._foreach_mul_(weights, 1.0 - rate * decay)
+    sgd(
+        weights,
+        gradients,
+        state.get("momentum") or [None] * len(weights),
+        fused=True,
+        weight_decay=0.0,
+        momentum=definition.momentum,
+        lr=rate,
+        dampening=0.0,
+        nesterov=definition.nesterov,
+        maximize=False,
     )
 
 
-NATIVE = {SGD: _sgd, Adam: _adam, AdamW: _adam}
+def move_adam(
+    definition: Adam,
+    weights: Tensors,
+    gradients: Tensors,
+    state: dict[str, Tensors],
+    steps: Tensors,
+    rate: float,
+    decay: float,
+) -> None:
+    """torch.optim.AdamW's step; it counts the steps itself."""
+    adamw(
+        weights,
+        gradients,
+        state["first_moment"],
+        state["second_moment"],
+        [],
+        steps,
+        fused=True,
+        amsgrad=False,
+        beta1=definition.beta_1,
+        beta2=definition.beta_2,
+        lr=rate,
+        weight_decay=decay,
+        eps=definition.epsilon,
+        maximize=False,
+    )
+
+
+# The functions behind torch.optim.SGD and torch.optim.AdamW, with fused=True. Called directly they spare the optimizer's own
+# bookkeeping in Python, which costs a small network as much as the step.
+NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: move_sgd, Adam: move_adam, AdamW: move_adam}
 
 
 class Fused:
-    """A torch.optim optimizer that steps the module's own parameters.
+    """Steps the module's own parameters, all of one weight decay in one call.
 
     Args:
         definition: What it computes.
@@ -50,6 +100,8 @@ class Fused:
 
     def __init__(self, definition: Optimizer, slots: Mapping[str, Any]) -> None:
         self.definition = definition
+        self.slots = dict(slots)
+        self.move = NATIVE[type(definition)]
         decay: dict[int, float] = {}
         self.wanted: list[torch.nn.Parameter] = []
         for path, slot in slots.items():
@@ -57,28 +109,60 @@ class Fused:
                 if id(parameter) not in decay:
                     self.wanted.append(parameter)
                     decay[id(parameter)] = definition.decays(path)
-        self._decay = [decay[id(parameter)] for parameter in self.wanted]
-        groups = [
-            {"params": [p for p, d in zip(self.wanted, self._decay, strict=True) if d == share], "weight_decay": share}
-            for share in sorted(set(self._decay))
-        ]
-        self._coupled = isinstance(definition, SGD)
-        if self._coupled:
-            groups = [{"params": self.wanted}]
-        self.native = NATIVE[type(definition)](definition, groups)  # type: ignore[operator, arg-type]
+        self.state = {name: [torch.zeros_like(p) for p in self.wanted] for name in definition.state_names}
+        self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.wanted]  # torch's own are so
+        shares = [decay[id(parameter)] for parameter in self.wanted]
+        self._groups = []
+        for share in sorted(set(shares)):
+            places = [i for i, other in enumerate(shares) if other == share]
+            state = {name: [held[i] for i in places] for name, held in self.state.items()}
+            self._groups.append(
+                (places, [self.wanted[i] for i in places], state, [self.steps[i] for i in places], share)
+            )
+        self._taken = 0
 
+    @torch.no_grad()
     def apply(self, gradients: Sequence[torch.Tensor], learning_rate: float) -> None:
-        """One step; a gradient for each of `wanted`."""
-        for parameter, gradient in zip(self.wanted, self.definition.clipped(list(gradients)), strict=True):
-            parameter.grad = gradient
-        for group in self.native.param_groups:
-            group["lr"] = learning_rate
-        if self._coupled and any(self._decay):
-            with torch.no_grad():
-                for parameter, share in zip(self.wanted, self._decay, strict=True):
-                    parameter.mul_(1.0 - learning_rate * share)
-        self.native.step()
-        self.native.zero_grad(set_to_none=True)
+        # the kernels walk memory, so a gradient must lie in it as its parameter does
+        alike = [
+            gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+            for gradient, parameter in zip(gradients, self.wanted, strict=True)
+        ]
+        clipped = self.definition.clipped(alike)
+        self._taken += 1
+        for places, weights, state, steps, decay in self._groups:
+            given = clipped if len(places) == len(clipped) else [clipped[i] for i in places]
+            self.move(self.definition, weights, given, state, steps, learning_rate, decay)
+
+    def read(self) -> dict[str, Any]:
+        weights = {
+            path: {name: view(held[place]).cpu().numpy().copy() for name, held in self.state.items()}
+            for path, place, view, _ in self._places()
+        }
+        return {"steps": self._taken, "weights": weights}
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        self._taken = int(state["steps"])
+        for counted in self.steps:
+            counted.fill_(self._taken)
+        for path, place, _, put in self._places():
+            for name, held in self.state.items():
+                put(held[place], state["weights"][path][name])
+
+    def _places(self) -> Iterator[tuple[str, int, Callable[..., Any], Callable[..., None]]]:
+        """(path, position in `wanted`, to canonical layout, from it) of each weight; behind a parametrization, of its tensors."""
+        position = {id(parameter): i for i, parameter in enumerate(self.wanted)}
+        for path, slot in self.slots.items():
+            natives = slot.natives
+            if len(natives) == 1 and natives[0].shape == slot.native_shape:
+                yield path, position[id(natives[0])], slot.view, slot.put
+            else:
+                for i, native in enumerate(natives):
+                    yield f"{path}#{i}", position[id(native)], torch.Tensor.detach, _copy
+
+
+def _copy(tensor: torch.Tensor, value: Any) -> None:
+    tensor.copy_(torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device))
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------
@@ -105,7 +189,6 @@ class Defined:
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[torch.Tensor], learning_rate: float) -> None:
-        """One step; a gradient for each of `wanted`."""
         self.steps += 1
         canonical = self.definition.clipped(
             [slot.view(gradients[self._position[id(slot.native)]]) for slot in self.slots.values()]
@@ -117,3 +200,13 @@ class Defined:
             weight = weight * (1.0 - rate * self.definition.decays(path))
             weight, self.state[path] = self.definition.update(weight, gradient, self.state[path], rate, step)
             slot.write(weight)
+
+    def read(self) -> dict[str, Any]:
+        weights = {p: {n: t.cpu().numpy().copy() for n, t in held.items()} for p, held in self.state.items()}
+        return {"steps": self.steps, "weights": weights}
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        for path, held in self.state.items():
+            for name, tensor in held.items():
+                _copy(tensor, state["weights"][path][name])

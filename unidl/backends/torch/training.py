@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from unidl.backends.contract import Step, Steps, Store
+from unidl.graph.node import map_nest
 
-def compile_step(step: Callable[..., Any], native: nn.Module, batch: Any, jit: bool) -> Callable[..., Any]:
-    """The step itself: torch runs it as Python. With `jit`, torch.compile compiles the module's forward inside it."""
-    if jit and native._compiled_call_impl is None:
-        native.compile(dynamic=True)
-    return step
+
+def repeat(step: Step, width: int | None = None) -> Steps:
+    """A loop in Python: torch runs each step as it is called, and nothing in it waits for the device."""
+
+    def run(
+        data: Any, order: torch.Tensor, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
+    ) -> tuple[Any, dict[str, torch.Tensor]]:
+        logs = []
+        for i, chosen in enumerate(order[first * batch_size : (first + count) * batch_size].split(batch_size)):
+            batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
+            states, numbers = step(batch, states, {name: float(rate[i]) for name, rate in rates.items()})
+            logs.append(numbers)
+        return states, {name: torch.stack([numbers[name] for numbers in logs]) for name in logs[0]}
+
+    return run
+
+
+def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: Store) -> Steps:
+    """The loop. With `jit`, torch.compile compiles the module for batches of full size; others run without it."""
+    plain = repeat(step)
+    if not jit:
+        return plain
+    compiled = store.setdefault((id(native), "compiled"), torch.compile(native._call_impl, dynamic=False))
+
+    def run(
+        data: Any, order: torch.Tensor, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
+    ) -> tuple[Any, dict[str, torch.Tensor]]:
+        full = (first + count) * batch_size <= len(order)
+        before = native._compiled_call_impl
+        native._compiled_call_impl = compiled if full else None
+        try:
+            return plain(data, order, first, count, batch_size, states, rates)
+        finally:
+            native._compiled_call_impl = before
+
+    return run
 
 
 @contextmanager
@@ -29,9 +63,34 @@ def training_mode(native: nn.Module, training: bool) -> Iterator[None]:
         native.train(before)
 
 
+class Generator:
+    """torch's generators of the CPU and of one accelerator.
+
+    Args:
+        device: Where the model runs.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def read(self) -> dict[str, np.ndarray]:
+        state = {"cpu": torch.get_rng_state().numpy()}
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device).numpy()
+        return state
+
+    def write(self, state: Mapping[str, np.ndarray]) -> None:
+        torch.set_rng_state(torch.from_numpy(np.array(state["cpu"])))
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda"])), self.device)
+
+
 @contextmanager
-def random_state(seed: int, device: torch.device) -> Iterator[None]:
+def random_state(seed: int, device: torch.device) -> Iterator[Generator]:
     """Inside, torch draws from generators seeded so; the process' own are as before afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        yield
+        yield Generator(device)

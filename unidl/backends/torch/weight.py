@@ -66,6 +66,11 @@ class Slot:
             )
         return found[0]
 
+    @property
+    def native_shape(self) -> torch.Size:
+        """The shape of the weight's native layout."""
+        return self._tensor().shape
+
     def read(self) -> torch.Tensor:
         """The value now, canonical, without gradient."""
         with torch.no_grad():
@@ -79,3 +84,9 @@ class Slot:
             target.copy_(torch.as_tensor(value, dtype=target.dtype, device=target.device))
             if parametrize.is_parametrized(self.module, self.name):
                 setattr(self.module, self.name, tensor)  # torch runs the parametrization's right_inverse
+
+    @torch.no_grad()
+    def put(self, tensor: torch.Tensor, value: Any) -> None:
+        """Overwrite another tensor of the native layout."""
+        target = self.view(tensor)
+        target.copy_(torch.as_tensor(value, dtype=target.dtype, device=target.device))

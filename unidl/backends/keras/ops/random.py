@@ -1,16 +1,14 @@
-"""Lowerings of unidl.ops.random: keras.random with one seed generator, whose state `random_state` writes for a while."""
+"""Lowerings of unidl.ops.random: keras.random with one seed generator, whose state `random_state` in training.py writes for a while."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from unidl.backends import registry
 from unidl.backends.keras.deferred import deferred
-from unidl.backends.keras.engine import ENGINE, keras
+from unidl.backends.keras.engine import keras
 from unidl.backends.keras.ops.creation import lengths
 from unidl.backends.keras.promotion import dtype_of
 from unidl.graph.spec import is_float
@@ -22,25 +20,6 @@ Tensor = Any
 def generator() -> Any:
     """The process' seed generator, made on first use; its state is a Keras variable, (seed, draws so far)."""
     return keras.random.SeedGenerator(secrets.randbits(31))
-
-
-@contextmanager
-def random_state(seed: int, device: str = "cpu:0") -> Iterator[None]:
-    """Inside, random ops draw from the seed; afterwards the state is as it was.
-
-    What stands beside a tensor of the engine is drawn by the backend of the engine's name, which is seeded too.
-    """
-    state = generator().state
-    before = keras.ops.convert_to_numpy(state)
-    state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
-    with ExitStack() as stack:
-        stack.callback(state.assign, before)
-        if ENGINE in registry.entries():
-            engine = registry.load(ENGINE)
-            kind, _, index = str(device).partition(":")
-            place = engine.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")
-            stack.enter_context(engine.random_state(seed, place))
-        yield
 
 
 def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, str]:

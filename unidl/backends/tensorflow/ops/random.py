@@ -1,6 +1,6 @@
 """Lowerings of unidl.ops.random: drawn without TensorFlow's hidden state, from a seed and a counter kept in one variable.
 
-A traced function holds the variable, not its value, so `random_state` seeds by writing into it: what was traced before draws
+A traced function holds the variable, not its value, so `random_state` in training.py seeds by writing into it: what was traced before draws
 from the new seed too, and the state can be saved in the middle of a run.
 """
 
@@ -21,20 +21,9 @@ Tensor: TypeAlias = tf.Tensor
 
 
 @cache
-def _state() -> tf.Variable:
+def state() -> tf.Variable:
     """(seed, draws so far), made on first use, outside any graph."""
     return new_state()
-
-
-@contextmanager
-def random_state(seed: int, device: Any = None) -> Iterator[None]:
-    """Inside, random ops draw from the seed; afterwards the state is as it was."""
-    before = _state().numpy()
-    _state().assign([seed, 0])
-    try:
-        yield
-    finally:
-        _state().assign(before)
 
 
 # a state to draw from in place of the process'
@@ -66,9 +55,9 @@ def new_state() -> tf.Variable:
 def _seed() -> Tensor:
     """The seed of one draw, and a step of the counter."""
     own = _own.get()
-    state = _state() if own is None else own
-    seed = tf.identity(state)  # (2,)
-    state.assign_add([0, 1])
+    held = state() if own is None else own
+    seed = tf.identity(held)  # (2,)
+    held.assign_add([0, 1])
     return seed
 
 

@@ -1,0 +1,178 @@
+"""Checkpoints: a run that is killed goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unidl.callbacks.callback import Callback
+from unidl.capture import told_arguments
+from unidl.errors import ArgumentError, CheckpointError, CheckpointWarning, FileError
+from unidl.models import saving
+
+NAME = re.compile(r"step-(\d+)\.unidl")
+
+
+class Checkpoint(Callback):
+    """Keep all that a run needs to go on with, in a folder: `fit(…, callbacks=[Checkpoint("runs/a")], resume=True)`.
+
+    A run that was killed at any moment and begun again so ends with the weights, to the bit, of one that never stopped (on the
+    same machine, with the same threads and versions). A checkpoint is a model file too: `unidl.load` reads it, for any backend.
+
+    It is written aside, flushed to the disk, and renamed, with a checksum of each entry. Where a later one cannot be written (a
+    full disk) a warning says so, the one before stays, and training goes on; the end of the run is an error then.
+
+    Args:
+        directory: The folder; it is made. One folder for each run.
+        every_steps: Optimizer steps between two checkpoints; None writes at the ends of epochs alone.
+        every_epochs: Epochs between two checkpoints at their ends.
+        keep: How many of the newest are kept.
+
+    Raises:
+        CheckpointError: The folder cannot be written to, or none of the checkpoints in it can be read.
+
+    Example:
+        >>> import numpy, tempfile, unidl
+        >>> x = numpy.ones((8, 3), "float32")
+        >>> def run(epochs):
+        ...     t = unidl.Trainer(unidl.Sequential([unidl.layers.Dense(1)]), loss="mse", backend="torch")
+        ...     keep = unidl.callbacks.Checkpoint(folder)
+        ...     h = t.fit(x, x[:, :1], epochs=epochs, callbacks=[keep], resume=True, progress=False)
+        ...     return len(h.epochs), t.steps_taken
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run(2), run(5)  # the second goes on behind the first
+        ((2, 2), (5, 5))
+    """
+
+    @told_arguments
+    def __init__(
+        self, directory: str | os.PathLike[str], every_steps: int | None = None, every_epochs: int = 1, keep: int = 2
+    ) -> None:
+        for name, value in (
+            ("every_steps", 1 if every_steps is None else every_steps),
+            ("every_epochs", every_epochs),
+            ("keep", keep),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ArgumentError(f"Checkpoint needs {name} of at least 1.", received=repr(value))
+        self.directory = Path(directory)
+        self.every_steps = every_steps
+        self.every_epochs = every_epochs
+        self.keep = keep
+        self._failed: OSError | None = None
+
+    def on_start(self, trainer: Any) -> None:
+        """Make the folder, and see that it can be written to before anything is trained."""
+        self._failed = None
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for left in self.directory.glob(".step-*.part"):
+                left.unlink()  # of a process that was killed while it wrote
+            probe = self.directory / ".probe"
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise CheckpointError(
+                f"Checkpoints cannot be written to {str(self.directory)!r}; nothing was trained.",
+                expected="a folder that is there, or can be made, with room and the right to write",
+                received=f"{type(error).__name__}: {error}",
+                fix="Choose another folder: Checkpoint(directory).",
+            ) from error
+
+    def on_steps(self, trainer: Any, numbers: dict[str, float]) -> None:
+        """Write one."""
+        self._try(trainer)
+
+    def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
+        """Write one, if it is time."""
+        if len(trainer.progress.epochs) % self.every_epochs == 0:
+            self._try(trainer)
+
+    def on_interrupt(self, trainer: Any) -> None:
+        """Write one, so that nothing is lost."""
+        self._try(trainer)
+
+    def on_end(self, trainer: Any) -> None:
+        """Write again what could not be written.
+
+        Raises:
+            CheckpointError: It cannot be written now either. The Trainer has all of it: `trainer.model.save` may go elsewhere.
+        """
+        if self._failed is None:
+            return
+        try:
+            self.save(trainer)
+        except OSError as error:
+            raise CheckpointError(
+                f"The run is at its end, and its last state could not be written to {str(self.directory)!r}.",
+                expected="room and the right to write",
+                received=f"{type(error).__name__}: {error}",
+                fix="The Trainer still holds the model: trainer.model.save(path) writes it elsewhere.",
+            ) from error
+
+    def save(self, trainer: Any) -> Path:
+        """Write a checkpoint now.
+
+        Returns:
+            The file.
+
+        Raises:
+            OSError: It cannot be written; what was there is as it was.
+        """
+        path = self.directory / f"step-{trainer.steps_taken:09}.unidl"
+        saving.save(trainer.model, path, trainer.state())
+        self._failed = None
+        for _, old in self._files()[self.keep :]:
+            old.unlink()
+        return path
+
+    def newest(self, beyond: int = -1) -> Mapping[str, Any] | None:
+        """The newest state that can be read and has more steps than `beyond`; None where there is no checkpoint.
+
+        Raises:
+            CheckpointError: There are checkpoints, and none can be read.
+        """
+        bad = []
+        for steps, path in self._files():
+            if steps <= beyond:
+                return None
+            try:
+                return saving.training_of(path)
+            except (FileError, OSError) as error:
+                bad.append(f"{path.name}: {error}")
+                warnings.warn(
+                    CheckpointWarning(
+                        f"The checkpoint {str(path)!r} cannot be read, so the one before is taken.\n{error}"
+                    ),
+                    stacklevel=2,
+                )
+        if bad:
+            raise CheckpointError(
+                f"None of the checkpoints in {str(self.directory)!r} can be read.",
+                received="\n".join(bad),
+                fix="Move them away and begin anew, or bring back a copy.",
+            )
+        return None
+
+    def _files(self) -> list[tuple[int, Path]]:
+        """The checkpoints, the newest first."""
+        found = [(NAME.fullmatch(path.name), path) for path in self.directory.glob("step-*.unidl")]
+        return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
+
+    def _try(self, trainer: Any) -> None:
+        try:
+            self.save(trainer)
+        except OSError as error:
+            self._failed = error
+            before = next((path.name for _, path in self._files()), "none")
+            warnings.warn(
+                CheckpointWarning(
+                    f"The checkpoint of step {trainer.steps_taken} could not be written to {str(self.directory)!r} "
+                    f"({type(error).__name__}: {error}). Training goes on; the last good one is {before}."
+                ),
+                stacklevel=2,
+            )

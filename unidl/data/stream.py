@@ -1,0 +1,133 @@
+"""Batches from anything that can be iterated."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from unidl.data.arrays import array_of
+from unidl.data.source import Source
+from unidl.errors import ArgumentError, DataError
+from unidl.graph.node import leaves, map_nest
+
+_END = object()
+
+
+class Stream(Source):
+    """Batches from an iterable: a generator function, a torch DataLoader, a tf.data.Dataset, a list of batches.
+
+    A batch is x alone, or a tuple (x, y); each is an array, a tensor, or a nest of them, with examples along the first axis.
+
+    Args:
+        batches: An iterable that can be iterated anew for each epoch, or a function that opens one: `batches()`,
+            `batches(epoch)`, or, for a source that can seek by itself, `batches(epoch, start)`.
+        steps: Batches in an epoch; None takes all there are (len() is asked where it exists).
+        seek: How an epoch that was begun is gone on with. "replay" reads the batches before and drops them, which needs the
+            iterable to give the same ones again; "refuse" is an error that says so. A function of (epoch, start) seeks itself.
+
+    Raises:
+        ArgumentError: It cannot be iterated, or is an iterator that is used up after one epoch.
+
+    Example:
+        >>> import numpy, unidl
+        >>> def batches(epoch):
+        ...     rng = numpy.random.default_rng(epoch)
+        ...     for _ in range(4):
+        ...         x = rng.normal(size=(8, 3)).astype("float32")
+        ...         yield x, x.sum(1, keepdims=True)
+        >>> t = unidl.Trainer(unidl.Sequential([unidl.layers.Dense(1)]), loss="mse")
+        >>> t.fit(unidl.data.Stream(batches), epochs=2, progress=False).step_loss.shape
+        (8,)
+    """
+
+    def __init__(
+        self, batches: Iterable[Any] | Callable[..., Iterable[Any]], steps: int | None = None, seek: str = "replay"
+    ) -> None:
+        if seek not in ("replay", "refuse"):
+            raise ArgumentError(
+                "A Stream does not know that way to seek.", expected='"replay" or "refuse"', received=repr(seek)
+            )
+        if isinstance(batches, Iterator):
+            raise ArgumentError(
+                "A Stream needs an iterable that can be opened for each epoch, and this is an iterator: it is used up after one.",
+                received=type(batches).__name__,
+                fix="Give the function that makes it (Stream(batches), not Stream(batches())), or a list.",
+            )
+        self._arguments = _arguments(batches)
+        self._batches: Any = batches
+        self.seek = seek
+        known = len(batches) if hasattr(batches, "__len__") else None
+        self._steps = known if steps is None else steps
+        self._limit = steps
+        self._sample: tuple[Any, ...] | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """Batches in an epoch, if they can be known."""
+        return self._steps
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
+        """The batches of an epoch."""
+        if start and self._arguments < 2 and self.seek == "refuse":
+            raise DataError(
+                f"This Stream cannot begin behind its first {start} batches.",
+                expected="a source that seeks",
+                fix='Give a function batches(epoch, start), or seek="replay" to read the batches before and drop them.',
+            )
+        opened = iter(
+            self._batches if isinstance(self._batches, Iterable) else self._batches(*(epoch, start)[: self._arguments])
+        )
+        skipped = start if self._arguments < 2 else 0
+        for place in range(skipped):
+            if next(opened, _END) is _END:
+                raise DataError(f"The Stream ended after {place} batches, before the {start} that were taken already.")
+        limit = None if self._limit is None else self._limit - start
+        for batch in itertools.islice(opened, limit):
+            yield _batch(batch)
+
+    def sample(self) -> tuple[Any, ...]:
+        """The first batch of the first epoch."""
+        if self._sample is None:
+            self._sample = next(self.batches(0), None)
+            if self._sample is None:
+                raise DataError("The Stream has no batch.", expected="at least one")
+        return self._sample
+
+    def describe(self) -> dict[str, Any]:
+        """Which kind, and how many batches, if they can be known."""
+        return {"source": "Stream", "steps": self._steps}
+
+
+def _arguments(batches: Any) -> int:
+    """How many of (epoch, start) the function takes."""
+    if isinstance(batches, Iterable):
+        return 0
+    if not callable(batches):
+        raise ArgumentError(
+            "A Stream needs something that can be iterated.",
+            expected="an iterable of batches, or a function that gives one",
+            received=type(batches).__name__,
+        )
+    parameters = inspect.signature(batches).parameters.values()
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return min(len(places), 2)
+
+
+def _batch(batch: Any) -> tuple[Any, ...]:
+    parts = batch if isinstance(batch, tuple) else tuple(batch) if _is_pair(batch) else (batch,)
+    arrays = tuple([map_nest(array_of, part) for part in parts])
+    lengths = {len(leaf) for leaf in leaves(arrays)}
+    if len(lengths) != 1 or 0 in lengths or len(arrays) > 2:
+        raise DataError(
+            "A batch of the Stream is none.",
+            expected="x, or (x, y), with one number of examples along the first axis",
+            received=", ".join(str(leaf.shape) for leaf in leaves(arrays)) or "nothing",
+        )
+    return arrays
+
+
+def _is_pair(batch: Any) -> bool:
+    """A torch DataLoader gives its pairs as lists."""
+    return isinstance(batch, list) and len(batch) == 2

@@ -1,0 +1,68 @@
+"""The live bar of a training run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+REFRESH_SECONDS = 0.25
+
+
+class Bar:
+    """Steps done, time left and the loss so far; refreshed by time, so that the loss is seldom read from the device.
+
+    On a terminal it moves; elsewhere each epoch is one line.
+
+    Args:
+        show: Whether to show anything.
+    """
+
+    def __init__(self, show: bool) -> None:
+        self.console = Console(file=sys.stdout)
+        self.show = show
+        self.moving = show and self.console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"), console=self.console, transient=True, auto_refresh=False,
+        )  # fmt: skip
+        self._task = self._progress.add_task("", total=None, numbers="")
+        self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        if self.moving:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.moving:
+            self._progress.stop()
+
+    def begin(self, epoch: int, epochs: int, steps: int | None) -> None:
+        """A new epoch."""
+        self._progress.reset(self._task, total=steps, description=f"epoch {epoch}/{epochs}", numbers="")
+
+    def step(self, done: int, numbers: Callable[[], str]) -> None:
+        """A step was taken; `numbers` is asked for its text only when the bar is drawn anew."""
+        if self.moving and time.perf_counter() - self._shown > REFRESH_SECONDS:
+            self._progress.update(self._task, completed=done, numbers=numbers(), refresh=True)
+            self._shown = time.perf_counter()
+
+    def end(self, epoch: int, epochs: int, numbers: dict[str, float]) -> None:
+        """An epoch ended."""
+        if self.show:
+            text = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items() if name != "seconds")
+            seconds = f"  {numbers['seconds']:.1f} s" if "seconds" in numbers else ""
+            self.console.print(f"epoch {epoch}/{epochs}  {text}{seconds}", highlight=False)
+
+    def say(self, text: str) -> None:
+        """Something worth a line."""
+        if self.show:
+            self.console.print(text, highlight=False)

@@ -1,0 +1,323 @@
+"""The engine of a Trainer: it takes steps on the model's backend, many in one call, and reads numbers when somebody looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unidl import ops
+from unidl.backends.contract import Backend, Generator, Stepper, Steps
+from unidl.data import Arrays, Source
+from unidl.errors import ArgumentError
+from unidl.graph.node import leaves, map_nest
+from unidl.graph.spec import TensorSpec
+from unidl.models.model import Model, training_step
+from unidl.ops.op import running
+from unidl.schedules import Constant
+from unidl.training import compiling
+from unidl.training.bar import Bar
+from unidl.training.checks import scalar
+from unidl.training.compiling import Choice
+from unidl.training.feed import Feed, Load, fits
+from unidl.training.numbers import Numbers
+from unidl.training.progress import Progress
+
+if TYPE_CHECKING:
+    from unidl.training.trainer import Trainer
+
+# an optimizer's name, the path of the part whose weights move, the paths of the weights that are not frozen
+Key = tuple[str, str, tuple[str, ...]]
+
+
+class Engine:
+    """Takes a Trainer's steps.
+
+    Args:
+        trainer: What it works for.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.steps_of: dict[str, int] = {}  # an optimizer's name -> steps it took, which its learning rate depends on
+        self.steppers: dict[Key, Stepper] = {}  # made at their first use
+        self.waiting: dict[Key, Any] = {}  # states for those that are not made yet
+        self.generator: Generator | None = None
+        self.drawn: Mapping[str, np.ndarray] | None = None  # a generator's state to go on from
+        self.choice: Choice | None = None  # what jit="auto" found
+        self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
+        self._rates: dict[str, Any] = {}
+        self._states: dict[str, Any] = {}
+        self._programs: dict[Any, Steps] = {}
+        self._native: Any = None  # the native object that all these are of
+
+    @property
+    def model(self) -> Model:
+        """The Trainer's model."""
+        return self.trainer.model
+
+    @property
+    def backend(self) -> Backend:
+        """The model's backend."""
+        return self.model._need_built().backend
+
+    def look_at_model(self) -> None:
+        """The native object may be new, or made anew by model.replace; layers may have been frozen or unfrozen since."""
+        if self.model.native is not self._native:
+            self._native = self.model.native
+            self.steppers.clear()
+            self._programs.clear()
+        # where other weights are trained, it is by an optimizer that starts anew
+        self._trained = tuple(self.model.trainable_slots())
+
+    # -- one step --------------------------------------------------------------------------------------------------------
+
+    def minimize(self, function: Callable[[], Any], part: Model, name: str) -> Any:
+        """One step of an optimizer (see Trainer.minimize)."""
+        stepper = self._stepper((name, self._path_of(part), self._trained), part)
+        paired = False
+
+        def loss_and_aux() -> tuple[Any, Any]:
+            nonlocal paired
+            returned = function()
+            paired = isinstance(returned, tuple) and len(returned) == 2
+            return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
+
+        returned, gradients = self.backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
+        loss, aux = map_nest(ops.stop_gradient, returned)
+        stepper.apply(gradients, self._rates[name])
+        return (loss, aux) if paired else loss
+
+    def _stepper(self, key: Key, part: Model) -> Stepper:
+        if key not in self.steppers:
+            slots = part.trainable_slots()
+            if not slots:
+                raise ArgumentError(
+                    "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
+                )
+            self.steppers[key] = self.backend.optimizer(self.trainer.optimizers[key[0]], slots)
+            if key in self.waiting:
+                self.steppers[key].write(self.waiting.pop(key))
+        return self.steppers[key]
+
+    def _path_of(self, part: Model) -> str:
+        """The part's path in the model; for a model that is no part of it, a name of its own."""
+        if part is self.model:
+            return ""
+        for plan in self.model._need_built().plan.walk():
+            if plan.layer is part:
+                return plan.path
+        return f"beside {part.name} {id(part)}"
+
+    def measure(self, targets: Any, predictions: Any) -> None:
+        """Add a batch to the metrics."""
+        for i, metric in enumerate(self.trainer.metrics):
+            state = metric.update(self._states[str(i)], targets, map_nest(ops.stop_gradient, predictions))
+            self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
+
+    def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        self._states, self._rates = dict(states), rates
+        result = self.trainer.training_step(
+            batch[0] if len(batch) == 1 else batch
+        )  # x alone, or (x, y), as fit was given
+        numbers = result if isinstance(result, dict) else {"loss": result}
+        return self._states, {name: ops.stop_gradient(value) for name, value in numbers.items()}
+
+    def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        x, y = batch
+        self._states = dict(states)
+        predictions = self.model(*arguments_of(x))
+        self.measure(y, predictions)
+        return self._states, {} if self.trainer._loss is None else {"loss": self.trainer.loss(y, predictions)}
+
+    # -- many steps ------------------------------------------------------------------------------------------------------
+
+    def take_steps(self, load: Load, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
+        """Train on a load; the numbers of each step are read once all were taken."""
+        states, numbers = self._run("train", load, states, self._rates_of(load.count))
+        for name in self.trainer.optimizers:
+            self.steps_of[name] = self.steps_of.get(name, 0) + load.count
+        self.trainer.steps_taken += load.count
+        return states, {name: self._array(value) for name, value in numbers.items()}
+
+    def evaluate(self, feed: Feed) -> dict[str, float]:
+        """Loss and metrics over a feed."""
+        states, sizes = self.initial_states(), []
+        columns: dict[str, list[Any]] = {}
+        with self.mode(training=False):
+            take = feed.open(0, 0)
+            while (load := take(feed.steps or 1)) is not None:
+                states, numbers = self._run("evaluate", load, states, {})
+                sizes += load.sizes
+                for name, value in numbers.items():
+                    columns.setdefault(name, []).append(value)
+        means = {
+            name: float(np.average(np.concatenate([self._array(value) for value in column]), weights=sizes))
+            for name, column in columns.items()
+        }
+        return means | self.results(states)
+
+    def step(self, source: Arrays) -> Numbers:
+        """One step on all of a source, its numbers unread."""
+        seed = (
+            self.trainer.seed * 1_000_003 + self.trainer.steps_taken + 1
+        ) % 2**63  # each step draws anew, and alike in each run
+        with self.backend.random_state(seed, self.model.device), self.mode(training=True):
+            size = source.examples
+            load = Load(self.put(source.parts), self.put(np.arange(size)), 0, 1, size, [size])
+            states, numbers = self._run("train", load, self.initial_states(), self._rates_of(1))
+        for name in self.trainer.optimizers:
+            self.steps_of[name] = self.steps_of.get(name, 0) + 1
+        self.trainer.steps_taken += 1
+        return Numbers(
+            {name: lambda v=v: float(self._array(v)[0]) for name, v in numbers.items()}, lambda: self.results(states)
+        )
+
+    def _run(self, kind: str, load: Load, states: Any, rates: dict[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
+        program = self._program(kind, load.data, self._compiles())
+        return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
+
+    def _program(self, kind: str, data: Any, jit: bool) -> Steps:
+        """The loop for data of that structure, whatever its length."""
+        signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
+        key = (kind, repr(signature), self._trained, jit)
+        if key not in self._programs:
+            function = self._train if kind == "train" else self._evaluate
+            self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
+        return self._programs[key]
+
+    def _rates_of(self, count: int) -> dict[str, np.ndarray]:
+        """The learning rates of the next steps, (count,) for each optimizer, computed on the host in float64."""
+        rates = {}
+        for name, optimizer in self.trainer.optimizers.items():
+            first = self.steps_of.get(name, 0)
+            if isinstance(optimizer.learning_rate, Constant):
+                rates[name] = np.full(count, optimizer.learning_rate(first))
+            else:
+                rates[name] = np.array([optimizer.learning_rate(first + i) for i in range(count)])
+        return rates
+
+    @contextmanager
+    def mode(self, training: bool) -> Iterator[None]:
+        """Inside, the model is called as in training, or as in evaluation."""
+        with self.backend.training_mode(self.model.native, training), running(self.backend):
+            if not training:
+                yield
+                return
+            with training_step():  # and ops without a tensor are of the model's backend
+                yield
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Inside, random ops draw from the Trainer's generator."""
+        with self.backend.random_state(self.epoch_seed(), self.model.device) as self.generator:
+            if self.drawn is not None:
+                self.generator.write(self.drawn)
+                self.drawn = None
+            yield
+        self.generator = None
+
+    def seed_epoch(self) -> None:
+        """A new epoch's random ops draw from (seed, epoch)."""
+        assert self.generator is not None
+        self.generator.seed(self.epoch_seed())
+
+    def epoch_seed(self) -> int:
+        """From which an epoch's random ops draw."""
+        return self.trainer.seed + self.trainer.epoch
+
+    # -- the compiler ----------------------------------------------------------------------------------------------------
+
+    def _compiles(self) -> bool:
+        return (
+            self.choice is not None and self.choice.compiled if self.trainer.jit == "auto" else bool(self.trainer.jit)
+        )
+
+    def choose_compiler(self, feed: Feed, progress: Progress, steps: int | None, bar: Bar) -> None:
+        """For jit="auto", once: take some steps each way, take them back, and keep the faster."""
+        if self.trainer.jit != "auto" or self.choice is not None:
+            return
+        if self.generator is None or (steps is not None and steps < 2):
+            return
+        before, drawn = self.trainer.state(), self.generator.read()
+        load = self._trial(feed, progress.position)
+        _, plain = self._timed(load, progress.states, jit=False)
+        if steps is not None and not compiling.worth_trying(plain, steps):
+            self.choice = compiling.too_short(plain, steps)
+        else:
+            compile_seconds, compiled = self._timed(load, progress.states, jit=True)
+            self.choice = compiling.choose(plain, compiled, compile_seconds, steps)
+        self.trainer.restore({**before, "choice": self.choice.as_dict(), "progress": None})
+        self.generator.write(drawn)
+        bar.say(f"jit: {'on' if self.choice.compiled else 'off'}; {self.choice.reason}")
+
+    def _trial(self, feed: Feed, position: int) -> Load:
+        """A batch to try on: the next one, or of a source that cannot be opened twice a sample."""
+        load = feed.open(self.trainer.epoch, position)(1) if isinstance(feed.source, Arrays) else None
+        if load is None:
+            batch = self.put(feed.source.sample())
+            size = len(next(iter(leaves(feed.source.sample()))))
+            load = Load(batch, self.put(np.arange(size)), 0, 1, size, [size])
+        return load
+
+    def _timed(self, load: Load, states: Any, jit: bool) -> tuple[float, float]:
+        """Seconds until the first step was done beyond what a step takes, and seconds of a step, the median of some."""
+        program = self._program("train", load.data, jit)
+        rates, taken = self._rates_of(1), []
+        begun = time.perf_counter()
+        while len(taken) < 3 or (time.perf_counter() - begun < 0.5 and len(taken) < 30):
+            started = time.perf_counter()
+            _, numbers = program(load.data, load.order, load.first, 1, load.batch_size, states, rates)
+            for value in numbers.values():
+                self._array(value)
+            taken.append(time.perf_counter() - started)
+        step = float(np.median(taken[1:]))
+        return max(0.0, taken[0] - step), step
+
+    # -- tensors ---------------------------------------------------------------------------------------------------------
+
+    def feed(self, source: Source) -> Feed:
+        """A source's examples on the model's device."""
+        on_cpu = "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
+        return Feed(source, self.put, fits(source, on_cpu))
+
+    def put(self, nest: Any) -> Any:
+        """Arrays as tensors on the model's device, floating ones in its dtype."""
+        backend, device, precision = self.backend, self.model.device, self.model.precision
+        return map_nest(
+            lambda a: backend.to_tensor(a, dtype=precision if a.dtype.kind == "f" else a.dtype.name, device=device),
+            nest,
+        )
+
+    def initial_states(self) -> dict[str, dict[str, Any]]:
+        """The metrics' states before the first batch."""
+        return self.states_from({str(i): metric.initial() for i, metric in enumerate(self.trainer.metrics)})
+
+    def states_from(self, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
+        """Metrics' states as tensors."""
+        backend, device = self.backend, self.model.device
+        return {i: {k: backend.to_tensor(v, device=device) for k, v in held.items()} for i, held in arrays.items()}
+
+    def states_as_arrays(self, states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+        """Metrics' states off the device."""
+        return {i: {k: self._array(v) for k, v in held.items()} for i, held in states.items()}
+
+    def results(self, states: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+        """The metrics' numbers."""
+        arrays = self.states_as_arrays(states)
+        return {metric.name: metric.result(arrays[str(i)]) for i, metric in enumerate(self.trainer.metrics)}
+
+    def _array(self, value: Any) -> np.ndarray:
+        return self.backend.to_numpy(value)
+
+
+def arguments_of(x: Any) -> tuple[Any, ...]:
+    """What forward is called with: a tuple is several arguments, anything else is one."""
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _dtype_of(tensor: Any) -> str:
+    return str(getattr(tensor.dtype, "name", tensor.dtype)).removeprefix("torch.")

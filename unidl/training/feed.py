@@ -1,0 +1,111 @@
+"""Feeds: a source's examples on the device, as the loop of steps takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unidl.data import Arrays, Source
+from unidl.graph.node import leaves, map_nest
+
+# What may lie on an accelerator whole; a CPU's own memory holds the arrays anyway.
+RESIDENT_BYTES = 2 << 30
+# What is brought to a device at a time of what does not lie there whole.
+CARRIED_BYTES = 64 << 20
+
+Put = Callable[[Any], Any]  # a nest of arrays as the backend's tensors
+
+
+@dataclass(frozen=True)
+class Load:
+    """What some steps compute on.
+
+    Args:
+        data: Examples on the device.
+        order: Which of them, (places,), int64, on the device.
+        first: The first step's number, counted in batches of `order`.
+        count: Steps there are.
+        batch_size: Examples in a batch.
+        sizes: Examples in each step's batch.
+    """
+
+    data: Any
+    order: Any
+    first: int
+    count: int
+    batch_size: int
+    sizes: list[int]
+
+
+class Feed:
+    """Gives loads of one epoch after another.
+
+    Args:
+        source: Where the examples come from.
+        put: Brings arrays to the device.
+        resident: Whether all of an Arrays' examples may lie there at once.
+    """
+
+    def __init__(self, source: Source, put: Put, resident: bool) -> None:
+        self.source = source
+        self._put = put
+        self._whole = put(source.parts) if resident and isinstance(source, Arrays) else None
+
+    @property
+    def steps(self) -> int | None:
+        """Steps in an epoch, if that can be known."""
+        return self.source.steps
+
+    def open(self, epoch: int, start: int) -> Callable[[int], Load | None]:
+        """A function of the number of steps wanted, at least 1, that gives as many or fewer; None at the epoch's end."""
+        if not isinstance(self.source, Arrays):
+            return self._stream(self.source.batches(epoch, start))
+        return self._arrays(self.source, self.source.order(epoch), start)
+
+    def _arrays(self, source: Arrays, order: np.ndarray, start: int) -> Callable[[int], Load | None]:
+        size, total = source.batch_size, len(source)
+        done = start
+        whole = None if self._whole is None else self._put(order)
+        bytes_each = max(1, sum(leaf.nbytes for leaf in leaves(source.parts)) // source.examples)
+
+        def take(wanted: int) -> Load | None:
+            nonlocal done
+            count = min(wanted, total - done)
+            if count <= 0:
+                return None
+            if self._whole is None:
+                count = max(1, min(count, CARRIED_BYTES // (bytes_each * size)))
+            places = order[done * size : (done + count) * size]
+            sizes = [size] * (count - 1) + [len(places) - (count - 1) * size]
+            first, done = done, done + count
+            if self._whole is not None:
+                return Load(self._whole, whole, first, count, size, sizes)
+            carried = self._put(map_nest(lambda array: array[places], source.parts))
+            return Load(carried, self._put(np.arange(len(places))), 0, count, size, sizes)
+
+        return take
+
+    def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
+        orders: dict[int, Any] = {}
+
+        def take(wanted: int) -> Load | None:
+            batch = next(batches, None)
+            if batch is None:
+                return None
+            size = len(next(iter(leaves(batch))))
+            if size not in orders:
+                orders[size] = self._put(np.arange(size))
+            return Load(self._put(batch), orders[size], 0, 1, size, [size])
+
+        return take
+
+
+def fits(source: Source, on_cpu: bool) -> bool:
+    """Whether all examples may lie on the device at once: not what is mapped from a file, nor what fills an accelerator."""
+    parts = list(leaves(source.sample())) if isinstance(source, Arrays) else []
+    if any(isinstance(leaf, np.memmap) for leaf in parts):
+        return False
+    return on_cpu or sum(leaf.nbytes for leaf in parts) <= RESIDENT_BYTES

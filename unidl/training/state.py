@@ -1,0 +1,94 @@
+"""All that a Trainer goes on from, as arrays and plain data that know no backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unidl.errors import ArgumentError
+from unidl.training.compiling import Choice
+from unidl.training.progress import Progress
+
+if TYPE_CHECKING:
+    from unidl.training.trainer import Trainer
+
+
+def read(trainer: Trainer) -> dict[str, Any]:
+    """See Trainer.state."""
+    engine = trainer.engine
+    steppers = [[*key, stepper.read()] for key, stepper in engine.steppers.items()]
+    steppers += [[*key, held] for key, held in engine.waiting.items()]
+    progress = trainer.progress
+    generator = engine.drawn if engine.generator is None else engine.generator.read()
+    return {
+        "weights": trainer.model.weights(),
+        "optimizers": [[name, part, list(trained), held] for name, part, trained, held in steppers],
+        "steps_of": dict(engine.steps_of),
+        "epoch": trainer.epoch,
+        "steps_taken": trainer.steps_taken,
+        "seed": trainer.seed,
+        "backend": trainer.model.backend,
+        "generator": None if generator is None else dict(generator),
+        "choice": None if engine.choice is None else engine.choice.as_dict(),
+        "callbacks": [[type(callback).__name__, callback.state()] for callback in trainer.callbacks],
+        "progress": None if progress is None else _of_progress(trainer, progress),
+    }
+
+
+def _of_progress(trainer: Trainer, progress: Progress) -> dict[str, Any]:
+    return {
+        **vars(progress),
+        "epochs": [dict(epoch) for epoch in progress.epochs],
+        "step_loss": [np.concatenate(progress.step_loss)] if progress.step_loss else [],
+        "columns": {name: [np.concatenate(column)] for name, column in progress.columns.items()},
+        "sizes": np.array(progress.sizes, "int64"),
+        "states": None if progress.states is None else trainer.engine.states_as_arrays(progress.states),
+    }
+
+
+def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
+    """See Trainer.restore."""
+    engine = trainer.engine
+    unknown = {name for name, *_ in saved["optimizers"]} - trainer.optimizers.keys()
+    if unknown:
+        raise ArgumentError(
+            "The saved training has other optimizers.",
+            expected=", ".join(trainer.optimizers),
+            received=", ".join(sorted(unknown)),
+        )
+    trainer.model.set_weights(saved["weights"])
+    engine.waiting.clear()
+    for name, part, trained, held in saved["optimizers"]:
+        key = (name, part, tuple(trained))
+        if key in engine.steppers:
+            engine.steppers[key].write(held)
+        else:
+            engine.waiting[key] = held
+    for key in engine.steppers.keys() - {
+        (name, part, tuple(trained)) for name, part, trained, _ in saved["optimizers"]
+    }:
+        _begin_anew(engine.steppers[key])
+    engine.steps_of = dict(saved["steps_of"])
+    trainer.epoch, trainer.steps_taken, trainer.seed = saved["epoch"], saved["steps_taken"], saved["seed"]
+    # another backend's generators have other states: there the epoch's seed is begun with
+    engine.drawn = saved["generator"] if saved["backend"] == trainer.model.backend else None
+    engine.choice = None if saved["choice"] is None else Choice(**saved["choice"])
+    states = [(kind, held) for kind, held in saved["callbacks"]]
+    for callback in trainer.callbacks:  # in order; one that was not there then starts as it is
+        place = next((i for i, (kind, _) in enumerate(states) if kind == type(callback).__name__), None)
+        if place is not None:
+            callback.restore(states.pop(place)[1])
+    if saved["progress"] is not None:
+        progress = Progress(**{**saved["progress"], "sizes": saved["progress"]["sizes"].tolist()})
+        if progress.states is not None:
+            progress.states = engine.states_from(progress.states)
+        trainer.progress = progress
+
+
+def _begin_anew(stepper: Any) -> None:
+    """An optimizer that had not taken a step then."""
+    now = stepper.read()
+    zero = {path: {name: 0 * array for name, array in held.items()} for path, held in now["weights"].items()}
+    stepper.write({"steps": 0, "weights": zero})
