@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 from unidl.data.arrays import array_of
@@ -58,7 +58,7 @@ class Stream(Source):
         self._arguments = _arguments(batches)
         self._batches: Any = batches
         self.seek = seek
-        known = len(batches) if hasattr(batches, "__len__") else None
+        known = len(batches) if isinstance(batches, Sized) else None
         self._steps = known if steps is None else steps
         self._limit = steps
         self._sample: tuple[Any, ...] | None = None

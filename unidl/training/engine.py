@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -172,9 +173,11 @@ class Engine:
         for name in self.trainer.optimizers:
             self.steps_of[name] = self.steps_of.get(name, 0) + 1
         self.trainer.steps_taken += 1
-        return Numbers(
-            {name: lambda v=v: float(self._array(v)[0]) for name, v in numbers.items()}, lambda: self.results(states)
-        )
+        reads = {name: functools.partial(self._first, value) for name, value in numbers.items()}
+        return Numbers(reads, lambda: self.results(states))
+
+    def _first(self, column: Any) -> float:
+        return float(self._array(column)[0])
 
     def _run(self, kind: str, load: Load, states: Any, rates: dict[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
         program = self._program(kind, load.data, self._compiles())
@@ -266,7 +269,8 @@ class Engine:
     def _timed(self, load: Load, states: Any, jit: bool) -> tuple[float, float]:
         """Seconds until the first step was done beyond what a step takes, and seconds of a step, the median of some."""
         program = self._program("train", load.data, jit)
-        rates, taken = self._rates_of(1), []
+        rates = self._rates_of(1)
+        taken: list[float] = []
         begun = time.perf_counter()
         while len(taken) < 3 or (time.perf_counter() - begun < 0.5 and len(taken) < 30):
             started = time.perf_counter()

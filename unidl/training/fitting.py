@@ -70,8 +70,7 @@ class Fit:
             self.bar.begin(number, self.epochs, self.feed.steps)
             if progress.position == 0:
                 engine.seed_epoch()
-            self._epoch(progress)
-            if progress.stopped is not None:
+            if not self._epoch(progress):
                 break
             started = time.perf_counter()
             numbers = progress.means() | engine.results(progress.states)
@@ -88,8 +87,8 @@ class Fit:
             if trainer.asked_to_stop():
                 progress.stopped = "a callback asked for it"
 
-    def _epoch(self, progress: Progress) -> None:
-        """The steps of an epoch that are not taken yet."""
+    def _epoch(self, progress: Progress) -> bool:
+        """The steps of an epoch that are not taken yet; whether it came to its end."""
         trainer, engine = self.trainer, self.trainer.engine
         with self._source_at_fault(progress):
             take = self.feed.open(trainer.epoch, progress.position)
@@ -106,6 +105,7 @@ class Fit:
                 self._look(progress, numbers, load)
                 if progress.stopped is not None:
                     break
+        return progress.stopped is None
 
     def _take(self, take: Callable[[int], Load | None], progress: Progress) -> Load | None:
         """Steps up to the next one at which a callback wants control, at most as many as fill the time."""

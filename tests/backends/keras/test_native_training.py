@@ -68,17 +68,14 @@ def test_twenty_steps_are_those_of_torch(backend, name, precision):
         np.testing.assert_allclose(mine.weights()[path], value, rtol=10 * tolerance, atol=10 * tolerance, err_msg=path)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("sgd", keras.optimizers.SGD), ("momentum", keras.optimizers.SGD), ("adamw", keras.optimizers.Adam)],
-)
-def test_the_optimizer_is_keras_own(backend, name, kind):
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adamw"])
+def test_the_optimizer_is_the_engines_own_on_keras_variables(backend, name):
     model = images().build((8, 8, 2), backend="keras", precision=PRECISION)
     stepper = registry.load("keras").optimizer(OPTIMIZERS[name], model.trainable_slots())
-    assert isinstance(stepper.native, kind)
-    assert stepper.wanted == model.native.trainable_variables
-    state = [v for v in stepper.native.variables if v.path.split("/")[-1] not in ("iteration", "learning_rate")]
-    assert {keras.backend.standardize_dtype(v.dtype) for v in state} <= {PRECISION}
+    kind = {"tensorflow": "Kernels", "torch": "Fused", "jax": "Defined"}[keras.backend.backend()]
+    assert type(stepper).__name__ == kind
+    own = model.native.trainable_variables
+    assert [id(w) for w in stepper.wanted] == [id(v if JAX else v.value) for v in own]
 
 
 def test_metrics_and_evaluation_agree_with_torch(backend):

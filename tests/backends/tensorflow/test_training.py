@@ -7,7 +7,7 @@ import tensorflow as tf
 import unidl
 from unidl import Sequential, layers, optimizers, schedules
 from unidl.backends import tensorflow as backend
-from unidl.backends.tensorflow.optimizers import NATIVE, Stepper, defined
+from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 8))  # (examples, features): the last of three batches of 32 has 26
@@ -49,7 +49,7 @@ def test_the_loss_curve_and_the_states_are_those_of_torch(name, precision):
                 "step",
                 "step",
             ]  # one to train and one to evaluate: none for the last batch or the learning rate
-            assert trainer.model.native.runs == 7 * (3 + 1)
+            assert 7 * 2 <= trainer.model.native.runs <= 7 * (3 + 1)  # one run takes as many steps as time allows
     assert len(curves["torch"]) == 21
     assert curves["torch"][-1] < 0.9 * curves["torch"][0]
     exact = precision == "float64"
@@ -71,7 +71,7 @@ def test_the_fused_kernels_are_the_definition(name, precision):
     natives = []
     for move in (NATIVE[type(definition)], defined):
         model = mlp().build((8,), backend="tensorflow", precision=precision)
-        stepper = Stepper(definition, model.trainable_slots(), move)
+        stepper = Kernels(definition, model.trainable_slots(), move)
         generator = np.random.default_rng(1)
         for step in range(20):
             rate = definition.learning_rate(step)
@@ -128,7 +128,8 @@ def test_a_step_of_ones_own_is_one_graph(jit):
         )
         curves[framework] = trainer.fit(X, Y, epochs=2, batch_size=32, progress=False)
     native = trainer.model.native
-    assert [trace.kind for trace in native.traces] == ["step"]
+    # XLA compiles for batches of one size; the last one of 26 runs without it
+    assert [trace.kind for trace in native.traces] == ["step"] * (2 if jit else 1)
     for name in ("first", "second"):
         np.testing.assert_allclose(curves["tensorflow"][name], curves["torch"][name], rtol=1e-9)
 

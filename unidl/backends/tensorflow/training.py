@@ -55,11 +55,13 @@ def _numbers(
     step: Step, data: Any, order: Any, width: int, states: Any, rates: Mapping[str, Any], names: list[str]
 ) -> int:
     """How many numbers a step gives, and their names, found by tracing it once into a graph that nobody runs."""
-    with tf.Graph().as_default():
-        blank = map_nest(lambda t: tf.compat.v1.placeholder(t.dtype, (width, *t.shape[1:])), data)
-        before = map_nest(lambda t: tf.compat.v1.placeholder(t.dtype, t.shape), states)
-        given = {name: tf.compat.v1.placeholder(rate.dtype, ()) for name, rate in rates.items()}
-        names[:] = step(blank, before, given)[1]
+    def once(batch: Any, states: Any, given: dict[str, Any]) -> None:
+        names[:] = step(batch, states, given)[1]
+
+    blank = map_nest(lambda t: tf.TensorSpec((width, *t.shape[1:]), t.dtype), data)
+    before = map_nest(lambda t: tf.TensorSpec(t.shape, t.dtype), states)
+    given = {name: tf.TensorSpec((), rate.dtype) for name, rate in rates.items()}
+    tf.function(once, autograph=False).get_concrete_function(blank, before, given)
     return len(names)
 
 
