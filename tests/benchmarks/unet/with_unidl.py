@@ -36,7 +36,7 @@ class UNet(unidl.Model):
             kept.append(level(x))
             x = self.pool(kept[-1])
         x = self.bottom(x)
-        for larger, level in zip(self.larger, self.up):
+        for larger, level in zip(self.larger, self.up, strict=True):
             x = level(ops.concatenate([larger(x), kept.pop()], -1))
         return self.head(x)
 
