@@ -14,6 +14,7 @@ from tests.conformance.ways import (
     OWN_ACTIVATIONS,
     OWN_FUNCTION,
     REPEATED_BORDER,
+    ROUNDED,
     TRAILING,
 )
 from unidl import layers
@@ -35,6 +36,30 @@ CASES = [
     Case("dilation", layers.Conv2D(3, 2, dilation_rate=(2, 1), padding="same"), (normal(2, 6, 7, 2),)),
     Case("groups, no bias", layers.Conv2D(4, 3, groups=2, use_bias=False), (normal(2, 5, 6, 4),)),
     Case("uneven strides, relu", layers.Conv2D(3, (3, 1), strides=(1, 2), activation="relu"), (normal(2, 5, 6, 2),)),
+    *(
+        Case(f"{padding}, {name}", layers.Conv2DTranspose(3, size, strides, padding), (normal(2, 4, 5, 2),))
+        for padding in ("valid", "same")
+        for name, size, strides in (
+            ("plain", 3, 1),
+            ("strides", 2, 2),
+            ("odd window", 3, 2),
+            ("even window, odd strides", 4, 3),
+            ("strides beyond the window", 2, 3),
+            ("uneven", (1, 4), (2, 1)),
+        )
+    ),
+    Case(
+        "relu at 0, no bias",
+        layers.Conv2DTranspose(3, 3, 2, "same", activation="relu", use_bias=False),
+        (ties(2, 3, 4, 2),),
+        weights={"kernel": ties(3, 3, 3, 2)},
+    ),
+    Case("one filter, gelu", layers.Conv2DTranspose(1, 2, 2, activation="gelu"), (normal(2, 3, 4, 2),)),
+    Case("nearest", layers.UpSampling2D(), (normal(2, 3, 4, 2),)),
+    Case("nearest, uneven", layers.UpSampling2D((3, 1)), (ties(2, 3, 5, 2),)),
+    Case("bilinear", layers.UpSampling2D(2, "bilinear"), (normal(2, 3, 4, 2),), ways=ROUNDED),
+    Case("bilinear, uneven", layers.UpSampling2D((3, 4), "bilinear"), (ties(2, 5, 3, 2),), ways=ROUNDED),
+    Case("bilinear, one pixel", layers.UpSampling2D(2, "bilinear"), (normal(2, 1, 1, 3),), ways=ROUNDED),
     Case("plain", layers.MaxPooling2D(), (normal(2, 6, 7, 3),)),
     Case("same, strides", layers.MaxPooling2D(3, 2, "same"), (-np.abs(normal(2, 6, 7, 3)),)),
     Case("ties", layers.MaxPooling2D((2, 3), (1, 2)), (ties(2, 6, 7, 3),)),

@@ -92,6 +92,36 @@ def convolution(layer: Any, w: Weights, x: np.ndarray) -> np.ndarray:
     return applied(layer.activation, y + w["bias"] if layer.use_bias else y)
 
 
+def transposed_convolution(layer: Any, w: Weights, x: np.ndarray) -> np.ndarray:
+    kernel = w["kernel"]
+    (height, width), strides = x.shape[1:3], layer.strides
+    full = [(n - 1) * s + max(k, s) for n, k, s in zip((height, width), layer.kernel_size, strides, strict=True)]
+    y = np.zeros((len(x), *full, layer.filters))
+    for i in range(height):
+        for j in range(width):
+            for u in range(kernel.shape[0]):
+                for v in range(kernel.shape[1]):
+                    y[:, i * strides[0] + u, j * strides[1] + v] += x[:, i, j] @ kernel[u, v].T
+    if layer.padding == "same":
+        cuts = [max(k - s, 0) // 2 for k, s in zip(layer.kernel_size, strides, strict=True)]
+        y = y[:, cuts[0] : cuts[0] + height * strides[0], cuts[1] : cuts[1] + width * strides[1]]
+    return applied(layer.activation, y + w["bias"] if layer.use_bias else y)
+
+
+def upsampling(layer: Any, x: np.ndarray) -> np.ndarray:
+    for axis, times in zip((1, 2), layer.size, strict=True):
+        n = x.shape[axis]
+        places = (np.arange(n * times) + 0.5) / times - 0.5
+        if layer.interpolation == "nearest":
+            x = np.take(x, np.round(places - 1e-9).clip(0, n - 1).astype(int), axis)
+            continue
+        low = np.floor(places)
+        share = (places - low).reshape([-1 if a == axis else 1 for a in range(4)])
+        a, b = (np.take(x, (low + step).clip(0, n - 1).astype(int), axis) for step in (0, 1))
+        x = a * (1 - share) + b * share
+    return x
+
+
 def pooling(layer: Any, x: np.ndarray, average: bool) -> np.ndarray:
     y = None
     for (i, j), window, inside, out in windows(x, layer.pool_size, layer.strides, (1, 1), layer.padding):
@@ -172,6 +202,8 @@ def attention(
 ORACLES: dict[type, Any] = {
     layers.Dense: dense,
     layers.Conv2D: convolution,
+    layers.Conv2DTranspose: transposed_convolution,
+    layers.UpSampling2D: lambda layer, w, x: upsampling(layer, x),
     layers.MaxPooling2D: lambda layer, w, x: pooling(layer, x, average=False),
     layers.AveragePooling2D: lambda layer, w, x: pooling(layer, x, average=True),
     layers.GlobalAveragePooling2D: lambda layer, w, x: x.mean((1, 2), keepdims=layer.keepdims),

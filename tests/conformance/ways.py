@@ -16,6 +16,8 @@ FIRST_ALONE = "on TensorFlow, Keras gives the gradient at a tie to the first inp
 WAYS: dict[type, dict[str, str]] = {
     layers.Dense: {"torch": "torch.nn.Linear", "keras": "keras.layers.Dense"},
     layers.Conv2D: {"torch": "torch.nn.Conv2d", "keras": "keras.layers.Conv2D"},
+    layers.Conv2DTranspose: {"torch": "torch.nn.ConvTranspose2d", "keras": "keras.layers.Conv2DTranspose"},
+    layers.UpSampling2D: {"torch": "torch.nn.Upsample", "keras": "keras.layers.UpSampling2D"},
     layers.MaxPooling2D: {"torch": "torch.nn.MaxPool2d", "keras": "keras.layers.MaxPooling2D"},
     layers.AveragePooling2D: {"torch": "torch.nn.AvgPool2d", "keras": "keras.layers.AveragePooling2D"},
     layers.GlobalAveragePooling2D: {
@@ -67,6 +69,7 @@ ONE_WIDTH = {
 NO_MASK = {"torch": "torch.nn.LSTM knows no mask"}
 OWN_ACTIVATIONS = {"torch": "torch.nn.LSTM has no activations but tanh and sigmoid"}
 REPEATED_BORDER = {"keras on torch": 'on torch, Keras repeats the border where padding="same" is uneven'}
+ROUNDED = {"keras float64": "Keras interpolates in float32 inside"}
 TRAILING = {"keras on torch": "on torch, keras.layers.LayerNormalization takes trailing axes only"}
 OWN_FUNCTION = {
     "torch": "torch has no module for this function",

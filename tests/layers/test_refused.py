@@ -17,6 +17,11 @@ ARGUMENTS = {
     "activation layer": (lambda: layers.Activation("tahn"), "There is no activation 'tahn'."),
     "heads": (lambda: layers.MultiHeadAttention(0, 4), "MultiHeadAttention needs a positive integer num_heads."),
     "attention dropout": (lambda: layers.MultiHeadAttention(1, 4, dropout=-1), "needs dropout as a number from 0"),
+    "transposed strides": (
+        lambda: layers.Conv2DTranspose(1, 2, (1, 2, 3)),
+        "Conv2DTranspose needs one strides for each of its 2",
+    ),
+    "interpolation": (lambda: layers.UpSampling2D(2, "cubic"), "UpSampling2D does not know interpolation='cubic'."),
     "no axis": (lambda: layers.LayerNormalization(()), "LayerNormalization needs an axis."),
 }
 
@@ -30,6 +35,12 @@ def test_arguments(name):
 
 SHAPES = {
     "pooling": (layers.MaxPooling2D(), [(None, 8, 3)], "needs an input of 4 axes (batch, height, width, channels)"),
+    "transposed": (
+        layers.Conv2DTranspose(2, 3),
+        [(None, 8, 3)],
+        "needs an input of 4 axes (batch, height, width, channels)",
+    ),
+    "larger": (layers.UpSampling2D(), [(None, 8, 3)], "needs an input of 4 axes (batch, height, width, channels)"),
     "window": (layers.MaxPooling2D(4), [(None, 3, 8, 2)], "In MaxPooling2D"),
     "global": (layers.GlobalAveragePooling2D(), [(None, 8, 3)], "needs an input of 4 axes"),
     "normalised axis": (layers.LayerNormalization(3), [(None, 8, 3)], "There is no axis 3 in a tensor of 3 axes."),

@@ -56,6 +56,16 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "border_mode": "padding",
         "padding_mode": "Nothing: padding is with zeros; ops.pad pads otherwise.",
     },
+    "Conv2DTranspose": {
+        "kernel": "kernel_size",
+        "dilation_rate": "ops.conv_transpose(x, kernel, dilation=…) in a layer of your own; TensorFlow has none on a CPU",
+        "output_padding": 'padding="same", whose output is n * stride',
+    },
+    "UpSampling2D": {
+        "scale_factor": "size",
+        "mode": "interpolation",
+        "align_corners": "Nothing: pixels are squares, as with align_corners=False.",
+    },
     "MaxPooling2D": {
         "kernel_size": "pool_size",
         "ceil_mode": 'padding="same"',

@@ -24,8 +24,10 @@ from unidl.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2
 from unidl.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
 from unidl.layers.pooling import MaxPooling2D as MaxPooling2D
 from unidl.layers.recurrent import LSTM as LSTM
+from unidl.layers.resizing import UpSampling2D as UpSampling2D
 from unidl.layers.shape import Flatten as Flatten
 from unidl.layers.shape import Reshape as Reshape
+from unidl.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspose
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ from unidl.backends.keras.layers import (
     normalization,
     pooling,
     recurrent,
+    resizing,
 )
 from unidl.backends.lowering import Lowering
 
@@ -23,4 +24,5 @@ LOWERINGS: dict[type, Lowering] = {
     **recurrent.TABLE,
     **attention.TABLE,
     **merging.TABLE,
+    **resizing.TABLE,
 }

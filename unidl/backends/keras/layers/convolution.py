@@ -1,4 +1,4 @@
-"""Conv2D: Keras' own, channels last whatever Keras is set to."""
+"""Conv2D and Conv2DTranspose: Keras' own, channels last whatever Keras is set to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import activation_name, call_activated, common, own_slots
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
-from unidl.layers import Conv2D
+from unidl.layers import Conv2D, Conv2DTranspose
 
 
 def make_convolution(plan: LayerPlan) -> Any:
@@ -37,4 +37,23 @@ def refuses(plan: LayerPlan) -> str | None:
     return None
 
 
-TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_activated, own_slots, refuses)}
+def make_transposed(plan: LayerPlan) -> Any:
+    """kernel (height, width, filters, channels), as in Keras."""
+    layer: Conv2DTranspose = plan.layer  # type: ignore[assignment]
+    return keras.layers.Conv2DTranspose(
+        layer.filters,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        data_format="channels_last",
+        activation=activation_name(layer.activation, plan),
+        use_bias=layer.use_bias,
+        kernel_initializer="zeros",
+        **common(plan),
+    )
+
+
+TABLE: dict[type, Lowering] = {
+    Conv2D: Lowering(make_convolution, call_activated, own_slots, refuses),
+    Conv2DTranspose: Lowering(make_transposed, call_activated, own_slots),
+}

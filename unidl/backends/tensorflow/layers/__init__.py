@@ -16,6 +16,7 @@ from unidl.backends.tensorflow.layers import (
     normalization,
     pooling,
     recurrent,
+    resizing,
 )
 
 LOWERINGS: dict[type, Lowering] = {
@@ -27,4 +28,5 @@ LOWERINGS: dict[type, Lowering] = {
     **recurrent.TABLE,
     **attention.TABLE,
     **merging.TABLE,
+    **resizing.TABLE,
 }

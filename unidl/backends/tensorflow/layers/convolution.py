@@ -1,4 +1,4 @@
-"""Conv2D: traced from its definition, which is tf.nn.conv2d and an addition."""
+"""Conv2D and Conv2DTranspose: traced from their definitions, which are tf.nn.conv2d and conv2d_transpose, and an addition."""
 
 from __future__ import annotations
 

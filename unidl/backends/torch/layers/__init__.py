@@ -12,6 +12,7 @@ from unidl.backends.torch.layers import (
     normalization,
     pooling,
     recurrent,
+    resizing,
 )
 
 LOWERINGS: dict[type, Lowering] = {
@@ -23,4 +24,5 @@ LOWERINGS: dict[type, Lowering] = {
     **recurrent.TABLE,
     **attention.TABLE,
     **merging.TABLE,
+    **resizing.TABLE,
 }

@@ -1,4 +1,4 @@
-"""Conv2D: nn.Conv2d on a channels-last view."""
+"""Conv2D and Conv2DTranspose: torch's own modules on channels-last views."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unidl.backends.lowering import Lowering
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
-from unidl.layers import Conv2D
+from unidl.layers import Conv2D, Conv2DTranspose
 
 
 def pads_evenly(layer: Conv2D) -> bool:
@@ -62,4 +62,37 @@ def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
     return slots
 
 
-TABLE: dict[type, Lowering] = {Conv2D: Lowering(make_convolution, call_convolution, convolution_slots)}
+# -- Conv2DTranspose ---------------------------------------------------------------------------------------------------------
+
+
+def make_transposed(plan: LayerPlan) -> nn.ConvTranspose2d:
+    """kernel (h, w, filters, channels) -> weight (channels, filters, h, w), stored channels-last."""
+    layer: Conv2DTranspose = plan.layer  # type: ignore[assignment]
+    height, width, filters, channels = plan.weights["kernel"].shape
+    beyond = [size - step for size, step in zip(layer.kernel_size, layer.strides, strict=True)]
+    module = nn.ConvTranspose2d(
+        channels,
+        filters,
+        (height, width),
+        stride=layer.strides,
+        padding=tuple(max(b, 0) // 2 if layer.padding == "same" else 0 for b in beyond),  # type: ignore[arg-type]
+        output_padding=tuple(max(-b, 0) for b in beyond),  # type: ignore[arg-type]
+        bias="bias" in plan.weights,
+        dtype=dtype_of(plan),
+    )
+    return module.to(memory_format=torch.channels_last)
+
+
+def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
+    """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
+    y = module(x.permute(0, 3, 1, 2))  # (batch, filters, height', width')
+    if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
+        y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
+    return layer.activation(y.permute(0, 2, 3, 1))
+
+
+TABLE: dict[type, Lowering] = {
+    Conv2D: Lowering(make_convolution, call_convolution, convolution_slots),
+    # (channels, filters, h, w) is read as (h, w, filters, channels): the same permutation
+    Conv2DTranspose: Lowering(make_transposed, call_transposed, convolution_slots),
+}

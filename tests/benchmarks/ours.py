@@ -1,0 +1,38 @@
+"""unidl's side: the public API and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import unidl
+from tests.benchmarks.workload import Workload
+from unidl import optimizers
+
+OPTIMIZERS = {"sgd": optimizers.SGD, "adam": optimizers.Adam, "adamw": optimizers.AdamW}
+
+
+class Side:
+    """A model trained by a Trainer."""
+
+    def __init__(self, work: Workload, backend: str, shuffle: bool = True, jit: bool | str = False) -> None:
+        self.work, self.backend, self.shuffle = work, backend, shuffle
+        inputs, self.targets = work.arrays()
+        self.inputs = inputs[0] if len(inputs) == 1 else inputs
+        optimizer = OPTIMIZERS[work.optimizer](work.rate, **work.options)
+        self.model = work.model()
+        self.trainer = unidl.Trainer(self.model, loss=work.loss, optimizer=optimizer, backend=backend, jit=jit, seed=0)
+
+    def build(self) -> Side:
+        """Build the model, as the first `fit` would."""
+        x = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+        self.model.build(*(a[:1] for a in x), backend=self.backend, seed=0)
+        return self
+
+    def fit(self, epochs: int) -> np.ndarray:
+        history = self.trainer.fit(
+            self.inputs, self.targets, epochs=epochs, batch_size=self.work.batch, shuffle=self.shuffle, progress=False
+        )
+        return history.step_loss
+
+    def predict(self, *x: np.ndarray) -> np.ndarray:
+        return self.model.predict(*x, batch_size=len(x[0]))

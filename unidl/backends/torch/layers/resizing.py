@@ -1,0 +1,25 @@
+"""UpSampling2D: nn.Upsample on a channels-last view."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from unidl.backends.lowering import Lowering
+from unidl.description.plan import LayerPlan
+from unidl.layers import UpSampling2D
+
+
+def make_upsampling(plan: LayerPlan) -> nn.Upsample:
+    """By whole factors, for which torch's "nearest" is the definition's."""
+    layer: UpSampling2D = plan.layer  # type: ignore[assignment]
+    factors = tuple(float(times) for times in layer.size)
+    return nn.Upsample(scale_factor=factors, mode=layer.interpolation)  # type: ignore[arg-type]
+
+
+def call_upsampling(layer: UpSampling2D, module: nn.Upsample, x: torch.Tensor) -> torch.Tensor:
+    """(batch, height, width, channels) -> (batch, height', width', channels), through views."""
+    return module(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+TABLE: dict[type, Lowering] = {UpSampling2D: Lowering(make_upsampling, call_upsampling)}
