@@ -10,6 +10,7 @@ rng = np.random.default_rng(2)
 X = np.concatenate([rng.normal(size=(3, 4)), np.array([[-30.0, -7.3, 7.3, 30.0]])])
 CUBE = rng.normal(size=(2, 3, 4))
 FAR = np.array([-1000.0, 1000.0])
+LABELS = rng.integers(0, 4, (2, 3))
 ZERO = np.zeros(1)
 
 erf = np.vectorize(math.erf, otypes=[float])
@@ -30,6 +31,10 @@ def elu(x, alpha=1.0):
 def softmax(x, axis=-1):
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
+
+
+def entropy(x, labels):
+    return -np.take_along_axis(x - logsumexp(x, -1, True), labels[..., None].astype("int64"), -1)[..., 0]
 
 
 def logsumexp(x, axis=None, keepdims=False):
@@ -88,6 +93,9 @@ CASES = [
     Case("elu", (FAR,), elu, gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("mish", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("silu", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
+    Case("softmax_cross_entropy", (CUBE, LABELS), entropy),
+    Case("softmax_cross_entropy", (CUBE, LABELS.astype("int32")), entropy, note="int32"),
+    Case("softmax_cross_entropy", (FAR, np.array(0)), lambda x, y: np.array(2000.0), gradient=[np.array([-1.0, 1.0])], note="far out"),
     Case("softmax", (FAR,), softmax, gradient=[np.zeros(2)], note="far out"),
     Case("log_softmax", (FAR,), lambda x: np.array([-2000.0, 0.0]), gradient=[np.array([1.0, -1.0])], note="far out"),
     Case("logsumexp", (FAR,), lambda x: np.array(1000.0), gradient=[np.array([0.0, 1.0])], note="far out"),

@@ -185,7 +185,7 @@ class Backend(Protocol):
     ) -> tuple[Any, list[Tensor]]:
         """`function(*args, **kwargs)`, a scalar, and its gradient by each wanted tensor, parameter or variable.
 
-        A gradient is zeros where the value does not depend on what is wanted. With `has_aux` the function returns a pair,
+        What is returned takes no gradient itself, but inside another gradient. A gradient is zeros where the value does not depend on what is wanted. With `has_aux` the function returns a pair,
         the scalar and whatever else the caller wants to see; both are returned.
         """
 

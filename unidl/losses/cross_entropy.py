@@ -44,16 +44,19 @@ class CrossEntropy(Loss, name="cross_entropy"):
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), without the class axis."""
+        smoothing = self.label_smoothing
+        classes = not is_float(dtype_name(targets.dtype))
+        if classes and self.from_logits and not smoothing:
+            return ops.softmax_cross_entropy(predictions, targets)
         if self.from_logits:
             log_p = ops.log_softmax(predictions, axis=-1)  # (batch, ..., classes)
         else:
             log_p = ops.log(ops.clip(predictions, 1e-7, 1.0))
-        smoothing = self.label_smoothing
-        if is_float(dtype_name(targets.dtype)):
-            loss = -ops.sum(targets * log_p, axis=-1) * (1.0 - smoothing)
-        else:
+        if classes:
             picked = ops.take_along_axis(log_p, ops.expand_dims(ops.cast(targets, "int64"), -1), axis=-1)
             loss = -ops.squeeze(picked, axis=-1) * (1.0 - smoothing)
+        else:
+            loss = -ops.sum(targets * log_p, axis=-1) * (1.0 - smoothing)
         return loss - ops.mean(log_p, axis=-1) * smoothing if smoothing else loss
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:

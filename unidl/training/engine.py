@@ -16,7 +16,8 @@ from unidl.data import Arrays, Source
 from unidl.errors import ArgumentError
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
-from unidl.models.model import Model, training_step
+from unidl.models.door import admit
+from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
 from unidl.schedules import Constant
 from unidl.training import compiling
@@ -53,6 +54,7 @@ class Engine:
         self._rates: dict[str, Any] = {}
         self._states: dict[str, Any] = {}
         self._programs: dict[Any, Steps] = {}
+        self._admitted = False  # whether the inputs of the steps in progress came through the model's door
         self._native: Any = None  # the native object that all these are of
 
     @property
@@ -87,8 +89,7 @@ class Engine:
             paired = isinstance(returned, tuple) and len(returned) == 2
             return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
 
-        returned, gradients = self.backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
-        loss, aux = map_nest(ops.stop_gradient, returned)
+        (loss, aux), gradients = self.backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
         stepper.apply(gradients, self._rates[name])
         return (loss, aux) if paired else loss
 
@@ -113,10 +114,16 @@ class Engine:
                 return plan.path
         return f"beside {part.name} {id(part)}"
 
+    def predictions(self, x: Any) -> Any:
+        """The model's outputs for a batch; what came through the model's door already does not go through it again."""
+        if not self._admitted:
+            return self.model(*arguments_of(x))
+        return self.backend.run(self._native, arguments_of(x), {}, in_training_step())
+
     def measure(self, targets: Any, predictions: Any) -> None:
-        """Add a batch to the metrics."""
+        """Add a batch to the metrics; the predictions take no gradient."""
         for i, metric in enumerate(self.trainer.metrics):
-            state = metric.update(self._states[str(i)], targets, map_nest(ops.stop_gradient, predictions))
+            state = metric.update(self._states[str(i)], targets, predictions)
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -124,13 +131,12 @@ class Engine:
         result = self.trainer.training_step(
             batch[0] if len(batch) == 1 else batch
         )  # x alone, or (x, y), as fit was given
-        numbers = result if isinstance(result, dict) else {"loss": result}
-        return self._states, {name: ops.stop_gradient(value) for name, value in numbers.items()}
+        return self._states, result if isinstance(result, dict) else {"loss": result}
 
     def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         x, y = batch
         self._states = dict(states)
-        predictions = self.model(*arguments_of(x))
+        predictions = self.predictions(x)
         self.measure(y, predictions)
         return self._states, {} if self.trainer._loss is None else {"loss": self.trainer.loss(y, predictions)}
 
@@ -168,7 +174,9 @@ class Engine:
         ) % 2**63  # each step draws anew, and alike in each run
         with self.backend.random_state(seed, self.model.device), self.mode(training=True):
             size = source.examples
-            load = Load(self.put(source.parts), self.put(np.arange(size)), 0, 1, size, [size])
+            admitted = self.has_own_step()
+            data = self.admit(source.parts) if admitted else self.put(source.parts)
+            load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
             states, numbers = self._run("train", load, self.initial_states(), self._rates_of(1))
         for name in self.trainer.optimizers:
             self.steps_of[name] = self.steps_of.get(name, 0) + 1
@@ -180,6 +188,7 @@ class Engine:
         return float(self._array(column)[0])
 
     def _run(self, kind: str, load: Load, states: Any, rates: dict[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
+        self._admitted = load.admitted
         program = self._program(kind, load.data, self._compiles())
         return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
 
@@ -246,7 +255,7 @@ class Engine:
         if self.generator is None or (steps is not None and steps < 2):
             return
         before, drawn = self.trainer.state(), self.generator.read()
-        load = self._trial(feed, progress.position)
+        load = self._trial(feed, progress)
         _, plain = self._timed(load, progress.states, jit=False)
         if steps is not None and not compiling.worth_trying(plain, steps):
             self.choice = compiling.too_short(plain, steps)
@@ -257,14 +266,10 @@ class Engine:
         self.generator.write(drawn)
         bar.say(f"jit: {'on' if self.choice.compiled else 'off'}; {self.choice.reason}")
 
-    def _trial(self, feed: Feed, position: int) -> Load:
+    def _trial(self, feed: Feed, progress: Progress) -> Load:
         """A batch to try on: the next one, or of a source that cannot be opened twice a sample."""
-        load = feed.open(self.trainer.epoch, position)(1) if isinstance(feed.source, Arrays) else None
-        if load is None:
-            batch = self.put(feed.source.sample())
-            size = len(next(iter(leaves(feed.source.sample()))))
-            load = Load(batch, self.put(np.arange(size)), 0, 1, size, [size])
-        return load
+        load = feed.open(self.trainer.epoch, progress.position)(1) if isinstance(feed.source, Arrays) else None
+        return load or feed.sample()
 
     def _timed(self, load: Load, states: Any, jit: bool) -> tuple[float, float]:
         """Seconds until the first step was done beyond what a step takes, and seconds of a step, the median of some."""
@@ -283,10 +288,21 @@ class Engine:
 
     # -- tensors ---------------------------------------------------------------------------------------------------------
 
-    def feed(self, source: Source) -> Feed:
-        """A source's examples on the model's device."""
+    def feed(self, source: Source, training: bool) -> Feed:
+        """A source's examples on the model's device, to train or to evaluate on."""
         on_cpu = "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
-        return Feed(source, self.put, fits(source, on_cpu))
+        through_door = not training or self.has_own_step()
+        return Feed(source, self.put, self.admit if through_door else None, fits(source, on_cpu))
+
+    def has_own_step(self) -> bool:
+        """Whether the Trainer takes its own step, in which the inputs are the model's."""
+        return getattr(type(self.trainer).training_step, "of_trainer", False)
+
+    def admit(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        """(x,) or (x, y) as tensors, the inputs as the model's door makes them."""
+        x = parts[0]
+        admitted, _ = admit(self.model._need_built(), arguments_of(x), {})
+        return (admitted if isinstance(x, tuple) else admitted[0], *map(self.put, parts[1:]))
 
     def put(self, nest: Any) -> Any:
         """Arrays as tensors on the model's device, floating ones in its dtype."""

@@ -16,7 +16,7 @@ RESIDENT_BYTES = 2 << 30
 # What is brought to a device at a time of what does not lie there whole.
 CARRIED_BYTES = 64 << 20
 
-Put = Callable[[Any], Any]  # a nest of arrays as the backend's tensors
+Put = Callable[[Any], Any]  # a nest of arrays as the backend's tensors, or a batch's parts
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Load:
         count: Steps there are.
         batch_size: Examples in a batch.
         sizes: Examples in each step's batch.
+        admitted: Whether the inputs came through the model's door.
     """
 
     data: Any
@@ -38,6 +39,7 @@ class Load:
     count: int
     batch_size: int
     sizes: list[int]
+    admitted: bool
 
 
 class Feed:
@@ -46,13 +48,17 @@ class Feed:
     Args:
         source: Where the examples come from.
         put: Brings arrays to the device.
+        admit: Likewise for a batch's inputs and targets, the inputs through the model's door; None where a training_step of
+            the user's own may do with them as it likes.
         resident: Whether all of an Arrays' examples may lie there at once.
     """
 
-    def __init__(self, source: Source, put: Put, resident: bool) -> None:
+    def __init__(self, source: Source, put: Put, admit: Put | None, resident: bool) -> None:
         self.source = source
         self._put = put
-        self._whole = put(source.parts) if resident and isinstance(source, Arrays) else None
+        self._bring = admit or put
+        self._admitted = admit is not None
+        self._whole = self._bring(source.parts) if resident and isinstance(source, Arrays) else None
 
     @property
     def steps(self) -> int | None:
@@ -64,6 +70,12 @@ class Feed:
         if not isinstance(self.source, Arrays):
             return self._stream(self.source.batches(epoch, start))
         return self._arrays(self.source, self.source.order(epoch), start)
+
+    def sample(self) -> Load:
+        """One batch, whichever, without taking it from the source."""
+        batch = map_nest(lambda array: array[:32], self.source.sample())
+        size = len(next(iter(leaves(batch))))
+        return Load(self._bring(batch), self._put(np.arange(size)), 0, 1, size, [size], self._admitted)
 
     def _arrays(self, source: Arrays, order: np.ndarray, start: int) -> Callable[[int], Load | None]:
         size, total = source.batch_size, len(source)
@@ -82,9 +94,9 @@ class Feed:
             sizes = [size] * (count - 1) + [len(places) - (count - 1) * size]
             first, done = done, done + count
             if self._whole is not None:
-                return Load(self._whole, whole, first, count, size, sizes)
-            carried = self._put(map_nest(lambda array: array[places], source.parts))
-            return Load(carried, self._put(np.arange(len(places))), 0, count, size, sizes)
+                return Load(self._whole, whole, first, count, size, sizes, self._admitted)
+            carried = self._bring(map_nest(lambda array: array[places], source.parts))
+            return Load(carried, self._put(np.arange(len(places))), 0, count, size, sizes, self._admitted)
 
         return take
 
@@ -98,7 +110,7 @@ class Feed:
             size = len(next(iter(leaves(batch))))
             if size not in orders:
                 orders[size] = self._put(np.arange(size))
-            return Load(self._put(batch), orders[size], 0, 1, size, [size])
+            return Load(self._bring(batch), orders[size], 0, 1, size, [size], self._admitted)
 
         return take
 

@@ -135,7 +135,7 @@ class Trainer:
         x, y = batch
 
         def loss() -> tuple[Any, Any]:
-            predictions = self.model(*arguments_of(x))
+            predictions = self.engine.predictions(x)
             return self.loss(y, predictions), predictions
 
         value, predictions = self.minimize(loss)
@@ -233,8 +233,8 @@ class Trainer:
         self.callbacks = list(callbacks)
         run = self._begin(source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
-            held_out = None if validation is None else self.engine.feed(validation)
-            feed = self.engine.feed(source)
+            held_out = None if validation is None else self.engine.feed(validation, training=False)
+            feed = self.engine.feed(source, training=True)
             Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in callbacks:
             callback.on_end(self)
@@ -245,7 +245,7 @@ class Trainer:
         """Loss and metrics on data, without training."""
         source = self._validation(x if isinstance(x, Source) else (x, y), batch_size)
         self._prepare(source)
-        return self.engine.evaluate(self.engine.feed(source))
+        return self.engine.evaluate(self.engine.feed(source, training=False))
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
@@ -365,10 +365,13 @@ class Trainer:
 
     def _check_data(self, source: Source) -> None:
         parts = source.sample()
-        if type(self).training_step is Trainer.training_step:  # else the inputs may be for anything
+        if self.engine.has_own_step():  # else the inputs may be for anything
             inspect(self.model._need_built(), arguments_of(parts[0]))
         if self._loss is not None and len(parts) == 2:
             check_targets(self._loss, self.model, parts[1])
+
+
+Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
 
 
 def _metric(given: Any) -> metrics.Metric:

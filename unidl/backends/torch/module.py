@@ -23,9 +23,13 @@ from unidl.graph.node import map_nest
 from unidl.ops import op
 
 
+# what nn.Module, and the adapter, use themselves
+_TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), "bound", "plan", "bound_children"])
+
+
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that nn.Module uses itself gets an underscore behind it."""
-    return f"{name}_" if hasattr(nn.Module, name) or name in ("training", "bound", "plan", "bound_children") else name
+    return f"{name}_" if name in _TAKEN else name
 
 
 class Binding:
@@ -206,7 +210,10 @@ def _bind_child(plan: LayerPlan, child: nn.Module, lowering: Lowering | None) ->
 
 def child_of(module: nn.Module, key: str) -> nn.Module:
     """The module under a key."""
-    found: Any = module
+    found: Any = module._modules.get(attribute_name(key))
+    if found is not None:
+        return found  # most keys have one part
+    found = module
     for depth, part in enumerate(key.split("/")):
         found = getattr(found, attribute_name(part) if depth == 0 else part, None)
         if found is None:

@@ -16,6 +16,21 @@ NAME: dict[torch.dtype, str] = {getattr(torch, name): name for name in DTYPES}
 DTYPE: dict[Any, torch.dtype] = {name: dtype for dtype, name in NAME.items()} | {dtype: dtype for dtype in NAME}
 
 
+def _met(values: tuple[Any, ...]) -> bool:
+    """Whether they are floating tensors of one dtype, and Python numbers: by far most often, and then nothing is to be done."""
+    first = values[0]
+    if not isinstance(first, torch.Tensor) or not first.dtype.is_floating_point:
+        return False
+    dtype = first.dtype
+    for value in values[1:]:
+        if isinstance(value, torch.Tensor):
+            if value.dtype is not dtype:
+                return False
+        elif type(value) is not float and type(value) is not int:
+            return False
+    return True
+
+
 def dtype_of(*values: Any) -> str:
     """The name of the dtype in which tensors and Python numbers meet."""
     strong = [NAME[v.dtype] for v in values if isinstance(v, torch.Tensor)]
@@ -33,17 +48,17 @@ def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
 
 def meet(*values: Any) -> tuple[Any, ...]:
     """The operands in the dtype in which they meet."""
-    return in_dtype(values, dtype_of(*values))
+    return values if _met(values) else in_dtype(values, dtype_of(*values))
 
 
 def numbers(*values: Any) -> tuple[Any, ...]:
     """Likewise, for arithmetic: bools alone are refused."""
-    return in_dtype(values, no_bool(dtype_of(*values)))
+    return values if _met(values) else in_dtype(values, no_bool(dtype_of(*values)))
 
 
 def reals(*values: Any) -> tuple[Any, ...]:
     """Likewise, for functions of real numbers: integers become float32."""
-    return in_dtype(values, floating(dtype_of(*values)))
+    return values if _met(values) else in_dtype(values, floating(dtype_of(*values)))
 
 
 def tensors(*values: Any) -> tuple[Tensor, ...]:

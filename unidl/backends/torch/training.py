@@ -20,12 +20,17 @@ def repeat(step: Step, width: int | None = None) -> Steps:
     def run(
         data: Any, order: torch.Tensor, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
     ) -> tuple[Any, dict[str, torch.Tensor]]:
+        flat = all(isinstance(part, torch.Tensor) for part in data)
+        plain_rates = {name: rate.tolist() for name, rate in rates.items()}
         logs = []
         for i, chosen in enumerate(order[first * batch_size : (first + count) * batch_size].split(batch_size)):
-            batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
-            states, numbers = step(batch, states, {name: float(rate[i]) for name, rate in rates.items()})
-            logs.append(numbers)
-        return states, {name: torch.stack([numbers[name] for numbers in logs]) for name in logs[0]}
+            if flat:
+                batch = tuple([part.index_select(0, chosen) for part in data])
+            else:
+                batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
+            states, numbers = step(batch, states, {name: rate[i] for name, rate in plain_rates.items()})
+            logs.append([value.detach() for value in numbers.values()])
+        return states, {name: torch.stack(column) for name, column in zip(numbers, zip(*logs, strict=True), strict=True)}
 
     return run
 
