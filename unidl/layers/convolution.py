@@ -95,5 +95,5 @@ class Conv2D(Layer):
             groups=self.groups,
         )
         if self.use_bias:
-            y = y + self.bias
+            y = ops.add(y, self.bias)
         return self.activation(y)

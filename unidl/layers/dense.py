@@ -58,5 +58,5 @@ class Dense(Layer):
         """The linear map and the activation."""
         y = ops.matmul(x, self.kernel)  # (batch, ..., units)
         if self.use_bias:
-            y = y + self.bias
+            y = ops.add(y, self.bias)
         return self.activation(y)

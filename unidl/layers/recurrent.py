@@ -109,7 +109,7 @@ class LSTM(Layer):
             raise ArgumentError("LSTM takes a mask or lengths, not both.", fix="mask = mask & (arange(time) < lengths)")
         gates = ops.matmul(x, self.kernel)  # (batch, time, 4 * units): all steps at once
         if self.use_bias:
-            gates = gates + self.bias
+            gates = ops.add(gates, self.bias)
         if lengths is not None:
             steps = ops.arange(ops.shape(x)[1], dtype=ops.dtype(lengths), like=lengths)  # (time,)
             mask = ops.expand_dims(steps, 0) < ops.expand_dims(lengths, 1)  # (batch, time)

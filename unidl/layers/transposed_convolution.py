@@ -70,5 +70,5 @@ class Conv2DTranspose(Layer):
         """The transposed convolution, the bias and the activation."""
         y = ops.conv_transpose(x, self.kernel, self.strides, self.padding)  # (batch, height', width', filters)
         if self.use_bias:
-            y = y + self.bias
+            y = ops.add(y, self.bias)
         return self.activation(y)

@@ -14,7 +14,7 @@ from unidl import ops
 from unidl.backends.contract import Backend, Generator, Stepper, Steps
 from unidl.data import Arrays, Source
 from unidl.errors import ArgumentError
-from unidl.graph.node import leaves, map_nest
+from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
@@ -24,6 +24,7 @@ from unidl.training import compiling
 from unidl.training.bar import Bar
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
+from unidl.training.control import Pace
 from unidl.training.feed import Feed, Load, fits
 from unidl.training.numbers import Numbers
 from unidl.training.progress import Progress
@@ -50,6 +51,7 @@ class Engine:
         self.generator: Generator | None = None
         self.drawn: Mapping[str, np.ndarray] | None = None  # a generator's state to go on from
         self.choice: Choice | None = None  # what jit="auto" found
+        self.pace = Pace()  # known from one fit to the next
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
         self._rates: dict[str, Any] = {}
         self._states: dict[str, Any] = {}
@@ -73,6 +75,7 @@ class Engine:
             self._native = self.model.native
             self.steppers.clear()
             self._programs.clear()
+            self.pace = Pace()
         # where other weights are trained, it is by an optimizer that starts anew
         self._trained = tuple(self.model.trainable_slots())
 
@@ -174,7 +177,7 @@ class Engine:
         ) % 2**63  # each step draws anew, and alike in each run
         with self.backend.random_state(seed, self.model.device), self.mode(training=True):
             size = source.examples
-            admitted = self.has_own_step()
+            admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
             load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
             states, numbers = self._run("train", load, self.initial_states(), self._rates_of(1))
@@ -291,10 +294,10 @@ class Engine:
     def feed(self, source: Source, training: bool) -> Feed:
         """A source's examples on the model's device, to train or to evaluate on."""
         on_cpu = "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
-        through_door = not training or self.has_own_step()
+        through_door = not training or self.takes_own_step()
         return Feed(source, self.put, self.admit if through_door else None, fits(source, on_cpu))
 
-    def has_own_step(self) -> bool:
+    def takes_own_step(self) -> bool:
         """Whether the Trainer takes its own step, in which the inputs are the model's."""
         return getattr(type(self.trainer).training_step, "of_trainer", False)
 

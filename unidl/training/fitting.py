@@ -13,7 +13,7 @@ import numpy as np
 from unidl.callbacks import Callback, Checkpoint
 from unidl.errors import NonFiniteWarning, TrainingInterrupted
 from unidl.training.bar import Bar
-from unidl.training.control import Interruption, Pace
+from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
 from unidl.training.progress import Progress
 
@@ -54,7 +54,6 @@ class Fit:
         self.bar = bar
         self.interruption = interruption
         self.stop_at_nonfinite = stop_at_nonfinite
-        self.pace = Pace()
         self.told = False  # a loss that is no number is told once
 
     def run(self, progress: Progress) -> None:
@@ -100,7 +99,7 @@ class Fit:
                 started = time.perf_counter()
                 states, numbers = engine.take_steps(load, progress.states)
                 seconds = time.perf_counter() - started
-                self.pace.measured(load.count, seconds)
+                engine.pace.measured(load.count, seconds)
                 progress.add(numbers, load.sizes, states, seconds)
                 self._look(progress, numbers, load)
                 if progress.stopped is not None:
@@ -112,7 +111,7 @@ class Fit:
         taken = self.trainer.steps_taken
         due = [every - taken % every for c in self.callbacks if (every := c.every_steps)]
         with self._source_at_fault(progress):
-            return take(min([self.pace.steps, *due]))
+            return take(min([self.trainer.engine.pace.steps, *due]))
 
     def _look(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
         """What is to be done between two runs of steps."""

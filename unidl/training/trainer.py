@@ -365,7 +365,7 @@ class Trainer:
 
     def _check_data(self, source: Source) -> None:
         parts = source.sample()
-        if self.engine.has_own_step():  # else the inputs may be for anything
+        if self.engine.takes_own_step():  # else the inputs may be for anything
             inspect(self.model._need_built(), arguments_of(parts[0]))
         if self._loss is not None and len(parts) == 2:
             check_targets(self._loss, self.model, parts[1])

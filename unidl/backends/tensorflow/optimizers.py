@@ -12,6 +12,9 @@ from unidl.backends.tensorflow.weight import make_variable
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 State = dict[str, tf.Variable]
+Moves = list[
+    tuple[tf.Variable, tf.Tensor, State]
+]  # variables of one device and dtype, each with its gradient and state
 
 
 def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Kernels:
@@ -25,7 +28,7 @@ class Kernels(tf.Module):
     Args:
         definition: What it computes.
         slots: Weight path -> slot.
-        move: Moves one variable and its state: a fused kernel, or `defined`.
+        move: Moves variables and their states: by a fused kernel, or `defined`.
     """
 
     def __init__(self, definition: Optimizer, slots: Mapping[str, Slot], move: Callable[..., None]) -> None:
@@ -48,12 +51,17 @@ class Kernels(tf.Module):
     def apply(self, gradients: Sequence[tf.Tensor], learning_rate: Any) -> None:
         count = self.steps.assign_add(1)
         clipped = self.definition.clipped(list(gradients))
-        for variable, gradient, state, decay in zip(self.wanted, clipped, self.state, self.decay, strict=True):
-            with tf.device(variable.device):
-                rate, step = tf.cast(learning_rate, variable.dtype), tf.cast(count, variable.dtype)
-                if decay:
-                    variable.assign(variable * (1.0 - rate * decay))
-                self.move(self.definition, variable, gradient, state, rate, step)
+        places: dict[tuple[str, tf.DType], list[int]] = {}  # as a rule all weights are of one device and dtype
+        for i, variable in enumerate(self.wanted):
+            places.setdefault((variable.device, variable.dtype), []).append(i)
+        for (device, dtype), chosen in places.items():
+            with tf.device(device):
+                rate, step = tf.cast(learning_rate, dtype), tf.cast(count, dtype)
+                for i in chosen:
+                    if self.decay[i]:
+                        self.wanted[i].assign(self.wanted[i] * (1.0 - rate * self.decay[i]))
+                moves = [(self.wanted[i], clipped[i], self.state[i]) for i in chosen]
+                self.move(self.definition, moves, rate, step)
 
     def read(self) -> dict[str, Any]:
         weights = {
@@ -73,37 +81,41 @@ class Kernels(tf.Module):
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------
 
 
-def sgd(definition: SGD, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
+def sgd(definition: SGD, moves: Moves, rate: Any, step: Any) -> None:
     """ResourceApplyMomentum keeps the learning rate outside its state, as the definition does; its Keras variant does not."""
-    if not definition.momentum:
-        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
-        return
-    tf.raw_ops.ResourceApplyMomentum(
-        var=variable.handle,
-        accum=state["momentum"].handle,
-        lr=rate,
-        grad=gradient,
-        momentum=tf.constant(definition.momentum, variable.dtype),
-        use_nesterov=definition.nesterov,
-    )
+    momentum = tf.constant(definition.momentum, rate.dtype)
+    for variable, gradient, state in moves:
+        if not definition.momentum:
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
+            continue
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=state["momentum"].handle,
+            lr=rate,
+            grad=gradient,
+            momentum=momentum,
+            use_nesterov=definition.nesterov,
+        )
 
 
-def adam(definition: Adam, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
+def adam(definition: Adam, moves: Moves, rate: Any, step: Any) -> None:
     """The kernel adds epsilon before the bias correction: epsilon * sqrt(1 - beta_2^t) makes it the definition's."""
-    beta_1, beta_2 = (tf.constant(beta, variable.dtype) for beta in (definition.beta_1, definition.beta_2))
+    beta_1, beta_2 = (tf.constant(beta, rate.dtype) for beta in (definition.beta_1, definition.beta_2))
     power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=state["first_moment"].handle,
-        v=state["second_moment"].handle,
-        beta1_power=power_1,
-        beta2_power=power_2,
-        lr=rate,
-        beta1=beta_1,
-        beta2=beta_2,
-        epsilon=tf.constant(definition.epsilon, variable.dtype) * tf.sqrt(1.0 - power_2),
-        grad=gradient,
-    )
+    epsilon = tf.constant(definition.epsilon, rate.dtype) * tf.sqrt(1.0 - power_2)
+    for variable, gradient, state in moves:
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=state["first_moment"].handle,
+            v=state["second_moment"].handle,
+            beta1_power=power_1,
+            beta2_power=power_2,
+            lr=rate,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=epsilon,
+            grad=gradient,
+        )
 
 
 NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: sgd, Adam: adam, AdamW: adam}
@@ -112,10 +124,11 @@ NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: sgd, Adam: adam, Adam
 # -- the definition ----------------------------------------------------------------------------------------------------------
 
 
-def defined(definition: Optimizer, variable: tf.Variable, gradient: Any, state: State, rate: Any, step: Any) -> None:
-    """One variable by the definition."""
-    before = {name: tf.convert_to_tensor(value) for name, value in state.items()}
-    weight, after = definition.update(tf.convert_to_tensor(variable), gradient, before, rate, step)
-    variable.assign(weight)
-    for name, value in after.items():
-        state[name].assign(value)
+def defined(definition: Optimizer, moves: Moves, rate: Any, step: Any) -> None:
+    """Each variable by the definition."""
+    for variable, gradient, state in moves:
+        before = {name: tf.convert_to_tensor(value) for name, value in state.items()}
+        weight, after = definition.update(tf.convert_to_tensor(variable), gradient, before, rate, step)
+        variable.assign(weight)
+        for name, value in after.items():
+            state[name].assign(value)

@@ -55,6 +55,7 @@ def _numbers(
     step: Step, data: Any, order: Any, width: int, states: Any, rates: Mapping[str, Any], names: list[str]
 ) -> int:
     """How many numbers a step gives, and their names, found by tracing it once into a graph that nobody runs."""
+
     def once(batch: Any, states: Any, given: dict[str, Any]) -> None:
         names[:] = step(batch, states, given)[1]
 

@@ -22,7 +22,6 @@ from unidl.errors import NativeStructureError
 from unidl.graph.node import map_nest
 from unidl.ops import op
 
-
 # what nn.Module, and the adapter, use themselves
 _TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), "bound", "plan", "bound_children"])
 

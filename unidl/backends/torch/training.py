@@ -30,7 +30,9 @@ def repeat(step: Step, width: int | None = None) -> Steps:
                 batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
             states, numbers = step(batch, states, {name: rate[i] for name, rate in plain_rates.items()})
             logs.append([value.detach() for value in numbers.values()])
-        return states, {name: torch.stack(column) for name, column in zip(numbers, zip(*logs, strict=True), strict=True)}
+        return states, {
+            name: torch.stack(column) for name, column in zip(numbers, zip(*logs, strict=True), strict=True)
+        }
 
     return run
 

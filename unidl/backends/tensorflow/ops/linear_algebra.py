@@ -15,6 +15,12 @@ Tensor: TypeAlias = tf.Tensor
 
 def matmul(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
+    if (
+        y.shape.rank == 2 and (x.shape.rank or 0) > 2
+    ):  # as one product: a batched one's gradient by y makes y for each batch first
+        rows = widely(tf.matmul)(tf.reshape(x, (-1, x.shape[-1] or tf.shape(x)[-1])), y)
+        z = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], tf.shape(y)[1:]], 0))
+        return tf.ensure_shape(z, (*x.shape[:-1], y.shape[1]))
     row, column = x.shape.rank == 1, y.shape.rank == 1  # tf.matmul takes no vectors
     z = widely(tf.matmul)(x[None] if row else x, y[:, None] if column else y)  # (..., n, k), (..., k, m) -> (..., n, m)
     z = tf.squeeze(z, -1) if column else z
