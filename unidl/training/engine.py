@@ -32,6 +32,8 @@ from unidl.training.progress import Progress
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
 
+TRIED_AT_ONCE = 8  # steps in a call when jit="auto" measures
+
 # an optimizer's name, the path of the part whose weights move, the paths of the weights that are not frozen
 Key = tuple[str, str, tuple[str, ...]]
 
@@ -270,24 +272,29 @@ class Engine:
         bar.say(f"jit: {'on' if self.choice.compiled else 'off'}; {self.choice.reason}")
 
     def _trial(self, feed: Feed, progress: Progress) -> Load:
-        """A batch to try on: the next one, or of a source that cannot be opened twice a sample."""
-        load = feed.open(self.trainer.epoch, progress.position)(1) if isinstance(feed.source, Arrays) else None
+        """Batches to try on: the next ones, or of a source that cannot be opened twice a sample."""
+        if not isinstance(feed.source, Arrays):
+            return feed.sample()
+        full = (
+            feed.source.examples // feed.source.batch_size - progress.position
+        )  # a compiler's program takes full batches
+        load = feed.open(self.trainer.epoch, progress.position)(max(1, min(full, TRIED_AT_ONCE)))
         return load or feed.sample()
 
     def _timed(self, load: Load, states: Any, jit: bool) -> tuple[float, float]:
-        """Seconds until the first step was done beyond what a step takes, and seconds of a step, the median of some."""
+        """Seconds that the first call took beyond what one takes, and seconds of a step, the median of some."""
         program = self._program("train", load.data, jit)
-        rates = self._rates_of(1)
+        rates = self._rates_of(load.count)
         taken: list[float] = []
         begun = time.perf_counter()
         while len(taken) < 3 or (time.perf_counter() - begun < 0.5 and len(taken) < 30):
             started = time.perf_counter()
-            _, numbers = program(load.data, load.order, load.first, 1, load.batch_size, states, rates)
+            _, numbers = program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
             for value in numbers.values():
                 self._array(value)
             taken.append(time.perf_counter() - started)
-        step = float(np.median(taken[1:]))
-        return max(0.0, taken[0] - step), step
+        call = float(np.median(taken[1:]))
+        return max(0.0, taken[0] - call), call / load.count
 
     # -- tensors ---------------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import map_nest
+from unidl.interchange import convert
+from unidl.models import saving
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
 from unidl.training import state
@@ -286,14 +290,41 @@ class Trainer:
         """
         return state.read(self)
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave.
+    def restore(self, saved: Mapping[str, Any] | str | os.PathLike[str]) -> None:
+        """Go on from what `state` gave, or `save` or a Checkpoint wrote.
+
+        Args:
+            saved: The state, or the file.
 
         Raises:
             WeightError: It is of another model.
             ArgumentError: It is of other optimizers.
+            FileError: The file is damaged or foreign, or holds a model alone.
+            NotBuiltError: The model is not built yet.
         """
-        state.write(self, saved)
+        state.write(self, saved if isinstance(saved, Mapping) else saving.training_of(saved))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model and all that training goes on from to a file; `restore` and, for the model alone, `unidl.load` read it.
+
+        Args:
+            path: The file, "m.unidl", written aside and renamed.
+
+        Raises:
+            NotBuiltError: The model is not built yet.
+            NotSerializableError: A callback's state is no plain data.
+        """
+        saving.save(self.model, path, self.state())
+
+    def converted(self, backend: str, device: str | None = None, precision: str | None = None) -> Self:
+        """The same training on another backend (see unidl.convert). Parts of the model that a subclass keeps are those of the old one."""
+        new = copy.copy(self)
+        new.model = convert(self.model, backend, device, precision)
+        new.callbacks = []
+        new.engine = Engine(new)
+        new.engine.look_at_model()
+        new.restore({**self.state(), "callbacks": [], "choice": None})
+        return new
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

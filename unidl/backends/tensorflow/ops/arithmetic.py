@@ -14,10 +14,13 @@ Tensor: TypeAlias = tf.Tensor
 
 def add(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
-    if y.shape.rank == 1 and (x.shape.rank or 0) > 1 and x.dtype.is_floating and y.shape[0] not in (None, 1):
-        if x.shape[-1] == y.shape[0]:
-            return tf.nn.bias_add(x, y)  # a kernel of its own, with a cheaper gradient than broadcasting has
-    return tf.add(x, y)
+    return tf.nn.bias_add(x, y) if _is_bias(x, y) else tf.add(x, y)
+
+
+def _is_bias(x: Tensor, y: Tensor) -> bool:
+    """Whether y is one number for each channel: there is a kernel for that, with a cheaper gradient than broadcasting has."""
+    channels = y.shape[0] if y.shape.rank == 1 else None
+    return channels not in (None, 1) and x.dtype.is_floating and (x.shape.rank or 0) > 1 and x.shape[-1] == channels
 
 
 def subtract(x: Any, y: Any) -> Tensor:
