@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import json
 import math
@@ -32,10 +32,9 @@ mathematics: `tests/benchmarks/test_workloads.py` compares the losses.
 
 def machine() -> dict[str, str]:
     """Where and with what."""
-    model = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        platform.processor(),
-    )
+    told = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = (line.partition(":")[2].strip() for line in told if line.startswith("model name"))
+    model = next(names, platform.processor())
     versions = {}
     for name in ("torch", "tensorflow", "keras", "pytorch-lightning", "numpy"):
         try:
@@ -43,7 +42,7 @@ def machine() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, no GPU",
         "python": platform.python_version(),
         **versions,
@@ -91,10 +90,7 @@ def grid(rows: list[Row], pairs: Iterable[Pair], kind: str) -> list[list[str]]:
                 milliseconds = [f"{row[key]:.3g}" for key in ("unidl_ms", "native_ms")]
                 lines.append([pair.name, name, *milliseconds, shown(one), shown(many)])
         if columns["1"] or columns["default"]:
-            means = [
-                f"**{mean(found):.2f}** {verdict(pair, found) if kind == 'train' else ''}".strip() if found else ""
-                for found in columns.values()
-            ]
+            means = [f"**{mean(found):.2f}** {verdict(pair, found)}" if found else "" for found in columns.values()]
             lines.append([pair.name, "geometric mean", "", "", *means])
     return lines
 
