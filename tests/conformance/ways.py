@@ -44,7 +44,11 @@ WAYS: dict[type, dict[str, str]] = {
         "keras float64": IN_FLOAT32,
     },
     layers.Dropout: {"torch": "torch.nn.Dropout", "keras": "keras.layers.Dropout"},
-    layers.Embedding: {"torch": "torch.nn.Embedding", "keras": "keras.layers.Embedding"},
+    layers.Embedding: {
+        "torch": "torch.nn.Embedding",
+        "keras": "keras.layers.Embedding",
+        "tensorflow": f"{KERNELS}.core.ResourceGather",
+    },
     layers.LSTM: {
         "torch": "torch.nn.LSTM",
         "keras": "keras.layers.LSTM",

@@ -1,4 +1,7 @@
-"""What TensorFlow's lowerings share. Dense, Embedding, Dropout, Flatten and Reshape are traced from their definitions."""
+"""Embedding: a gather from the variable itself. Dense, Dropout, Flatten and Reshape are traced from their definitions.
+
+And what TensorFlow's lowerings share.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tensorflow as tf
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.weight import Slot, make_variable
 from unidl.description.plan import LayerPlan
+from unidl.layers import Embedding
 
 
 class Holder(tf.Module):
@@ -20,9 +24,8 @@ class Holder(tf.Module):
         super().__init__()
         device = tf.zeros(()).device  # the one in force
         for name, weight in plan.weights.items():
-            setattr(
-                self, name, make_variable(weight.shape, weight.dtype, device, f"{plan.path}/{name}", weight.trainable)
-            )
+            label = f"{plan.path}/{name}"
+            setattr(self, name, make_variable(weight.shape, weight.dtype, device, label, weight.trainable))
 
 
 def holder_slots(plan: LayerPlan, module: tf.Module) -> dict[str, Slot]:
@@ -30,4 +33,16 @@ def holder_slots(plan: LayerPlan, module: tf.Module) -> dict[str, Slot]:
     return {name: Slot(module, name) for name in plan.weights}
 
 
-TABLE: dict[type, Lowering] = {}
+class ResourceGather(Holder):
+    """The table of an embedding, from which `tf.raw_ops.ResourceGather` reads rows.
+
+    The definition reads the whole table first; while that is held, the optimizer's kernel copies it before it writes.
+    """
+
+
+def call_embedding(layer: Embedding, module: ResourceGather, x: tf.Tensor) -> tf.Tensor:
+    """(batch, ...) -> (batch, ..., output_dim)."""
+    return tf.gather(module.embeddings, x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64))
+
+
+TABLE: dict[type, Lowering] = {Embedding: Lowering(ResourceGather, call_embedding, holder_slots)}
