@@ -63,7 +63,7 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
                 if name not in chosen.workload or key in seen:
                     continue
                 seen.add(key)
-                for threads in chosen.threads:
+                for threads in chosen.threads if kind == "train" else chosen.threads[:1]:
                     row = child(
                         "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), chosen.jit,
                         threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
@@ -111,9 +111,9 @@ def main() -> None:
     parser.add_argument("--workload", nargs="+", default=[*NAMES, "tabular"])
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.4, help="in a round, about")
+    parser.add_argument("--seconds", type=float, default=0.7, help="in a round, about")
     parser.add_argument("--threads", nargs="+", choices=("1", "default"), default=["1", "default"])
-    parser.add_argument("--processes", type=int, default=5, help="of each side, for memory and the first step")
+    parser.add_argument("--processes", type=int, default=3, help="of each side, for memory and the first step")
     parser.add_argument("--steps", type=int, default=10_000, help="of the long run")
     parser.add_argument("--jit", default="False", help="False, True or auto")
     parser.add_argument("--quick", action="store_true", help="few rounds, one thread, for development")
