@@ -59,6 +59,7 @@ WAYS: dict[type, dict[str, str]] = {
         "torch": "torch.nn.MultiheadAttention",
         "keras": "keras.layers.MultiHeadAttention",
         "keras float64": "keras.layers.MultiHeadAttention rounds its scale to float32",
+        "tensorflow": f"{KERNELS}.attention.MatMulAttention",
     },
     layers.Activation: {"keras": "keras.layers.Activation"},
     layers.ReLU: {"torch": "torch.nn.ReLU", "keras": "keras.layers.ReLU"},
