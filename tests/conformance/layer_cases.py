@@ -15,6 +15,7 @@ from tests.conformance.ways import (
     OWN_FUNCTION,
     REPEATED_BORDER,
     ROUNDED,
+    TO_THE_END,
     TRAILING,
 )
 from unidl import layers
@@ -159,19 +160,20 @@ CASES = [
             "keras": "keras.layers.LSTM gives zeros, not the initial state, before the first step that counts",
         },
     ),
-    Case("lengths", layers.LSTM(3), (normal(3, 5, 4),), named={"lengths": np.array([5, 0, 3])}),
+    Case("lengths", layers.LSTM(3), (normal(3, 5, 4),), named={"lengths": np.array([5, 0, 3])}, ways=TO_THE_END),
     Case(
         "lengths, all states",
         layers.LSTM(3, return_sequences=True),
         (normal(3, 5, 4),),
         named={"lengths": np.array([2, 5, 0], "int32")},
+        ways=TO_THE_END,
     ),
     Case(
         "lengths, last states",
         layers.LSTM(3, return_state=True),
         (normal(3, 5, 4),),
         named={"lengths": np.array([5, 1, 3])},
-        ways={"torch": "torch.nn.LSTM does not tell the state at each example's own length"},
+        ways={**TO_THE_END, "torch": "torch.nn.LSTM does not tell the state at each example's own length"},
     ),
     Case("self", layers.MultiHeadAttention(2, 4), (normal(2, 5, 8),)),
     Case("no bias", layers.MultiHeadAttention(4, 2, use_bias=False), (normal(2, 5, 8),)),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.conformance.case import Case
 from tests.conformance.layer_cases import CASES
+from tests.conformance.ways import KERNELS
 from unidl import layers
 
 TARGET = Path(__file__).parents[2] / "docs" / "support.md"
@@ -28,7 +29,8 @@ the same, it runs instead: that is a *lowering*. This page is made of the cases 
 is run on each backend and compared with the definition in float64: outputs, gradients by every input and weight, states after a
 training step, other batch sizes; float32 within 1e-5, float64 within 1e-10. `model.lowering()` tells the same of a model.
 
-TensorFlow has no layers outside Keras: there the definition is traced into a graph of `tf` operations, which is what a layer is.
+TensorFlow has no layers outside Keras: there the definition is traced into a graph of `tf` operations, which is what a layer is. Where
+one of its kernels does the whole at once, a module around that kernel runs.
 """
 
 
@@ -39,7 +41,7 @@ def of(layer: str) -> list[Case]:
 
 def is_native(way: str) -> bool:
     """Whether a way is a class of a framework, and no reason."""
-    return way.startswith(("torch.nn.", "keras.layers.")) and " " not in way
+    return way.startswith(("torch.nn.", "keras.layers.", KERNELS)) and " " not in way
 
 
 def natives(layer: str, backend: str, engine: str) -> list[str]:
@@ -83,7 +85,7 @@ def cell(layer: str, backend: str, engine: str) -> str:
     if len(found) > 3:
         package, _, _ = found[0].rpartition(".")
         return f"`{package}`'s own, {len(found)} of them"
-    return ", ".join(f"`{way}`" for way in found) or "definition"
+    return ", ".join(f"`{way.rpartition('.')[2] if way.startswith(KERNELS) else way}`" for way in found) or "definition"
 
 
 def text() -> str:
@@ -97,12 +99,10 @@ def text() -> str:
     common = reasons("Dense", "keras", "torch")  # of every layer
     lines += [f"Everywhere on Keras' engine torch, {condition}: {why}." for why, condition in common.items()]
     for heading, column in COLUMNS.items():
-        if column[0] == "tensorflow":
-            continue
         lines += ["", f"### {heading}", "", "| layer | when | why |", "|---|---|---|"]
         for name in names:
             for why, condition in reasons(name, *column).items():
-                if why not in common or column[1] != "torch":
+                if (why not in common or column[1] != "torch") and why != f"tensorflow has no lowering of {name}":
                     lines.append(f"| {name} | {condition} | {why} |")
     used = {type(case.layer).__name__ for case in CASES} - set(names)
     lines += [

@@ -13,6 +13,8 @@ ONE_PIXEL = "{} gives the gradient at a tie to one pixel only"
 NO_MODULES = "torch has functions that merge tensors, and no modules"
 FIRST_ALONE = "on TensorFlow, Keras gives the gradient at a tie to the first input alone"
 
+KERNELS = "unidl.backends.tensorflow.layers"  # modules around a fused kernel of TensorFlow's
+
 WAYS: dict[type, dict[str, str]] = {
     layers.Dense: {"torch": "torch.nn.Linear", "keras": "keras.layers.Dense"},
     layers.Conv2D: {"torch": "torch.nn.Conv2d", "keras": "keras.layers.Conv2D"},
@@ -33,6 +35,8 @@ WAYS: dict[type, dict[str, str]] = {
         "torch": "torch.nn.BatchNorm2d",
         "keras": "keras.layers.BatchNormalization",
         "keras float64": IN_FLOAT32,
+        "tensorflow": f"{KERNELS}.normalization.FusedBatchNorm",
+        "tensorflow float64": "tf.raw_ops.FusedBatchNormV3 serves float32 alone",
     },
     layers.LayerNormalization: {
         "torch": "torch.nn.LayerNorm",
@@ -40,12 +44,22 @@ WAYS: dict[type, dict[str, str]] = {
         "keras float64": IN_FLOAT32,
     },
     layers.Dropout: {"torch": "torch.nn.Dropout", "keras": "keras.layers.Dropout"},
-    layers.Embedding: {"torch": "torch.nn.Embedding", "keras": "keras.layers.Embedding"},
-    layers.LSTM: {"torch": "torch.nn.LSTM", "keras": "keras.layers.LSTM"},
+    layers.Embedding: {
+        "torch": "torch.nn.Embedding",
+        "keras": "keras.layers.Embedding",
+        "tensorflow": f"{KERNELS}.core.ResourceGather",
+    },
+    layers.LSTM: {
+        "torch": "torch.nn.LSTM",
+        "keras": "keras.layers.LSTM",
+        "tensorflow": f"{KERNELS}.recurrent.BlockLSTM",
+        "tensorflow float64": "tf.raw_ops.BlockLSTM serves float32 alone",
+    },
     layers.MultiHeadAttention: {
         "torch": "torch.nn.MultiheadAttention",
         "keras": "keras.layers.MultiHeadAttention",
         "keras float64": "keras.layers.MultiHeadAttention rounds its scale to float32",
+        "tensorflow": f"{KERNELS}.attention.MatMulAttention",
     },
     layers.Activation: {"keras": "keras.layers.Activation"},
     layers.ReLU: {"torch": "torch.nn.ReLU", "keras": "keras.layers.ReLU"},
@@ -66,8 +80,12 @@ WAYS: dict[type, dict[str, str]] = {
 ONE_WIDTH = {
     "torch": "torch.nn.MultiheadAttention needs query features = num_heads * key_dim = num_heads * value_dim = outputs"
 }
-NO_MASK = {"torch": "torch.nn.LSTM knows no mask"}
-OWN_ACTIVATIONS = {"torch": "torch.nn.LSTM has no activations but tanh and sigmoid"}
+TO_THE_END = {"tensorflow float32": "tf.raw_ops.BlockLSTM runs every example to the end"}
+NO_MASK = {"torch": "torch.nn.LSTM knows no mask", **TO_THE_END}
+OWN_ACTIVATIONS = {
+    "torch": "torch.nn.LSTM has no activations but tanh and sigmoid",
+    "tensorflow float32": "tf.raw_ops.BlockLSTM has no activations but tanh and sigmoid",
+}
 REPEATED_BORDER = {"keras on torch": 'on torch, Keras repeats the border where padding="same" is uneven'}
 ROUNDED = {"keras float64": "Keras interpolates in float32 inside"}
 TRAILING = {"keras on torch": "on torch, keras.layers.LayerNormalization takes trailing axes only"}

@@ -20,10 +20,10 @@ def network():
     inputs = keras.Input((LENGTH,), dtype="int64")
     x = Places(name="positions")(layers.Embedding(TOKENS, WIDTH, name="tokens")(inputs))
     for number in range(BLOCKS):
-        at = f"blocks.{number}"
-        y = norm(f"{at}.norm_1")(x)
-        y = layers.MultiHeadAttention(HEADS, WIDTH // HEADS, name=f"{at}.attention")(y, y, use_causal_mask=True)
+        at = f"blocks-{number}"
+        y = norm(f"{at}-norm_1")(x)
+        y = layers.MultiHeadAttention(HEADS, WIDTH // HEADS, name=f"{at}-attention")(y, y, use_causal_mask=True)
         x = layers.Add()([x, y])
-        y = layers.Dense(4 * WIDTH, activation="gelu", name=f"{at}.up")(norm(f"{at}.norm_2")(x))
-        x = layers.Add()([x, layers.Dense(WIDTH, name=f"{at}.down")(y)])
+        y = layers.Dense(4 * WIDTH, activation="gelu", name=f"{at}-up")(norm(f"{at}-norm_2")(x))
+        x = layers.Add()([x, layers.Dense(WIDTH, name=f"{at}-down")(y)])
     return keras.Model(inputs, layers.Dense(TOKENS, use_bias=False, name="head")(norm("norm")(x)))

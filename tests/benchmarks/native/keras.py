@@ -51,10 +51,10 @@ PARTS = {"query", "key", "value"}  # of keras.layers.MultiHeadAttention, beside 
 
 
 def load(network: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
-    """Write weights, named and laid out as in unidl; a layer's name is its path there with dots."""
+    """Write weights, named and laid out as in unidl; a layer's name is its path there with dashes."""
     left = dict(weights)
     for layer in network.layers:
-        at = layer.name.replace(".", "/")
+        at = layer.name.replace("-", "/")
         for variable in layer.weights:
             *_, part, name = variable.path.split("/")
             if part in PARTS or part == "attention_output":

@@ -40,6 +40,19 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
+def in_xla() -> bool:
+    """Whether what is being traced will be compiled by XLA, which lacks some of TensorFlow's kernels."""
+    graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    while graph is not None:
+        context = graph._get_control_flow_context()  # tf.function(jit_compile=True) marks its trace there
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
+
+
 @dataclass(frozen=True)
 class Trace:
     """One time that a definition was traced into a graph.

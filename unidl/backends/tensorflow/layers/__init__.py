@@ -1,7 +1,7 @@
-"""Which layers TensorFlow runs with something of its own: none, for it has no layers outside Keras.
+"""Which layers TensorFlow runs with something of its own: a table by definition, one file a family.
 
-The definitions are traced once into a graph of tf operations, which is what a layer in TensorFlow is. The tables hold what a
-fused kernel would do better, once it is proven equal.
+It has no layers outside Keras: the definitions are traced once into a graph of tf operations, which is what a layer in TensorFlow
+is. The tables hold what one fused kernel of TensorFlow's does better.
 """
 
 from __future__ import annotations

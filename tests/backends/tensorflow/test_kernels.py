@@ -1,0 +1,51 @@
+"""Layers that one of TensorFlow's fused kernels computes: what the conformance cases do not ask."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import unidl
+from unidl import layers
+
+X = np.random.default_rng(0).normal(size=(12, 5, 4)).astype("float32")
+Y = np.arange(12) % 3
+
+
+def trained(jit):
+    model = unidl.Sequential([layers.LSTM(6, return_sequences=True), layers.BatchNormalization(), layers.LSTM(3)])
+    trainer = unidl.Trainer(model, loss="cross_entropy", backend="tensorflow", jit=jit)
+    losses = trainer.fit(X, Y, epochs=3, batch_size=5, progress=False).step_loss
+    return model, losses
+
+
+def kernels(model):
+    return {operation.type for operation in model.native.graph().get_operations()}
+
+
+def test_the_kernels_are_in_the_graph():
+    model, _ = trained(jit=False)
+    assert {"BlockLSTM", "FusedBatchNormV3"} <= kernels(model)
+
+
+@pytest.mark.filterwarnings("ignore:.*XLA.*")
+def test_xla_which_lacks_the_lstm_kernel_compiles_the_definition():
+    (_, fused), (_, compiled) = trained(jit=False), trained(jit=True)
+    np.testing.assert_allclose(compiled, fused, rtol=1e-4)
+
+
+def test_a_frozen_batch_normalization_rests():
+    model = unidl.Sequential([layers.BatchNormalization(), layers.LSTM(3)])
+    trainer = unidl.Trainer(model, loss="cross_entropy", backend="tensorflow")
+    trainer.fit(X, Y, batch_size=6, progress=False)
+    before = model.weights()
+    model.freeze("batch_normalization")
+    trainer.fit(X, Y, batch_size=6, progress=False)
+    after = model.weights()
+    moved = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert moved == {"lstm/kernel", "lstm/recurrent_kernel", "lstm/bias"}
+
+
+def test_inside_a_function_of_the_users_own():
+    model, _ = trained(jit=False)
+    inside = tf.function(lambda x: model.native(x))
+    np.testing.assert_allclose(inside(tf.constant(X)).numpy(), model.predict(X), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,145 @@
+"""Measure unidl beside hand-written loops, print the table, and with --write keep it in docs/.
+
+python tests/benchmarks/run.py --backend torch --workload mlp --rounds 20
+python tests/benchmarks/run.py --quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks import report  # noqa: E402 - run as a script, the checkout is not on the path yet
+from tests.benchmarks.sides import BY_HAND, ON_SMALL, Pair  # noqa: E402
+from tests.benchmarks.workload import NAMES  # noqa: E402
+
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
+)
+KINDS = ("train", "predict-1", "predict-large", "memory", "first", "long")
+
+
+FAILED: list[str] = []
+
+
+def child(module: str, *arguments: str, threads: str, engine: str, **extra: str) -> dict[str, Any] | None:
+    """What a fresh process prints; None, with its last words on the screen, where it fails."""
+    env = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    env |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+        "KERAS_BACKEND": engine,
+    }
+    env.pop("TF_ENABLE_ONEDNN_OPTS", None)  # as TensorFlow's users have it
+    env |= {"TF_CPP_MIN_LOG_LEVEL": "3", **(ONE_THREAD if threads == "1" else {}), **extra}
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        FAILED.append(f"{' '.join(arguments)}: {(done.stderr.strip().splitlines() or ['killed'])[-1]}")
+        print(f"{' '.join(command[2:])} failed:\n{done.stderr[-1500:]}", file=sys.stderr)
+        return None
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> Iterator[dict[str, Any]]:
+    """The rounds in turn."""
+    seen = set()
+    for kind in kinds:
+        for pair in pairs:
+            if pair not in BY_HAND and kind != "train":
+                continue
+            for name in pair.workloads:
+                key = (pair.name, kind, name)
+                if name not in chosen.workload or key in seen:
+                    continue
+                seen.add(key)
+                for threads in chosen.threads if kind == "train" else chosen.threads[:1]:
+                    row = child(
+                        "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), chosen.jit,
+                        threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
+                    )  # fmt: skip
+                    if row is not None:
+                        yield {**row, "pair": pair.name, "engine": pair.engine, "threads": threads}
+
+
+def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:
+    """Each side in processes of its own, in turn."""
+    names = [name for name in NAMES if name in chosen.workload]
+    for pair in pairs:
+        if pair not in BY_HAND:
+            continue
+        for name in names if kind == "memory" else names[:1]:
+            values: dict[str, list[float]] = {"unidl": [], pair.native: []}
+            for _ in range(chosen.processes):
+                for side, found in values.items():
+                    row = child("process", kind, name, side, pair.backend, threads="1", engine=pair.engine)
+                    if row is not None:
+                        found.append(row["mb" if kind == "memory" else "seconds"])
+            if all(values.values()):
+                mine, other = (statistics.median(found) for found in values.values())
+                yield {
+                    "kind": kind, "pair": pair.name, "workload": name, "unidl": mine, "native": other, "ratio": mine / other,
+                    "all": values,
+                }  # fmt: skip
+
+
+def long(chosen: argparse.Namespace, pairs: list[Pair]) -> Iterator[dict[str, Any]]:
+    """10,000 steps."""
+    for pair in pairs:
+        if pair in BY_HAND:
+            row = child("long_run", pair.backend, str(chosen.steps), threads="1", engine=pair.engine)
+            if row is not None:
+                yield {**row, "kind": "long", "backend": pair.name.partition(" / ")[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--backend", nargs="+", choices=("torch", "tensorflow", "keras"), help="unidl's; all by default"
+    )
+    parser.add_argument("--native", nargs="+", help="only beside these loops")
+    parser.add_argument("--workload", nargs="+", default=[*NAMES, "tabular"])
+    parser.add_argument("--kind", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0.7, help="in a round, about")
+    parser.add_argument("--threads", nargs="+", choices=("1", "default"), default=["1", "default"])
+    parser.add_argument("--processes", type=int, default=3, help="of each side, for memory and the first step")
+    parser.add_argument("--steps", type=int, default=10_000, help="of the long run")
+    parser.add_argument("--jit", default="False", help="False, True or auto")
+    parser.add_argument("--quick", action="store_true", help="few rounds, one thread, for development")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.rounds, chosen.seconds, chosen.threads, chosen.processes, chosen.steps = 5, 0.2, ["1"], 1, 1000
+    pairs = [
+        pair
+        for pair in BY_HAND + ON_SMALL
+        if (not chosen.backend or pair.backend in chosen.backend)
+        and (not chosen.native or pair.native in chosen.native)
+    ]
+    rows: list[dict[str, Any]] = []
+    sources = [timed(chosen, pairs, [kind for kind in KINDS[:3] if kind in chosen.kind])]
+    sources += [apart(chosen, pairs, kind) for kind in ("memory", "first") if kind in chosen.kind]
+    sources += [long(chosen, pairs)] if "long" in chosen.kind else []
+    for source in sources:
+        for row in source:
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    report.show(rows)
+    if chosen.write:
+        options = f"{chosen.rounds} rounds of about {chosen.seconds} s, jit={chosen.jit}"
+        report.write(rows, options, FAILED)
+
+
+if __name__ == "__main__":
+    main()
