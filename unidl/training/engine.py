@@ -302,7 +302,9 @@ class Engine:
         """A source's examples on the model's device, to train or to evaluate on."""
         on_cpu = "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
         through_door = not training or self.takes_own_step()
-        return Feed(source, self.put, self.admit if through_door else None, fits(source, on_cpu))
+        return Feed(
+            source, self.put, self.admit if through_door else None, fits(source, on_cpu), uniform=bool(self.trainer.jit)
+        )
 
     def takes_own_step(self) -> bool:
         """Whether the Trainer takes its own step, in which the inputs are the model's."""

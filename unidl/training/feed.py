@@ -51,10 +51,13 @@ class Feed:
         admit: Likewise for a batch's inputs and targets, the inputs through the model's door; None where a training_step of
             the user's own may do with them as it likes.
         resident: Whether all of an Arrays' examples may lie there at once.
+        uniform: Whether a load has batches of one size only. A compiler's program takes no others, and which steps it takes must
+            not depend on how many somebody wanted at once.
     """
 
-    def __init__(self, source: Source, put: Put, admit: Put | None, resident: bool) -> None:
+    def __init__(self, source: Source, put: Put, admit: Put | None, resident: bool, uniform: bool = False) -> None:
         self.source = source
+        self._uniform = uniform
         self._put = put
         self._bring = admit or put
         self._admitted = admit is not None
@@ -88,6 +91,8 @@ class Feed:
             count = min(wanted, total - done)
             if count <= 0:
                 return None
+            if self._uniform and count > 1 and (done + count) * size > source.examples:
+                count -= 1
             if self._whole is None:
                 count = max(1, min(count, CARRIED_BYTES // (bytes_each * size)))
             places = order[done * size : (done + count) * size]
