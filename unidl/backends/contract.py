@@ -131,8 +131,16 @@ class Backend(Protocol):
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """NumPy arrays in an op's arguments as tensors; floating ones in the float dtype (and device) of the tensors beside."""
 
-    def to_tensor(self, value: Any, dtype: str | None = None, device: Any = None) -> Tensor:
-        """An array, scalar or tensor of this framework as a tensor."""
+    def to_tensor(self, value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> Tensor:
+        """An array, scalar or tensor of this framework as a tensor.
+
+        Args:
+            value: What is to become one.
+            dtype: Its dtype; None is the value's own.
+            device: Where it is to be; None is the framework's choice.
+            share: Whether it may lie in an array's own memory; else an array is copied. Whoever shares must neither change the
+                array while the tensor lives nor hand the tensor on.
+        """
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
         """A tensor, or a variable, as an array, off its device and graph."""

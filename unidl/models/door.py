@@ -17,8 +17,16 @@ from unidl.models.build import Built
 Take = Callable[[Built, Any, TensorSpec, str], Any]
 
 
-def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def admit(
+    built: Built, args: tuple[Any, ...], kwargs: dict[str, Any], share: bool = False
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The inputs as native tensors.
+
+    Args:
+        built: The model.
+        args: Its inputs.
+        kwargs: Those by name.
+        share: Whether tensors may lie in the arrays' own memory (see Backend.to_tensor).
 
     Raises:
         ArgumentError: Inputs are missing or too many, or have another structure.
@@ -26,7 +34,7 @@ def admit(built: Built, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         DtypeError: Floats for an integer input, or what is no number.
         BackendMismatchError: A tensor of another backend.
     """
-    return _each(built, args, kwargs, _tensor)
+    return _each(built, args, kwargs, _shared if share else _tensor)
 
 
 def inspect(built: Built, args: tuple[Any, ...]) -> None:
@@ -75,7 +83,11 @@ def _nest(built: Built, value: Any, expected: Any, where: str, take: Take) -> An
     return take(built, value, spec, where)
 
 
-def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
+def _shared(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
+    return _tensor(built, value, spec, where, share=True)
+
+
+def _tensor(built: Built, value: Any, spec: TensorSpec, where: str, share: bool = False) -> Any:
     backend = built.backend
     if isinstance(value, backend.TENSOR_TYPES) or _engine_owns(built, value):
         _check_shape(built, tuple(value.shape), spec, where)
@@ -94,7 +106,7 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
             f"{built.plan.title}, {where}: a tensor of {owner} was given to a model built for {backend.NAME}.",
             fix="unidl.to_numpy(tensor) makes an array that every backend takes.",
         )
-    return backend.to_tensor(_array(built, value, spec, where), dtype=spec.dtype, device=built.device)
+    return backend.to_tensor(_array(built, value, spec, where), dtype=spec.dtype, device=built.device, share=share)
 
 
 def _array(built: Built, value: Any, spec: TensorSpec, where: str) -> np.ndarray:

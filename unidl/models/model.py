@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
@@ -203,10 +203,17 @@ class Model(Layer, metaclass=_ModelType):
                 expected="one length along the first axis, at least 1",
                 received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
             )
+        if self._unidl.built is None:
+            self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
+        built = self._need_built()
         parts = []
-        for start in range(0, len(arrays[0]), batch_size):
-            batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
-            parts.append(to_numpy(self(*batch)))
+        with built.backend.training_mode(built.native, False), running(built.backend):
+            for start in range(0, len(arrays[0]), batch_size):
+                batch = inputs
+                if len(arrays[0]) > batch_size:
+                    batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
+                args, kwargs = admit(built, batch, {}, share=True)
+                parts.append(map_nest(_owned(arrays), to_numpy(built.backend.run(built.native, args, kwargs, False))))
         return _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------
@@ -373,6 +380,11 @@ def _backend_of(args: Any) -> str | None:
                 chosen = registry.load()
                 return None if chosen.accepts_tensors_of(registry.load(owner)) else owner
     return None
+
+
+def _owned(arrays: list[Any]) -> Callable[[Any], Any]:
+    """What of a result lies in the inputs' memory, as with a model that gives back what it was given, is copied."""
+    return lambda result: result.copy() if any(np.may_share_memory(result, a) for a in arrays) else result
 
 
 def _concatenate(parts: list[Any]) -> Any:

@@ -313,16 +313,18 @@ class Engine:
     def admit(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
         """(x,) or (x, y) as tensors, the inputs as the model's door makes them."""
         x = parts[0]
-        admitted, _ = admit(self.model._need_built(), arguments_of(x), {})
+        admitted, _ = admit(self.model._need_built(), arguments_of(x), {}, share=True)
         return (admitted if isinstance(x, tuple) else admitted[0], *map(self.put, parts[1:]))
 
     def put(self, nest: Any) -> Any:
-        """Arrays as tensors on the model's device, floating ones in its dtype."""
+        """Arrays as tensors on the model's device, floating ones in its dtype; where the framework can, in the arrays' memory."""
         backend, device, precision = self.backend, self.model.device, self.model.precision
-        return map_nest(
-            lambda a: backend.to_tensor(a, dtype=precision if a.dtype.kind == "f" else a.dtype.name, device=device),
-            nest,
-        )
+
+        def one(array: np.ndarray) -> Any:
+            dtype = precision if array.dtype.kind == "f" else array.dtype.name
+            return backend.to_tensor(array, dtype=dtype, device=device, share=True)
+
+        return map_nest(one, nest)
 
     def initial_states(self) -> dict[str, dict[str, Any]]:
         """The metrics' states before the first batch."""

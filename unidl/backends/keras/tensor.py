@@ -56,16 +56,16 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, TENSOR_TYPES) or keras.ops.is_tensor(value)
 
 
-def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> Any:
-    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied."""
+def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> Any:
+    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
     if device is not None:
         with keras.device(device):
-            return to_tensor(value, dtype)
+            return to_tensor(value, dtype, share=share)
     if isinstance(value, keras.KerasTensor) and dtype is None:
         return value
     if is_tensor(value):
         return keras.ops.convert_to_tensor(value) if dtype is None else keras.ops.cast(value, dtype)
-    array = np.array(as_array(value), order="C")
+    array = np.array(as_array(value), order="C", copy=None if share and as_array(value).flags.writeable else True)
     return keras.ops.convert_to_tensor(array, dtype or array.dtype.name)
 
 

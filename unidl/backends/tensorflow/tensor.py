@@ -43,8 +43,8 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
     return turned
 
 
-def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> tf.Tensor:
-    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied."""
+def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> tf.Tensor:
+    """An array, a number, nested lists of numbers or a tensor as a tensor; TensorFlow copies arrays itself."""
     if device is not None:
         with tf.device(device):
             return tf.identity(to_tensor(value, dtype))

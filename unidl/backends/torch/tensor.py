@@ -52,9 +52,17 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
     return turned
 
 
-def to_tensor(value: Any, dtype: str | None = None, device: Any = None) -> torch.Tensor:
-    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied."""
-    tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(_plain(as_array(value)))
+def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> torch.Tensor:
+    """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
+    if isinstance(value, torch.Tensor):
+        tensor = value
+    else:
+        array = as_array(value)
+        flags = array.flags
+        shared = (
+            share and flags.writeable and flags.c_contiguous and array.dtype.isnative and array.dtype.name != "bfloat16"
+        )
+        tensor = torch.from_numpy(array) if shared else torch.as_tensor(_plain(array))
     return tensor.to(device=device, dtype=None if dtype is None else dtype_of(dtype))
 
 

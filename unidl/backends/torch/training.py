@@ -60,14 +60,16 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
 
 @contextmanager
 def training_mode(native: nn.Module, training: bool) -> Iterator[None]:
-    """Inside, the module is in that mode (and, for inference, takes no gradient)."""
+    """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
     before = native.training
-    native.train(training)
+    if before != training:
+        native.train(training)
     try:
-        with torch.set_grad_enabled(training):
+        with torch.enable_grad() if training else torch.inference_mode():
             yield
     finally:
-        native.train(before)
+        if before != training:
+            native.train(before)
 
 
 class Generator:
