@@ -112,11 +112,14 @@ def told_arguments(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            signature.bind(*args, **kwargs)
-        except TypeError as error:
-            name = function.__qualname__.removesuffix(".__init__")
-            raise wrong_arguments(name, [name.rpartition(".")[2]], signature, kwargs, error) from None
-        return function(*args, **kwargs)
+            return function(*args, **kwargs)
+        except TypeError:
+            try:
+                signature.bind(*args, **kwargs)  # else it was raised inside
+            except TypeError as error:
+                name = function.__qualname__.removesuffix(".__init__")
+                raise wrong_arguments(name, [name.rpartition(".")[2]], signature, kwargs, error) from None
+            raise
 
     return run
 

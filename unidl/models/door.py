@@ -100,7 +100,7 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str, share: bool 
                 fix="Tensors are never cast at the door; cast it, or give a NumPy array, which is.",
             )
         return value
-    owner = registry.owner_of(value)
+    owner = None if isinstance(value, np.ndarray) else registry.owner_of(value)
     if owner is not None:
         raise BackendMismatchError(
             f"{built.plan.title}, {where}: a tensor of {owner} was given to a model built for {backend.NAME}.",
@@ -137,8 +137,10 @@ def _array(built: Built, value: Any, spec: TensorSpec, where: str) -> np.ndarray
 
 
 def _engine_owns(built: Built, value: Any) -> bool:
+    if isinstance(value, np.ndarray) or not built.backend.SHARES_TENSORS:
+        return False
     owner = registry.owner_of(value)
-    return built.backend.SHARES_TENSORS and owner is not None and built.backend.accepts_tensors_of(registry.load(owner))
+    return owner is not None and built.backend.accepts_tensors_of(registry.load(owner))
 
 
 def _check_shape(built: Built, shape: tuple[Any, ...], spec: TensorSpec, where: str) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 
 from unidl.backends import registry
 from unidl.backends.contract import Slot
-from unidl.backends.conversion import to_numpy
 from unidl.capture import Captured, told_arguments
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, DataError, NotBuiltError
@@ -207,13 +206,15 @@ class Model(Layer, metaclass=_ModelType):
             self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
         built = self._need_built()
         parts = []
+        own = _owned(arrays)
         with built.backend.training_mode(built.native, False), running(built.backend):
             for start in range(0, len(arrays[0]), batch_size):
                 batch = inputs
                 if len(arrays[0]) > batch_size:
                     batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
                 args, kwargs = admit(built, batch, {}, share=True)
-                parts.append(map_nest(_owned(arrays), to_numpy(built.backend.run(built.native, args, kwargs, False))))
+                outputs = built.backend.run(built.native, args, kwargs, False)
+                parts.append(map_nest(lambda t: t if t is None else own(built.backend.to_numpy(t)), outputs))
         return _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------

@@ -85,11 +85,19 @@ class Adapter(nn.Module):
     bound_children: dict[str, Layer]
 
     def train(self, mode: bool = True) -> Adapter:
-        """As nn.Module's, but frozen layers stay in inference."""
-        super().train(mode)
-        for module in self.modules():
-            if getattr(module, "unidl_frozen", False):
-                nn.Module.train(module, False) if isinstance(module, Adapter) else module.train(False)
+        """As nn.Module's, but frozen layers stay in inference. In one walk: each inference of a model in training takes it twice."""
+        waiting: list[nn.Module] = [self]
+        while waiting:
+            module = waiting.pop()
+            frozen = getattr(module, "unidl_frozen", False)
+            if isinstance(module, Adapter):
+                module.__dict__["training"] = mode and not frozen
+                waiting += [child for child in module._modules.values() if child is not None]
+            elif frozen or type(module).train is not nn.Module.train:
+                module.train(mode and not frozen)
+            else:
+                module.__dict__["training"] = mode
+                waiting += [child for child in module._modules.values() if child is not None]
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -65,10 +65,12 @@ def lowered(plan: LayerPlan, native: nn.Module) -> Way:
     if isinstance(native, Adapter):
         return Way(type(native).__name__, "definition", choose(LOWERINGS, "torch", plan)[1])
     cls = type(native)
-    public = (
-        f"torch.nn.{cls.__name__}" if getattr(nn, cls.__name__, None) is cls else f"{cls.__module__}.{cls.__qualname__}"
+    own = next(
+        (base for base in cls.__mro__ if base is not nn.Module and getattr(nn, base.__name__, None) is base), None
     )
-    return Way(public, "native")
+    if own is None:
+        return Way(f"{cls.__module__}.{cls.__qualname__}", "native")
+    return Way(f"torch.nn.{own.__name__}", "native", "" if own is cls else f"{cls.__qualname__}, a subclass")
 
 
 def slots(plan: LayerPlan, native: nn.Module) -> dict[str, Slot]:

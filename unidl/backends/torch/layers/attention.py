@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.layers.core import dtype_of
@@ -31,10 +33,35 @@ def refuses_attention(plan: LayerPlan) -> str | None:
     return None
 
 
+class PackedAttention(nn.MultiheadAttention):
+    """torch's own, which goes straight to its fused kernel where a sequence looks at itself: torch's forward turns it twice."""
+
+    def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **more: Any) -> Any:
+        """(batch, t, features) -> (batch, t, features), and no weights."""
+        causal, masked = more.get("is_causal", False), more.get("attn_mask") is not None
+        alone = query is key is value and self.in_proj_weight is not None and more.get("need_weights") is False
+        if masked or not alone:
+            if causal and not masked:
+                more["attn_mask"] = ~_before(query.shape[1], key.shape[1], query.device)
+            return super().forward(query, key, value, **more)
+        packed = functional.linear(query, self.in_proj_weight, self.in_proj_bias)
+        # (batch, t, 3 * features) -> 3 x (batch, heads, t, key_dim)
+        q, k, v = packed.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(
+            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
+        )
+        return self.out_proj(y.transpose(1, 2).flatten(2)), None
+
+
+def _before(t: int, s: int, device: torch.device) -> torch.Tensor:
+    """(t, s), True where a place looks at itself and what is before it."""
+    return torch.ones((t, s), dtype=torch.bool, device=device).tril()
+
+
 def make_attention(plan: LayerPlan) -> nn.MultiheadAttention:
     """Three kernels (features, heads, key_dim) -> in_proj_weight (3 * heads * key_dim, features), if the features agree."""
     layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
-    return nn.MultiheadAttention(
+    return PackedAttention(
         plan.weights["query_kernel"].shape[0],
         layer.num_heads,
         dropout=layer.dropout,
@@ -58,12 +85,10 @@ def call_attention(
     """(batch, t, features), (batch, s, features) -> (batch, t, features)."""
     value = query if value is None else value
     key = value if key is None else key
-    t, s = query.shape[1], value.shape[1]
-    before = torch.ones((t, s), dtype=torch.bool, device=query.device).tril() if causal else None
     if mask is None:
-        blocked = None if before is None else ~before  # (t, s)
-        return module(query, key, value, attn_mask=blocked, is_causal=causal, need_weights=False)[0]
-    allowed = mask if before is None else mask & before  # (batch, t, s)
+        return module(query, key, value, is_causal=causal, need_weights=False)[0]
+    t, s = query.shape[1], value.shape[1]
+    allowed = mask & _before(t, s, query.device) if causal else mask  # (batch, t, s)
     somewhere = allowed.any(dim=-1, keepdim=True)  # (batch, t, 1)
     # torch is NaN where all is blocked: such a place looks everywhere, and what it sees is then put aside
     blocked = ~(allowed | ~somewhere).expand(query.shape[0], t, s)
