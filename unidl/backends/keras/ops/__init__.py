@@ -6,6 +6,7 @@ from typing import Any
 from unidl.backends.keras.ops import (
     activation,
     arithmetic,
+    bitwise,
     comparison,
     control,
     convolution,
@@ -21,6 +22,7 @@ from unidl.backends.keras.ops import (
 
 OPS: dict[str, Callable[..., Any]] = {
     **arithmetic.TABLE,
+    **bitwise.TABLE,
     **comparison.TABLE,
     **activation.TABLE,
     **reduction.TABLE,
