@@ -123,6 +123,7 @@ from unidl.ops.manipulation import transpose as transpose
 from unidl.ops.manipulation import unstack as unstack
 from unidl.ops.op import as_operators as _as_operators
 from unidl.ops.padding import pad as pad
+from unidl.ops.philox import philox as philox
 from unidl.ops.pooling import average_pool as average_pool
 from unidl.ops.pooling import max_pool as max_pool
 from unidl.ops.reduction import all as all

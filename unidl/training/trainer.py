@@ -20,6 +20,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
+from unidl.ops.stream import step_of
 from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax, scalar
 from unidl.training.history import History
 from unidl.training.progress import Bar
@@ -41,6 +42,7 @@ class Trainer:
         device: For a model that is not built yet.
         precision: For a model that is not built yet; None is "float32".
         seed: Of batch order and random ops, and of a model that is not built yet.
+        random: For a model that is not built yet: "portable" draws the same random numbers on every backend; None is "native".
 
     Example:
         >>> import numpy, unidl
@@ -65,6 +67,7 @@ class Trainer:
         device: str | None = None,
         precision: str | None = None,
         seed: int | None = None,
+        random: str | None = None,
     ) -> None:
         if not isinstance(model, Model):
             raise ArgumentError(
@@ -91,7 +94,7 @@ class Trainer:
                 fix="unidl.metrics.Mean(function, name=…) gives a function's mean another name.",
             )
         self.jit = jit
-        self._given = {"backend": backend, "device": device, "precision": precision}
+        self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
         self.seed = 0 if seed is None else seed
         self.epoch = 0  # epochs done, over all calls of fit
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
@@ -106,7 +109,8 @@ class Trainer:
             self._check_built()
 
     def _check_built(self) -> None:
-        built = {"backend": self.model.backend, "precision": self.model.precision}
+        is_so = self.model._need_built()
+        built = {"backend": self.model.backend, "precision": self.model.precision, "random": is_so.random}
         for name, value in built.items():
             if self._given[name] is not None and self._given[name] != value:
                 raise ArgumentError(
@@ -315,6 +319,10 @@ class Trainer:
     def _backend(self) -> Backend:
         return self.model._need_built().backend
 
+    @property
+    def _portable(self) -> bool:
+        return self.model._need_built().random == "portable"
+
     def _build(self, x: Any) -> None:
         self.model.build(
             *map_nest(lambda a: a[:1], _arguments(x)),
@@ -322,6 +330,7 @@ class Trainer:
             device=self._given["device"],
             precision=self._given["precision"] or "float32",
             seed=self.seed,
+            random=self._given["random"] or "native",
         )
 
     def _prepare(self, parts: tuple[Any, ...]) -> None:
@@ -364,6 +373,8 @@ class Trainer:
         return numbers | self._results(states), each
 
     def _run_step(self, batch: Any, states: Any) -> tuple[Any, dict[str, Any]]:
+        if self._portable:
+            self._backend.set_random_state(self.model.native, self.seed, max(self._steps.values(), default=0))
         rates = {name: o.learning_rate(self._steps.get(name, 0)) for name, o in self.optimizers.items()}
         result: tuple[Any, dict[str, Any]] = self._step("train", self._one_step, batch)(
             self._tensors(batch), states, rates
@@ -374,7 +385,9 @@ class Trainer:
 
     def _one_step(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         self._states, self._rates = dict(states), rates
-        with training_step(), running(self._backend):  # ops without a tensor are of the model's backend
+        state = self._backend.next_random_state(self.model.native) if self._portable else None
+        # ops without a tensor are of the model's backend
+        with training_step(), running(self._backend), step_of(state):
             result = self.training_step(
                 batch[0] if len(batch) == 1 else batch
             )  # what fit was given: x alone, or (x, y)
