@@ -168,7 +168,7 @@ class Backend(Protocol):
 
     # stream.py, for models that were built with random="portable"
     def set_random_state(self, native: Native, seed: int, step: int) -> None:
-        """The seed of the random numbers of a native object and of all below it, and how many steps were taken."""
+        """The seed of the random numbers of one native object, and how many steps were taken; nothing for a framework's own layer."""
 
     def next_random_state(self, native: Native) -> Tensor:
         """Take the native object to its next step, on its device; (seed, step) there, for `unidl.ops.stream.step_of`."""

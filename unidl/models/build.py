@@ -135,10 +135,13 @@ def build(
     natives = _shared(plan, chosen, precision)
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
+    shared = {id(inner) for part in plan.walk() if id(part) in natives for inner in part.walk()}
     if random == "portable":
-        chosen.set_random_state(native, seed, 0)
+        for key, made_here in built.natives().items():
+            if key not in shared:
+                chosen.set_random_state(made_here, seed, 0)
     if initial is None:
-        _draw_weights(built, natives)
+        _draw_weights(built, shared)
     else:
         for path, slot in built.slots().items():
             slot.write(initial[path])
@@ -208,8 +211,7 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
     return natives
 
 
-def _draw_weights(built: Built, natives: dict[int, Any]) -> None:
-    shared = {id(inner) for part in built.plan.walk() if id(part) in natives for inner in part.walk()}
+def _draw_weights(built: Built, shared: set[int]) -> None:
     slots = built.slots()
     for part in built.plan.walk():
         if part.reached and id(part) not in shared:

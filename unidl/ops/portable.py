@@ -22,7 +22,7 @@ from unidl.ops.manipulation import concatenate, reshape
 from unidl.ops.manipulation import shape as lengths
 from unidl.ops.philox import philox
 from unidl.ops.sorting import argsort
-from unidl.ops.stream import NOW, Stream, next_stream
+from unidl.ops.stream import NOW, next_stream
 
 Tensor = Any
 
@@ -50,7 +50,7 @@ def inside_control_flow(name: str) -> NotPortableError:
     return NotPortableError(
         f'A random op stands in the body of ops.{name}, where random="portable" cannot count the draws of a step.',
         expected="draws outside of loops and branches",
-        fix="Draw before the loop, with an axis for its rounds, and hand the numbers in; or random=\"native\".",
+        fix='Draw before the loop, with an axis for its rounds, and hand the numbers in; or random="native".',
     )
 
 

@@ -75,7 +75,9 @@ class Part:
     def __post_init__(self) -> None:
         if self.plan.random == "portable":
             self.draws = self.plan.counts_draws(False), self.plan.counts_draws(True)
-            self.random_state = keras.Variable([0, 0], dtype="int64", trainable=False, autocast=False, name="random_state")
+            self.random_state = keras.Variable(
+                [0, 0], dtype="int64", trainable=False, autocast=False, name="random_state"
+            )
 
     def next_random_state(self) -> Any:
         """Take it to its next step; the state there."""

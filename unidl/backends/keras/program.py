@@ -220,7 +220,9 @@ def name_operations(outputs: Any, taken: set[str]) -> None:
 def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the Keras model in that mode."""
     with keras.device(native.unidl.device):
-        before = enter(TOP, native.unidl.begin(training))  # a functional model is run by Keras, and does not count its steps
+        before = enter(
+            TOP, native.unidl.begin(training)
+        )  # a functional model is run by Keras, and does not count its steps
         try:
             return call_native(native, args, kwargs, training=training)
         finally:

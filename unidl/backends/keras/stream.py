@@ -10,9 +10,8 @@ from unidl.ops.stream import state_of
 
 def set_random_state(native: Any, seed: int, step: int) -> None:
     """The seed, and how many steps were taken."""
-    for layer in native._flatten_layers():
-        if getattr(layer, "unidl", None) is not None:
-            layer.unidl.random_state.assign(keras.ops.convert_to_tensor(state_of(seed, step), "int64"))
+    if hasattr(native, "unidl"):
+        native.unidl.random_state.assign(keras.ops.convert_to_tensor(state_of(seed, step), "int64"))
 
 
 def next_random_state(native: Any) -> Any:

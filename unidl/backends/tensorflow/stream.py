@@ -13,9 +13,8 @@ from unidl.ops.stream import state_of
 
 def set_random_state(native: tf.Module, seed: int, step: int) -> None:
     """The seed, and how many steps were taken."""
-    for module in (native, *native.submodules):
-        if isinstance(module, Adapter):
-            module.unidl.random_state.assign(state_of(seed, step))
+    if isinstance(native, Adapter):
+        native.unidl.random_state.assign(state_of(seed, step))
 
 
 def next_random_state(native: Adapter) -> tf.Tensor:

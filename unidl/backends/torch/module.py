@@ -84,14 +84,16 @@ class Adapter(nn.Module):
     bound: Layer
     plan: LayerPlan
     bound_children: dict[str, Layer]
-    draws: tuple[bool, bool] | None = None  # in inference, in training; None where nothing portable is drawn, itself or below
+    draws: tuple[bool, bool] | None = (
+        None  # in inference, in training; None where nothing portable is drawn, itself or below
+    )
     origin: int = 0  # of its path
     random_state: torch.Tensor  # (seed, step), (2,), in a portable model
 
     def next_random_state(self) -> torch.Tensor:
         """Take it to its next step; the state there."""
         with torch.no_grad():
-            self.random_state[1] += 1
+            self.random_state[1:].add_(1)
         return self.random_state
 
     def train(self, mode: bool = True) -> Adapter:

@@ -15,10 +15,8 @@ from unidl.ops.stream import state_of
 
 def set_random_state(native: nn.Module, seed: int, step: int) -> None:
     """The seed, and how many steps were taken."""
-    value = torch.tensor(state_of(seed, step))
-    for module in native.modules():
-        if isinstance(module, Adapter):
-            module.random_state.copy_(value)
+    if isinstance(native, Adapter):
+        native.random_state.copy_(torch.tensor(state_of(seed, step)))
 
 
 def next_random_state(native: Adapter) -> torch.Tensor:

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-
 Tensor: TypeAlias = tf.Tensor
 _PHILOX = tf.random.Algorithm.PHILOX.value
 
