@@ -43,6 +43,12 @@ def philox(count: Any, state: Tensor, stream: int) -> Tensor:
     lanes = arange((count + 3) // 4, dtype="int64", like=state)  # (n,)
     c0, c1 = lanes, bitwise_and(step, WORD)
     c2, c3 = full_like(step, stream & WORD), full_like(step, stream >> 32 & WORD)
+    return concatenate(cipher((c0, c1, c2, c3), key), axis=0)[:count]
+
+
+def cipher(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: list[Tensor]) -> list[Tensor]:
+    """The four words of a counter, enciphered with the two of a key."""
+    c0, c1, c2, c3 = counter
     for number in range(ROUNDS):
         low, high = (bitwise_and(add(k, w * number), WORD) for k, w in zip(key, WEYL, strict=True))
         # a product has 64 bits and its top one is the sign: shifting down carries ones in, which the mask takes away
@@ -53,4 +59,4 @@ def philox(count: Any, state: Tensor, stream: int) -> Tensor:
             bitwise_xor(bitwise_xor(bitwise_and(right_shift(p0, 32), WORD), c3), high),
             bitwise_and(p0, WORD),
         )
-    return concatenate([c0, c1, c2, c3], axis=0)[:count]
+    return [c0, c1, c2, c3]

@@ -220,7 +220,7 @@ def seeded(seed: int, step: int = 0) -> Iterator[None]:
     Example:
         >>> with ops.random.seeded(1):
         ...     unidl.to_numpy(ops.random.randint((4,), 0, 100)).tolist()
-        [0, 0, 0, 0]
+        [66, 69, 87, 54]
     """
     before = NOW.stream, NOW.origin
     NOW.stream, NOW.origin = Stream(np.array(state_of(seed, step)), outside=True), TOP

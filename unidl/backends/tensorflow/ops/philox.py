@@ -12,8 +12,8 @@ _PHILOX = tf.random.Algorithm.PHILOX.value
 
 
 def philox(count: Any, state: Any, stream: int) -> Tensor:
-    state = tf.convert_to_tensor(state)
-    seed, step = tf.unstack(tf.bitcast(state, tf.uint64))
+    state = tf.bitcast(state, tf.uint64)
+    seed, step = state[0], state[1]
     counter = tf.stack([tf.bitwise.left_shift(step, tf.constant(32, tf.uint64)), tf.constant(stream, tf.uint64)])
     lanes = (tf.cast(count, tf.int64) + 3) // 4
     words = tf.raw_ops.StatelessRandomUniformFullIntV2(
