@@ -191,7 +191,9 @@ class Looped(unidl.Layer):
 
 
 def test_a_count_that_depends_on_the_data(backend):
-    with pytest.raises(NotPortableError, match=r"Unsteady 'unsteady' branches on tensors in Python and draws random numbers"):
+    with pytest.raises(
+        NotPortableError, match=r"Unsteady 'unsteady' branches on tensors in Python and draws random numbers"
+    ):
         built(unidl.Sequential([Unsteady()]), backend)
     with pytest.raises(NotPortableError, match=r"In Looped 'looped': A random op stands in the body of ops\.scan"):
         built(unidl.Sequential([Looped()]), backend)

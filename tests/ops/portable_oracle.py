@@ -75,4 +75,6 @@ class Draws:
 
     def permutation(self, count: int) -> np.ndarray:
         w = self.words(2 * count)
-        return np.argsort([int(a) << 31 | int(b) >> 1 for a, b in zip(w[:count], w[count:], strict=True)], kind="stable")
+        return np.argsort(
+            [int(a) << 31 | int(b) >> 1 for a, b in zip(w[:count], w[count:], strict=True)], kind="stable"
+        )

@@ -97,7 +97,10 @@ def test_draws_are_counted(backend):
     with running(b), seeded(SEED, STEP):
         assert b.to_numpy(ops.random.uniform((3,))).tolist() == first.tolist()
         assert b.to_numpy(ops.random.uniform((3,))).tolist() == second.tolist()
-    assert drawn(backend, lambda: ops.random.uniform((3,)), step=STEP + 1).tolist() not in (first.tolist(), second.tolist())
+    assert drawn(backend, lambda: ops.random.uniform((3,)), step=STEP + 1).tolist() not in (
+        first.tolist(),
+        second.tolist(),
+    )
 
 
 def test_like_says_shape_dtype_and_backend(backend):
@@ -136,7 +139,9 @@ def test_a_rate_outside_its_bounds(backend, rate):
 
 BODIES = {
     "scan": lambda x: ops.scan(lambda c, e: (c + ops.random.uniform(like=e), e), ops.zeros((3,)), x),
-    "while_loop": lambda x: ops.while_loop(lambda n, v: n < 2, lambda n, v: (n + 1, v + ops.random.normal(like=v)), (0, x)),
+    "while_loop": lambda x: ops.while_loop(
+        lambda n, v: n < 2, lambda n, v: (n + 1, v + ops.random.normal(like=v)), (0, x)
+    ),
     "cond": lambda x: ops.cond(ops.sum(x) > 0, lambda v: ops.random.dropout(v, 0.5), lambda v: v * 1.0, (x,)),
 }
 

@@ -70,7 +70,7 @@ class Fused:
     def apply(self, gradients: Sequence[torch.Tensor], learning_rate: float) -> None:
         """One step; a gradient for each of `wanted`."""
         for parameter, gradient in zip(self.wanted, self.definition.clipped(list(gradients)), strict=True):
-            parameter.grad = gradient
+            parameter.grad = _laid_out_as(parameter, gradient)
         for group in self.native.param_groups:
             group["lr"] = learning_rate
         if self._coupled and any(self._decay):
@@ -79,6 +79,11 @@ class Fused:
                     parameter.mul_(1.0 - learning_rate * share)
         self.native.step()
         self.native.zero_grad(set_to_none=True)
+
+
+def _laid_out_as(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient in the parameter's memory layout: torch's fused kernels walk both without a look at their strides."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------
