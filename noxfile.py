@@ -114,11 +114,19 @@ def robustness(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what `import unidl` costs beside `import numpy`, and a training step beside a hand-written one."""
+    """Measure `import unidl` beside `import numpy`, a training step beside a hand-written one, portable random numbers beside native."""
     install(session, "all")
     session.run("python", "tests/benchmarks/import_time.py")
-    for backend in BACKENDS:
-        session.run("python", "tests/benchmarks/training_step.py", env={**QUIET, "UNIDL_BACKEND": backend})
+    for script in ("training_step.py", "portable_random.py"):
+        for backend in BACKENDS:
+            session.run("python", f"tests/benchmarks/{script}", env={**QUIET, "UNIDL_BACKEND": backend})
+
+
+@nox.session
+def curves(session: nox.Session) -> None:
+    """How far loss curves are apart between backends: twelve trainings, both precisions; writes docs/same-numbers.md and its picture."""
+    install(session, "all", "test")
+    session.run("python", "-m", "tests.training.curves", env=QUIET)
 
 
 def check_style(session: nox.Session) -> None:

@@ -13,6 +13,8 @@ from unidl.backends import registry
 from unidl.errors import ArgumentError, NotPortableError
 from unidl.ops.stream import step_of
 
+pytestmark = pytest.mark.refused_on_jax
+
 SEED = 5
 X = np.ones((4, 6))
 

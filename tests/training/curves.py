@@ -119,12 +119,14 @@ uniforms between 0 and 1, are the same compiled.
   `model.lowering()` says so. Everything else runs as it does without.
 - **What is refused**: draws in the body of `ops.cond`, `ops.while_loop`, `ops.scan`, or under a forward that branches on tensors in
   Python. A graph holds such a body once, and Python runs it many times or never, so their count is not known. And
-  Keras on its engine jax, which has no integers of 64 bits.
+  Keras on its engine jax, where nobody has proven it.
 - **torch.func** needs the buffer `random_state` handed in, as it needs batch norm's. **Keras' own calls** (`m.native(x, training=True)`)
   do not say where a step of a functional model starts: each of its layers counts its own calls. Activation checkpointing by
   torch runs a forward a second time, which then draws anew: it does not go together with dropout of this kind.
 
-The generator costs {cost}: `tests/benchmarks/portable_random.py`, part of `nox -s bench`.
+## What it costs
+
+COSTS
 
 ## Measured
 
@@ -151,7 +153,11 @@ def table(found: dict[str, np.ndarray]) -> str:
         "|---|--:|--:|--:|--:|",
     ]
     for name, job in JOBS.items():
-        double, single, drift = apart(found, name, "float64"), apart(found, name, "float32"), own(found, name, "float32")
+        double, single, drift = (
+            apart(found, name, "float64"),
+            apart(found, name, "float32"),
+            own(found, name, "float32"),
+        )
         numbers = (double[-1], single[SHORT - 1], single[-1], drift[-1])
         rows.append(f"| **{name}**: {job.what} | {' | '.join(f'{n:.1e}' for n in numbers)} |")
     return "\n".join(rows)
@@ -187,13 +193,12 @@ def picture(found: dict[str, np.ndarray]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def main(cost: str) -> None:
+def main() -> None:
     """Measure, and write the page."""
     found = measured()
     names = ("torch", "tensorflow", "keras", "numpy")
     versions = ", ".join(f"{name} {version(name).partition('+')[0]}" for name in names)
     page = PAGE.format(
-        cost=cost,
         steps=STEPS,
         nudges=NUDGES,
         others=", ".join(OTHERS),
@@ -208,4 +213,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 3:
         measure(sys.argv[1], Path(sys.argv[2]))
     else:
-        main("as much as stands in the benchmark's table")
+        main()

@@ -77,6 +77,8 @@ OPS: dict[str, str] = {
     "max_pool2d": "ops.max_pool(x, size)",
     "avg_pool2d": "ops.average_pool(x, size)",
     "avg_pool": "ops.average_pool(x, size)",
+    "bitwise_left_shift": "left_shift",
+    "bitwise_right_shift": "right_shift",
     "dropout": "ops.random.dropout(x, rate)",
     "randn": "ops.random.normal(shape)",
     "rand": "ops.random.uniform(shape)",

@@ -55,7 +55,8 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
         )
     if ENGINE == "jax" and plan.random == "portable":
         raise NotPortableError(
-            "Keras on its engine jax has no whole numbers of 64 bits, from which portable random numbers are made.",
+            "Portable random numbers are made of whole numbers of 64 bits, which Keras' engine jax has only where the whole process "
+            "asks for them, and are not proven there.",
             expected='random="native"',
             received='random="portable"',
             fix="Leave random= out, or set KERAS_BACKEND=tensorflow.",
