@@ -20,7 +20,7 @@ X = np.ones((4, 6))
 
 
 @unidl.register
-class Noise(unidl.Layer):
+class UniformNoise(unidl.Layer):
     """Adds uniform numbers, in either mode if asked to."""
 
     def __init__(self, always=False):
@@ -31,11 +31,11 @@ class Noise(unidl.Layer):
 
 
 @unidl.register
-class Twice(unidl.Model):
+class ManyDraws(unidl.Model):
     """One layer called twice, another once, and a draw of its own."""
 
     def __init__(self):
-        self.shared = Noise()
+        self.shared = UniformNoise()
         self.blocks = [layers.Dropout(0.5)]
 
     def forward(self, x):
@@ -60,7 +60,7 @@ def numbers(model, **given):
 
 
 def test_each_path_has_its_draws(backend):
-    m = built(Twice(), backend)
+    m = built(ManyDraws(), backend)
     for step in (1, 2, 3):
         np.testing.assert_array_equal(numbers(m), X)  # inference draws nothing, and is no step
         np.testing.assert_array_equal(numbers(m, training=True), twice(step))
@@ -69,12 +69,12 @@ def test_each_path_has_its_draws(backend):
 def test_a_functional_model(backend):
     """Keras runs it in an order of its own; each path has its own count."""
     x = unidl.Input((6,), dtype="float64")
-    shared = Noise()
+    shared = UniformNoise()
     a = layers.Dropout(0.5)(shared(x))
     b = layers.Dropout(0.25)(x)
     m = unidl.Model(x, layers.Add()([a, b, shared(b)]))
     m.build(backend=backend, precision="float64", seed=SEED, random="portable")
-    noise, first, second = "noise", "dropout", "dropout_2"
+    noise, first, second = "uniform_noise", "dropout", "dropout_2"
     for step in (1, 2):
         d = Draws(SEED, step, noise)
         one, two = (d.uniform(24, "float64").reshape(4, 6) for _ in range(2))
@@ -85,35 +85,35 @@ def test_a_functional_model(backend):
 
 
 def test_inference_that_draws_is_a_step_too(backend):
-    m = built(unidl.Sequential([Noise(always=True)]), backend)
+    m = built(unidl.Sequential([UniformNoise(always=True)]), backend)
     for step in (1, 2):
-        wanted = X + Draws(SEED, step, "noise").uniform(24, "float64").reshape(4, 6)
+        wanted = X + Draws(SEED, step, "uniform_noise").uniform(24, "float64").reshape(4, 6)
         np.testing.assert_array_equal(numbers(m), wanted)
 
 
 def test_a_part_counts_its_own_steps(backend):
-    m = built(unidl.Sequential([unidl.Sequential([Noise()], name="body")]), backend)
-    first = X + Draws(SEED, 1, "body/noise").uniform(24, "float64").reshape(4, 6)
+    m = built(unidl.Sequential([unidl.Sequential([UniformNoise()], name="body")]), backend)
+    first = X + Draws(SEED, 1, "body/uniform_noise").uniform(24, "float64").reshape(4, 6)
     np.testing.assert_array_equal(numbers(m, training=True), first)
     np.testing.assert_array_equal(unidl.to_numpy(m.layers["body"](X, training=True)), first)
 
 
 def test_a_model_inside_seeded_draws_from_its_own_seed(backend):
-    m = built(Twice(), backend)
+    m = built(ManyDraws(), backend)
     with ops.random.seeded(99):
         np.testing.assert_array_equal(numbers(m, training=True), twice(1))
     np.testing.assert_array_equal(numbers(m, training=True), twice(2))
 
 
 def test_a_frozen_layer_rests(backend):
-    m = built(Twice(), backend)
+    m = built(ManyDraws(), backend)
     m.freeze("blocks/*")
     m.freeze("shared")
     np.testing.assert_array_equal(numbers(m, training=True), X + Draws(SEED, 1).uniform(24, "float64").reshape(4, 6))
 
 
 def test_copies_keep_it(backend, tmp_path):
-    m = built(Twice(), backend)
+    m = built(ManyDraws(), backend)
     numbers(m, training=True)
     m.save(tmp_path / "m.unidl")
     others = [m.copy(), copy.deepcopy(m), unidl.load(tmp_path / "m.unidl", backend=backend)]
@@ -145,7 +145,7 @@ def test_what_runs_and_why(backend):
 
 
 def test_the_state_is_no_weight(backend):
-    m, plain = built(Twice(), backend), Twice().build((6,), backend=backend)
+    m, plain = built(ManyDraws(), backend), ManyDraws().build((6,), backend=backend)
     assert m.weights() == plain.weights() == {}
     if backend == "torch":
         assert m.native.state_dict() == {}
@@ -154,7 +154,7 @@ def test_the_state_is_no_weight(backend):
 
 
 def test_threads_do_not_mix(backend):
-    models = [built(Twice(), backend) for _ in range(2)]
+    models = [built(ManyDraws(), backend) for _ in range(2)]
     for m in models:
         numbers(m, training=True)
     found = {}
@@ -210,7 +210,7 @@ def test_a_layer_of_a_model_with_other_random_numbers(backend):
 
 def test_no_such_source(backend):
     with pytest.raises(ArgumentError, match="no such source of randomness"):
-        built(unidl.Sequential([Noise()]), backend) and Twice().build((6,), backend=backend, random="numpy")
+        built(unidl.Sequential([UniformNoise()]), backend) and ManyDraws().build((6,), backend=backend, random="numpy")
 
 
 # -- torch ---------------------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_no_such_source(backend):
 def test_torch_compiled_whole():
     import torch
 
-    m = built(Twice(), "torch")
+    m = built(ManyDraws(), "torch")
     torch.compiler.reset()
     graphs = []
 
@@ -238,13 +238,13 @@ def test_torch_in_a_step_of_the_trainer_is_compiled_once_for_each_call():
     import torch
 
     b = registry.load("torch")
-    m = built(unidl.Sequential([Noise()]), "torch")
+    m = built(unidl.Sequential([UniformNoise()]), "torch")
     torch.compiler.reset()
     graphs = []
     native = m.native.train()
     compiled = torch.compile(native, fullgraph=True, backend=lambda graph, _: graphs.append(graph) or graph.forward)
     for step in (1, 2, 3):
-        d = Draws(SEED, step, "noise")
+        d = Draws(SEED, step, "uniform_noise")
         with step_of(b.next_random_state(native)):
             for _ in range(2):
                 found = compiled(torch.tensor(X)).numpy()
@@ -272,7 +272,7 @@ def test_torch_func():
 def test_torch_exported():
     import torch
 
-    m = built(Twice(), "torch")
+    m = built(ManyDraws(), "torch")
     exported = torch.export.export(m.native.train(), (torch.tensor(X),)).module()
     for step in (1, 2):
         np.testing.assert_array_equal(exported(torch.tensor(X)).numpy(), twice(step))
@@ -282,7 +282,7 @@ def test_torch_exported():
 
 
 def test_tensorflow_traces_once():
-    m = built(Twice(), "tensorflow")
+    m = built(ManyDraws(), "tensorflow")
     for step in (1, 2, 3):
         np.testing.assert_array_equal(numbers(m, training=True), twice(step))
     assert [trace.kind for trace in m.native.traces] == ["training"]
@@ -293,7 +293,7 @@ def test_tensorflow_takes_many_steps_in_one_call(jit):
     import tensorflow as tf
 
     b = registry.load("tensorflow")
-    m = built(Twice(), "tensorflow")
+    m = built(ManyDraws(), "tensorflow")
 
     @tf.function(jit_compile=jit)
     def steps(count):
@@ -316,10 +316,10 @@ def test_tensorflow_takes_many_steps_in_one_call(jit):
 def test_keras_called_as_keras():
     """Then nobody says when a step of a functional model starts: each layer that draws counts its own calls."""
     keras = registry.load("keras").keras
-    m = built(unidl.Sequential([Noise(), layers.Dropout(0.5)]), "keras")
+    m = built(unidl.Sequential([UniformNoise(), layers.Dropout(0.5)]), "keras")
     assert m.lowering()[0].native == "keras.Model"
     for step in (1, 2):
-        y = X + Draws(SEED, step, "noise").uniform(24, "float64").reshape(4, 6)
+        y = X + Draws(SEED, step, "uniform_noise").uniform(24, "float64").reshape(4, 6)
         wanted = np.where(Draws(SEED, step, "dropout").kept(24, 0.5).reshape(4, 6), y / 0.5, 0.0)
         found = m.native(keras.ops.convert_to_tensor(X, "float64"), training=True)
         np.testing.assert_array_equal(unidl.to_numpy(found), wanted)
