@@ -118,6 +118,15 @@ def bench(session: nox.Session) -> None:
     install(session, "all", "bench")
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
+    for backend in BACKENDS:
+        session.run("python", "tests/benchmarks/portable_random.py", env={**QUIET, "UNIDL_BACKEND": backend})
+
+
+@nox.session
+def curves(session: nox.Session) -> None:
+    """How far loss curves are apart between backends: twelve trainings, both precisions; writes docs/same-numbers.md and its picture."""
+    install(session, "all", "test")
+    session.run("python", "-m", "tests.training.curves", env=QUIET)
 
 
 def check_style(session: nox.Session) -> None:

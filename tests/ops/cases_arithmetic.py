@@ -107,6 +107,27 @@ COMPARISON = [
     Case("isnan", (INTEGERS,), np.isnan, gradient=False, note="integers"),
 ]  # fmt: skip
 
+BITS = np.array([[0x7FFFFFFFFFFFFFFF, -(2**63), -1], [0xFFFFFFFF, 0xDEADBEEF, 6]])
+PLACES = np.array([0, 3, 31])
+
+BITWISE = [
+    *(
+        Case(name, args, function, gradient=False, note=note)
+        for name, function in {
+            "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
+        }.items()
+        for note, args in {
+            "": (BITS, BITS[::-1].copy()), "mask": (BITS, 0xFFFFFFFF), "number first": (-8, BITS),
+            "small": (BITS.astype("int8"), np.array([7, -7, 3], "int8")),
+        }.items()
+    ),
+    Case("left_shift", (BITS, PLACES), np.left_shift, gradient=False),
+    Case("left_shift", (BITS, 32), np.left_shift, gradient=False, note="number"),
+    Case("right_shift", (BITS, PLACES), np.right_shift, gradient=False),
+    Case("right_shift", (BITS, 32), np.right_shift, gradient=False, note="the sign stays"),
+    Case("right_shift", (1 << 20, PLACES), np.right_shift, gradient=False, note="number first"),
+]  # fmt: skip
+
 # ties, kinks and poles: semantics.md, 7
 SINGULAR = [
     Case("maximum", (TIED, TIED), np.maximum, gradient=[np.full(3, 0.5), np.full(3, 0.5)], note="tie"),
@@ -164,4 +185,4 @@ SINGULAR = [
     ),
 ]
 
-CASES = UNARY + BINARY + COMPARISON + SINGULAR
+CASES = UNARY + BINARY + COMPARISON + BITWISE + SINGULAR

@@ -70,6 +70,6 @@ def _scale(wanted: np.ndarray) -> float:
 
 
 def test_every_op_has_a_case() -> None:
-    families = ("arithmetic", "comparison", "activation", "reduction", "linear_algebra")
+    families = ("arithmetic", "bitwise", "comparison", "activation", "reduction", "linear_algebra")
     ops = {name for name, op in OPS.items() if op.function.__module__.rpartition(".")[2] in families}
     assert ops - {case.op for case in CASES} == {"dtype"}

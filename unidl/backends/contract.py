@@ -230,6 +230,13 @@ class Backend(Protocol):
     def random_state(self, seed: int, device: Any) -> AbstractContextManager[Generator]:
         """Inside, random ops draw from a generator seeded so; the process' own generators stay as they were."""
 
+    # stream.py, for models that were built with random="portable"
+    def set_random_state(self, native: Native, seed: int, step: int) -> None:
+        """The seed of the random numbers of one native object, and how many steps were taken; nothing for a framework's own layer."""
+
+    def next_random_state(self, native: Native) -> Tensor:
+        """Take the native object to its next step, on its device; (seed, step) there, for `unidl.ops.stream.step_of`."""
+
     # optimizers.py
     def optimizer(self, definition: Any, slots: Mapping[str, Slot]) -> Stepper:
         """The framework's own optimizer, or the definition, on those slots."""

@@ -157,6 +157,8 @@ def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tup
     cls = type(plan.layer)
     if _definitions_only.get():
         return None, "built inside definitions_only()"
+    if plan.random == "portable" and plan.draws:
+        return None, 'random="portable": its definition draws the same numbers on every backend'
     for base in cls.__mro__:
         lowering = ADDED.get((base, backend)) or table.get(base)
         if lowering is None:

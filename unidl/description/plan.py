@@ -69,6 +69,9 @@ class LayerPlan:
         reads_training: Whether `forward` asks `self.training`, so that training has another graph than inference.
         reached: Whether any trace called it; a layer that is never called has no shapes and is not built.
         dtype: The floating dtype that its weights have.
+        random: "native" or "portable": where random ops in it draw from.
+        draws: The modes (True for training) in which its own forward draws random numbers.
+        draws_inside: The op of control flow in whose body one of these stands; None if none does.
     """
 
     layer: Layer
@@ -83,6 +86,9 @@ class LayerPlan:
     dynamic: bool = False
     reads_training: bool = False
     reached: bool = False
+    random: str = "native"
+    draws: set[bool] = field(default_factory=set)
+    draws_inside: str | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LayerPlan:
         return self  # a plan is never changed once it is traced; copies of native objects share it
@@ -124,6 +130,10 @@ class LayerPlan:
             seen.add(id(plan))
             yield plan
             waiting = list(plan.children.values()) + waiting
+
+    def counts_draws(self, training: bool) -> bool:
+        """Whether this layer or one below it draws portable random numbers in that mode."""
+        return self.random == "portable" and any(training in plan.draws for plan in self.walk())
 
     @property
     def is_dynamic(self) -> bool:

@@ -21,6 +21,7 @@ from unidl.graph.branch import explore, questions
 from unidl.graph.node import LayerCall, WeightRead, map_nest
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
+from unidl.ops.stream import noting
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
 
@@ -112,10 +113,12 @@ class Tracer:
 
     Args:
         dtype: The floating dtype in which it is to compute.
+        random: Where its random ops will draw from.
     """
 
-    def __init__(self, dtype: str = "float32") -> None:
+    def __init__(self, dtype: str = "float32", random: str = "native") -> None:
         self.dtype = dtype
+        self.random = random
         self.training = False
         self.plans: dict[int, LayerPlan] = {}
         self._bound: dict[int, Layer] = {}
@@ -149,7 +152,7 @@ class Tracer:
         """The plan of a layer; a shared layer keeps the path under which it was met first."""
         plan = self.plans.get(id(layer))
         if plan is None:
-            plan = self.plans[id(layer)] = LayerPlan(layer, path, self.dtype)
+            plan = self.plans[id(layer)] = LayerPlan(layer, path, self.dtype, random=self.random)
         return plan
 
     def bound(self, plan: LayerPlan) -> Layer:
@@ -182,7 +185,11 @@ class Tracer:
             self._set_up(plan, bound, args, kwargs)
         inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
         check_signature(plan, args, kwargs)
-        outputs = bound.forward(*inner_args, **inner_kwargs)
+        with noting() as draws:
+            outputs = bound.forward(*inner_args, **inner_kwargs)
+        if draws:
+            plan.draws.add(self.training)
+            plan.draws_inside = plan.draws_inside or next((name for name in draws if name is not None), None)
         _check_outputs(plan, outputs)
         if self._last_run.get(id(plan)) != self._run:
             plan.calls = []

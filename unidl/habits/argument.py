@@ -171,6 +171,7 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "run_eagerly": "jit=False",
         "dtype": "precision",
         "accelerator": "device",
+        "deterministic": 'seed=0, random="portable"',
         "mixed_precision": "precision",
         "epochs": "unidl.Trainer.fit(x, y, epochs=…)",
         "max_epochs": "unidl.Trainer.fit(x, y, epochs=…)",

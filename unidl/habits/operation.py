@@ -77,6 +77,8 @@ OPS: dict[str, str] = {
     "max_pool2d": "ops.max_pool(x, size)",
     "avg_pool2d": "ops.average_pool(x, size)",
     "avg_pool": "ops.average_pool(x, size)",
+    "bitwise_left_shift": "ops.left_shift(x, y)",
+    "bitwise_right_shift": "ops.right_shift(x, y)",
     "dropout": "ops.random.dropout(x, rate)",
     "randn": "ops.random.normal(shape)",
     "rand": "ops.random.uniform(shape)",

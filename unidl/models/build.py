@@ -11,10 +11,11 @@ from unidl.backends.contract import Backend, Slot
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
-from unidl.errors import ArgumentError, BackendMismatchError, ShapeError, UnidlError
+from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.spec import FLOATS
 from unidl.initializers import draw
 from unidl.models.input import to_specs
+from unidl.ops.portable import inside_control_flow
 from unidl.settings import chosen_device
 
 
@@ -125,21 +126,22 @@ def build(
         raise ArgumentError(
             "There is no such source of randomness.", expected='"native" or "portable"', received=repr(random)
         )
-    if random == "portable":
-        raise ArgumentError(
-            'random="portable" is not there yet.',
-            expected='random="native"',
-            fix="Compare backends without dropout until it is.",
-        )
     chosen = registry.load(backend)
     wanted = chosen_device(device)
     resolved = chosen.device(wanted)
-    plan = Tracer(precision).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    plan = Tracer(precision, random).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    if random == "portable":
+        check_portable(plan)
     natives = _shared(plan, chosen, precision)
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
+    shared = {id(inner) for part in plan.walk() if id(part) in natives for inner in part.walk()}
+    if random == "portable":
+        for key, made_here in built.natives().items():
+            if key not in shared:
+                chosen.set_random_state(made_here, seed, 0)
     if initial is None:
-        _draw_weights(built, natives)
+        _draw_weights(built, shared)
     else:
         for path, slot in built.slots().items():
             slot.write(initial[path])
@@ -150,6 +152,26 @@ def build(
         if part.reached and (part.layer._unidl.built is None or part is plan):
             part.layer._unidl.built = Part(built, part)
     return built
+
+
+def check_portable(plan: LayerPlan) -> None:
+    """Refuse draws whose number in a step is not known beforehand.
+
+    Raises:
+        NotPortableError: They stand in a loop or branch.
+    """
+    for part in plan.walk():
+        if part.draws_inside is not None:
+            error = inside_control_flow(part.draws_inside)
+            error.locate(f"In {part.title}")
+            raise error
+        if part.dynamic and any(inner.draws for inner in part.walk()):
+            raise NotPortableError(
+                f'{part.title} branches on tensors in Python and draws random numbers, itself or below. With random="portable" '
+                "each draw of a step is counted, and a graph counts both ways of a branch.",
+                expected="random numbers in layers whose forward takes one way",
+                fix='Draw in a layer around or beside the branch, or build with random="native".',
+            )
 
 
 def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]:
@@ -168,6 +190,13 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
                 fix=f"Build with backend={owner.built.backend.NAME!r}, or describe the layer anew; model.copy(backend=…) "
                 "copies a whole model with its weights to another backend.",
             )
+        if owner.built.random != part.random and any(inner.draws for inner in part.walk()):
+            raise ArgumentError(
+                f"{part.title} draws random numbers; it belongs to a model built with random={owner.built.random!r}, and cannot "
+                f"become part of one with random={part.random!r}.",
+                expected=f"random={owner.built.random!r}",
+                fix="Build with that, or describe the layer anew.",
+            )
         for name, weight in part.weights.items():
             before = owner.plan.weights.get(name)
             if before is None or before.shape != weight.shape:
@@ -182,8 +211,7 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
     return natives
 
 
-def _draw_weights(built: Built, natives: dict[int, Any]) -> None:
-    shared = {id(inner) for part in built.plan.walk() if id(part) in natives for inner in part.walk()}
+def _draw_weights(built: Built, shared: set[int]) -> None:
     slots = built.slots()
     for part in built.plan.walk():
         if part.reached and id(part) not in shared:

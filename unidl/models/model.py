@@ -111,12 +111,14 @@ class Model(Layer, metaclass=_ModelType):
             device: "cpu", "gpu", "gpu:1" or "auto"; None is UNIDL_DEVICE, else "auto".
             precision: The floating dtype of weights and computation.
             seed: Initial weights are drawn from (seed, weight path).
-            random: "native": random ops draw from the framework's generator.
+            random: "native": random ops draw from the framework's generator. "portable": from one generator that has the same bits
+                on every backend, a function of (seed, step, path of the layer, call in this step).
 
         Raises:
             ShapeError: A layer does not take what reaches it.
             BackendUnavailableError: The backend is missing, misspelt or broken.
             ArgumentError: It is built already.
+            NotPortableError: random="portable", and random numbers are drawn in a loop or branch.
         """
         part = self._unidl.built
         if part is not None:
@@ -249,8 +251,9 @@ class Model(Layer, metaclass=_ModelType):
         paths = [path for path in matching(known, pattern) if fnmatchcase(path, pattern)]
         inner: Model = EXTRACT(built.plan, paths)
         return inner.build(
-            backend=built.backend.NAME, device=built.device_name, precision=built.precision, seed=built.seed
-        )
+            backend=built.backend.NAME, device=built.device_name, precision=built.precision,
+            seed=built.seed, random=built.random,
+        )  # fmt: skip
 
     def replace(self, path: str, layer: Layer) -> None:
         """Put another layer in a place; the rest keeps its weights. A built model gets a new native object.

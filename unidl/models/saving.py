@@ -104,6 +104,7 @@ def packed(model: Model) -> Archive:
         document["built"] = {
             "precision": built.precision,
             "seed": built.seed,
+            "random": built.random,
             "inputs": encoder.encode(inputs, "the inputs"),
             "named_inputs": encoder.encode(named, "the inputs"),
         }
@@ -231,6 +232,9 @@ def load(
         return model
     if not isinstance(built, dict) or built.get("precision") not in FLOATS or not isinstance(built.get("seed"), int):
         raise damaged("the build", built)
+    random = built.get("random", "native")  # a file of the first versions does not say
+    if random not in ("native", "portable"):
+        raise damaged("the build", built)
     inputs, named = decoder.decode(built.get("inputs")), decoder.decode(built.get("named_inputs"))
     if not isinstance(inputs, tuple) or not isinstance(named, dict):
         raise damaged("the inputs", built.get("inputs"))
@@ -239,7 +243,7 @@ def load(
         _compare(model, inputs, named, built["precision"], archive.weights)
         build(
             model, inputs, named, backend=backend, device=device, precision=built["precision"], seed=built["seed"],
-            random="native", initial=archive.weights,
+            random=random, initial=archive.weights,
         )  # fmt: skip
     return model
 

@@ -56,6 +56,11 @@ from unidl.ops.arithmetic import square as square
 from unidl.ops.arithmetic import subtract as subtract
 from unidl.ops.arithmetic import tan as tan
 from unidl.ops.arithmetic import tanh as tanh
+from unidl.ops.bitwise import bitwise_and as bitwise_and
+from unidl.ops.bitwise import bitwise_or as bitwise_or
+from unidl.ops.bitwise import bitwise_xor as bitwise_xor
+from unidl.ops.bitwise import left_shift as left_shift
+from unidl.ops.bitwise import right_shift as right_shift
 from unidl.ops.comparison import equal as equal
 from unidl.ops.comparison import greater as greater
 from unidl.ops.comparison import greater_equal as greater_equal
@@ -119,6 +124,7 @@ from unidl.ops.manipulation import transpose as transpose
 from unidl.ops.manipulation import unstack as unstack
 from unidl.ops.op import as_operators as _as_operators
 from unidl.ops.padding import pad as pad
+from unidl.ops.philox import philox as philox
 from unidl.ops.pooling import average_pool as average_pool
 from unidl.ops.pooling import max_pool as max_pool
 from unidl.ops.reduction import all as all

@@ -121,7 +121,7 @@ def _cond(predicate: Any, true_fn: Callable[..., Any], false_fn: Callable[..., A
     return agree(yes, no, "The true branch", "the false branch")
 
 
-@op(_cond)
+@op(_cond, branches=True)
 def cond(
     predicate: Tensor, true_fn: Callable[..., Nest], false_fn: Callable[..., Nest], operands: tuple[Any, ...] = ()
 ) -> Nest:
@@ -166,7 +166,7 @@ def type_like(state: Any, returned: Any) -> Any:
     return returned
 
 
-@op(_while_loop)
+@op(_while_loop, branches=True)
 def while_loop(
     condition: Callable[..., Tensor], body: Callable[..., Nest], state: Nest, max_iterations: int | None = None
 ) -> Nest:
@@ -235,7 +235,7 @@ def split_step(returned: Any) -> tuple[Any, Any]:
     return returned[0], returned[1]
 
 
-@op(_scan)
+@op(_scan, branches=True)
 def scan(
     step: Callable[[Nest, Nest], tuple[Nest, Nest]], initial: Nest, xs: Nest, reverse: bool = False, axis: int = 0
 ) -> Nest:

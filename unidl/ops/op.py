@@ -30,6 +30,7 @@ from unidl.graph.branch import exploring
 from unidl.graph.node import OpCall, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import OPERATORS, SymbolicTensor
+from unidl.ops.stream import NOW
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -129,6 +130,7 @@ class Op:
             a composed op: its body gives it.
         composed: Whether the body of `function` is the definition.
         takes_arrays: Whether NumPy arrays reach the backend as they are, and not as tensors of the dtype beside.
+        portable: Of an op that draws random numbers: what it means where `unidl.ops.stream` says from what to draw.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class Op:
         rule: Callable[..., Any] | None,
         composed: bool,
         takes_arrays: bool = False,
+        portable: Callable[..., Any] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
@@ -144,6 +147,7 @@ class Op:
         self.rule = rule
         self.composed = composed
         self.takes_arrays = takes_arrays
+        self.portable = portable
         self.signature = inspect.signature(function)
 
     def __repr__(self) -> str:
@@ -171,6 +175,8 @@ class Op:
                     backend = _meet(backend, other, self.name)
         if not self.takes_arrays and (_has_array(args) or _has_array(tuple(kwargs.values()))):
             args, kwargs = backend.arrays_to_tensors(args, kwargs)
+        if self.portable is not None and NOW.stream is not None:
+            return self.portable(*args, **kwargs)
         implementation = backend.OPS.get(self.name)
         if implementation is None:
             if self.composed:
@@ -194,6 +200,8 @@ class Op:
             result = self.function(*args, **kwargs)
             spec = map_nest(lambda t: t.spec if isinstance(t, SymbolicTensor) else t, result)
         else:
+            if self.portable is not None:
+                NOW.noted.append(NOW.inside)
             try:
                 spec = self.rule(*bound.args, **bound.kwargs)
             except UnidlError as error:
@@ -202,6 +210,18 @@ class Op:
         node = OpCall(args, kwargs, op=self)
         node.outputs = map_nest(lambda s: SymbolicTensor(s, node) if isinstance(s, TensorSpec) else s, spec)
         return node.outputs
+
+
+class Branching(Op):
+    """An op of control flow: a draw in its functions is told apart from one that happens once."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As Op's."""
+        before, NOW.inside = NOW.inside, self.name
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            NOW.inside = before
 
 
 def _op_named(name: str) -> Op:
@@ -229,11 +249,33 @@ def _meet(a: Backend, b: Backend, name: str) -> Backend:
     )
 
 
-def op(rule: Callable[..., Any], takes_arrays: bool = False) -> Callable[[Function], Function]:
-    """Declare an op that each backend supplies; `rule` gives the shape and dtype of its result."""
+def op(
+    rule: Callable[..., Any],
+    takes_arrays: bool = False,
+    portable: Callable[..., Any] | None = None,
+    branches: bool = False,
+) -> Callable[[Function], Function]:
+    """Declare an op that each backend supplies; `rule` gives the shape and dtype of its result.
+
+    Args:
+        rule: See Op.
+        takes_arrays: See Op.
+        portable: See Op.
+        branches: Whether it runs functions that it is given, once, never or many times.
+    """
 
     def declare(function: Function) -> Function:
-        return cast(Function, _register(Op(function, rule, composed=False, takes_arrays=takes_arrays)))
+        kind = Branching if branches else Op
+        return cast(Function, _register(kind(function, rule, False, takes_arrays, portable)))
+
+    return declare
+
+
+def drawing(portable: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Declare a composed op that draws random numbers, and what it means where these are portable."""
+
+    def declare(function: Function) -> Function:
+        return cast(Function, _register(Op(function, None, composed=True, portable=portable)))
 
     return declare
 

@@ -1,22 +1,29 @@
 """Random numbers: `ops.random.uniform(…)` and its like.
 
-Inside a model they draw from its own generator; outside, from the framework's (torch) or unidl's own of the process. Where
-`shape` is None the result has the shape of `like`.
+In a model that was built with random="portable", and inside `seeded`, they are functions of (seed, step, path, call in this
+step) that have the same bits on every backend. Else they come from the framework's generator (torch) or unidl's own of the
+process. Where `shape` is None the result has the shape of `like`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from unidl.errors import ArgumentError
 from unidl.graph.operand import floating, meeting_dtype, shape_of
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import TensorSpec, dtype_name
+from unidl.ops import portable
 from unidl.ops.arithmetic import add, divide, log, negative
 from unidl.ops.comparison import less, where
 from unidl.ops.creation import Lengths, lengths_of
-from unidl.ops.op import composed, op
+from unidl.ops.op import composed, drawing, op
 from unidl.ops.reduction import argmax
+from unidl.ops.stream import NOW, TOP, Stream, state_of
 
 Tensor = Any
 
@@ -44,7 +51,12 @@ def _permutation(count: int, like: Any) -> TensorSpec:
     return TensorSpec(lengths_of(count), "int64")
 
 
-@op(_real)
+def _portable_dropout(x: Tensor, rate: float) -> Tensor:
+    check_rate(rate)
+    return x if rate == 0 else portable.dropout(x, rate)
+
+
+@op(_real, portable=portable.uniform)
 def random_uniform(
     shape: Lengths | None = None,
     low: float = 0.0,
@@ -67,7 +79,7 @@ def random_uniform(
     """
 
 
-@op(_real)
+@op(_real, portable=portable.normal)
 def random_normal(
     shape: Lengths | None = None,
     mean: float = 0.0,
@@ -90,7 +102,7 @@ def random_normal(
     """
 
 
-@op(_randint)
+@op(_randint, portable=portable.randint)
 def random_randint(
     shape: Lengths | None = None, low: int = 0, high: int = 2, dtype: str | None = None, like: Tensor | None = None
 ) -> Tensor:
@@ -112,7 +124,7 @@ def random_randint(
     """
 
 
-@composed
+@drawing(portable.bernoulli)
 def random_bernoulli(probability: float, shape: Lengths | None = None, like: Tensor | None = None) -> Tensor:
     """True with a probability, else False.
 
@@ -128,7 +140,7 @@ def random_bernoulli(probability: float, shape: Lengths | None = None, like: Ten
     return less(random_uniform(shape, dtype="float32", like=like), probability)
 
 
-@composed
+@drawing(_portable_dropout)
 def random_dropout(x: Tensor, rate: float) -> Tensor:
     """x with a part of its elements set to 0 and the rest divided by 1 - rate, so that the mean stays.
 
@@ -168,7 +180,7 @@ def random_categorical(logits: Tensor, axis: int = -1) -> Tensor:
     return argmax(add(logits, noise), axis=axis)
 
 
-@op(_permutation)
+@op(_permutation, portable=portable.permutation)
 def random_permutation(count: int, like: Tensor | None = None) -> Tensor:
     """The integers below count in random order, as int64.
 
@@ -192,6 +204,30 @@ def check_rate(rate: float) -> None:
         raise ArgumentError(
             "ops.random.dropout needs a rate between 0 and 1.", expected="0 ≤ rate < 1", received=str(rate)
         )
+
+
+@contextmanager
+def seeded(seed: int, step: int = 0) -> Iterator[None]:
+    """Inside, random ops outside any model draw the same numbers on every backend.
+
+    The nth draw inside is a function of (seed, step, n). A model that is called inside draws from its own seed all the same. A
+    graph that is traced inside holds the numbers of its trace.
+
+    Args:
+        seed: Any integer of 64 bits.
+        step: Another series for the same seed, from 0.
+
+    Example:
+        >>> with ops.random.seeded(1):
+        ...     unidl.to_numpy(ops.random.randint((4,), 0, 100)).tolist()
+        [66, 69, 87, 54]
+    """
+    before = NOW.stream, NOW.origin
+    NOW.stream, NOW.origin = Stream(np.array(state_of(seed, step)), outside=True), TOP
+    try:
+        yield
+    finally:
+        NOW.stream, NOW.origin = before
 
 
 uniform = random_uniform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,12 +54,17 @@ class Adam(Optimizer, name="adam"):
         """One step."""
         m = state["first_moment"] * self.beta_1 + gradient * (1.0 - self.beta_1)
         v = state["second_moment"] * self.beta_2 + ops.square(gradient) * (1.0 - self.beta_2)
-        m_hat = m / (1.0 - ops.power(self.beta_1, step))
-        v_hat = v / (1.0 - ops.power(self.beta_2, step))
+        m_hat = m / _missing(self.beta_1, step)
+        v_hat = v / _missing(self.beta_2, step)
         return weight - learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon), {
             "first_moment": m,
             "second_moment": v,
         }
+
+
+def _missing(beta: float, step: Any) -> Any:
+    """1 - beta^step, exact in float32 too, where 0.999 would be 1.3e-5 off as the distance from 1."""
+    return -ops.expm1(step * math.log(beta)) if beta else 1.0
 
 
 class AdamW(Adam, name="adamw"):

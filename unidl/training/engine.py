@@ -19,6 +19,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
+from unidl.ops.stream import step_of
 from unidl.schedules import Constant
 from unidl.training import compiling
 from unidl.training.bar import Bar
@@ -131,12 +132,21 @@ class Engine:
             state = metric.update(self._states[str(i)], targets, predictions)
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
+    @property
+    def portable(self) -> bool:
+        """Whether random ops draw the same numbers on every backend."""
+        return self.model._need_built().random == "portable"
+
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         self._states, self._rates = dict(states), rates
         result = self.trainer.training_step(
             batch[0] if len(batch) == 1 else batch
         )  # x alone, or (x, y), as fit was given
         return self._states, result if isinstance(result, dict) else {"loss": result}
+
+    def _train_portably(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        with step_of(self.backend.next_random_state(self._native)):
+            return self._train(batch, states, rates)
 
     def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         x, y = batch
@@ -194,6 +204,8 @@ class Engine:
 
     def _run(self, kind: str, load: Load, states: Any, rates: dict[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
         self._admitted = load.admitted
+        if kind == "train" and self.portable:
+            self.backend.set_random_state(self._native, self.trainer.seed, self.trainer.steps_taken)
         program = self._program(kind, load.data, self._compiles())
         return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
 
@@ -202,7 +214,8 @@ class Engine:
         signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
         key = (kind, repr(signature), self._trained, jit)
         if key not in self._programs:
-            function = self._train if kind == "train" else self._evaluate
+            train = self._train_portably if self.portable else self._train
+            function = train if kind == "train" else self._evaluate
             self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
         return self._programs[key]
 

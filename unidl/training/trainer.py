@@ -47,6 +47,7 @@ class Trainer:
         device: For a model that is not built yet.
         precision: For a model that is not built yet; None is "float32".
         seed: Of batch order and random ops, and of a model that is not built yet.
+        random: For a model that is not built yet: "portable" draws the same random numbers on every backend; None is "native".
 
     Example:
         >>> import numpy, unidl
@@ -71,6 +72,7 @@ class Trainer:
         device: str | None = None,
         precision: str | None = None,
         seed: int | None = None,
+        random: str | None = None,
     ) -> None:
         if not isinstance(model, Model):
             raise ArgumentError(
@@ -101,7 +103,7 @@ class Trainer:
                 "The Trainer does not know that jit.", expected='True, False or "auto"', received=repr(jit)
             )
         self.jit = jit
-        self._given = {"backend": backend, "device": device, "precision": precision}
+        self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
         self.seed = 0 if seed is None else seed
         self.epoch = 0  # epochs done, over all calls of fit
         self.steps_taken = 0  # optimizer steps, over all calls of fit and step
@@ -113,7 +115,8 @@ class Trainer:
             self._check_built()
 
     def _check_built(self) -> None:
-        built = {"backend": self.model.backend, "precision": self.model.precision}
+        random = self.model._need_built().random
+        built = {"backend": self.model.backend, "precision": self.model.precision, "random": random}
         for name, value in built.items():
             if self._given[name] is not None and self._given[name] != value:
                 raise ArgumentError(
@@ -382,6 +385,7 @@ class Trainer:
             device=self._given["device"],
             precision=self._given["precision"] or "float32",
             seed=self.seed,
+            random=self._given["random"] or "native",
         )
 
     def _prepare(self, source: Source) -> None:

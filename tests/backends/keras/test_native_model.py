@@ -348,6 +348,8 @@ def test_jax_refuses_what_it_cannot_do(backend):
         Dynamic().build((4,), backend="keras")
     with pytest.raises(NotPortableError, match="float32 wherever two float64 tensors meet"):
         Net().build((4,), backend="keras", precision="float64")
+    with pytest.raises(NotPortableError, match="whole numbers of 64 bits"):
+        Net().build((4,), backend="keras", random="portable")
 
 
 @pytest.mark.skipif(JAX, reason="refused on jax")

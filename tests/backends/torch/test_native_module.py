@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations
 import unidl
 from unidl import Model, Sequential, layers, ops
 from unidl.errors import NativeStructureError
+from unidl.optimizers import SGD, Adam, AdamW
 
 
 class Scale(unidl.Layer):
@@ -216,3 +217,23 @@ def test_the_signature_is_that_of_the_users_forward(net):
 
     assert list(inspect.signature(net.native.forward).parameters) == ["x", "shift"]
     torch.testing.assert_close(net.native(X, shift=1.0), net.native(X) + 1)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), SGD(0.1, momentum=0.9), Adam(0.1), AdamW(0.1)])
+def test_a_fused_step_of_a_gradient_in_another_memory_layout(optimizer):
+    """torch's fused kernels walk weight and gradient side by side in memory, whatever their strides are."""
+
+    class Transposed(unidl.Layer):
+        def setup(self, shape):
+            self.add_weight("kernel", (2, shape[-1], 3))
+
+        def forward(self, x):
+            return ops.einsum("bi,hio->bho", x, self.kernel)  # its gradient comes as (i, h, o), permuted
+
+    x, y = np.random.default_rng(0).normal(size=(5, 4)), np.ones((5, 2, 3))
+    found = []
+    for backend in ("torch", "tensorflow"):
+        m = unidl.Sequential([Transposed()]).build((4,), backend=backend, precision="float64")
+        unidl.Trainer(m, loss="mse", optimizer=optimizer).step((x, y))
+        found.append(m.weights()["transposed/kernel"])
+    np.testing.assert_allclose(*found, rtol=1e-12)

@@ -16,6 +16,8 @@ from unidl.backends.keras.program import lowered as lowered
 from unidl.backends.keras.program import run as run
 from unidl.backends.keras.program import set_trainable as set_trainable
 from unidl.backends.keras.program import slots as slots
+from unidl.backends.keras.stream import next_random_state as next_random_state
+from unidl.backends.keras.stream import set_random_state as set_random_state
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
 from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors

@@ -25,6 +25,7 @@ from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
 from unidl.ops import op
+from unidl.ops.stream import enter, leave, origin
 
 if ENGINE == "tensorflow":
     # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
@@ -57,6 +58,8 @@ class Part:
         children: Key -> bound description of a child; for a functional model, key -> name of the Keras layer.
         training: The mode of the call in progress.
         frozen: Whether it stays in inference.
+        draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
+        random_state: (seed, step), (2,), in a portable model.
     """
 
     plan: LayerPlan
@@ -66,6 +69,24 @@ class Part:
     children: dict[str, Any] = field(default_factory=dict)
     training: bool = False
     frozen: bool = False
+    draws: tuple[bool, bool] = (False, False)
+    random_state: Any = None
+
+    def __post_init__(self) -> None:
+        if self.plan.random == "portable":
+            self.draws = self.plan.counts_draws(False), self.plan.counts_draws(True)
+            self.random_state = keras.Variable(
+                [0, 0], dtype="int64", trainable=False, autocast=False, name="random_state"
+            )
+
+    def next_random_state(self) -> Any:
+        """Take it to its next step; the state there."""
+        self.random_state.assign_add(keras.ops.convert_to_tensor([0, 1], "int64"))
+        return keras.ops.convert_to_tensor(self.random_state)
+
+    def begin(self, training: bool) -> Any:
+        """For `unidl.ops.stream.enter`: what takes it to its next step, None if it draws nothing in that mode."""
+        return self.next_random_state if self.draws[training] else None
 
 
 class Binding:
@@ -173,6 +194,7 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
     part = adapter.unidl
     bound: Any = part.bound
     before, part.training = part.training, training and not part.frozen
+    place = enter(origin(part.plan.path), part.begin(part.training)) if any(part.draws) else None
     try:
         forward = bound.forward
         if part.plan.dynamic and not runs_as_python():
@@ -183,6 +205,8 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
             return forward(*args, **kwargs)
     finally:
         part.training = before
+        if place is not None:
+            leave(place)
 
 
 def make_adapter(plan: LayerPlan, device: str, reason: str) -> Adapter:

@@ -35,6 +35,7 @@ from unidl.graph.tensor import SymbolicTensor
 from unidl.models import Model
 from unidl.models.input_names import input_names
 from unidl.ops import op
+from unidl.ops.stream import TOP, enter, leave
 
 Children = dict[str, tuple[Any, Lowering | None]]
 
@@ -51,6 +52,14 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
             expected='precision="float32"',
             received='precision="float64"',
             fix="Build for float32, or set KERAS_BACKEND=tensorflow.",
+        )
+    if ENGINE == "jax" and plan.random == "portable":
+        raise NotPortableError(
+            "Portable random numbers are made of whole numbers of 64 bits, which Keras' engine jax has only where the whole process "
+            "asks for them, and are not proven there.",
+            expected='random="native"',
+            received='random="portable"',
+            fix="Leave random= out, or set KERAS_BACKEND=tensorflow.",
         )
     made = dict(natives)
 
@@ -212,7 +221,13 @@ def name_operations(outputs: Any, taken: set[str]) -> None:
 def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the Keras model in that mode."""
     with keras.device(native.unidl.device):
-        return call_native(native, args, kwargs, training=training)
+        before = enter(
+            TOP, native.unidl.begin(training)
+        )  # a functional model is run by Keras, and does not count its steps
+        try:
+            return call_native(native, args, kwargs, training=training)
+        finally:
+            leave(before)
 
 
 def child(native: Any, key: str) -> Any:

@@ -37,6 +37,7 @@ from unidl.description.trace import ChildKey
 from unidl.errors import NativeStructureError
 from unidl.graph.node import map_nest
 from unidl.ops import op
+from unidl.ops.stream import enter, leave, origin
 
 
 def attribute_name(name: str) -> str:
@@ -103,6 +104,8 @@ class Program:
         traces: Every trace, in order.
         runs: How often a graph was run; many steps of a Trainer in one call count once.
         generation: How often its parts were found to be others.
+        draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
+        random_state: (seed, step), (2,), in a portable model.
     """
 
     plan: LayerPlan
@@ -113,11 +116,25 @@ class Program:
     traces: list[Trace] = field(default_factory=list)
     runs: int = 0
     generation: int = 0
+    draws: tuple[bool, bool] = (False, False)
+    random_state: Any = None
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
     _modules: list[tf.Module] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.plan.random == "portable":
+            self.draws = self.plan.counts_draws(False), self.plan.counts_draws(True)
+            self.random_state = make_variable((2,), "int64", self.device, "random_state", trainable=False)
+
+    def next_random_state(self) -> tf.Tensor:
+        """Take it to its next step; the state there."""
+        self.random_state.assign_add([0, 1], read_value=False)
+        return self.random_state.read_value()
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         new = memo[id(self)] = Program(self.plan, self.device)  # a copy has variables of its own: it traces anew
+        if self.random_state is not None:
+            new.random_state.assign(self.random_state)
         module = memo[id(self.bound.__dict__["_binding"].module)]
         new.bound = bind(self.plan.layer, self.plan.attributes, Binding(module, self.plan, None))
         return new
@@ -369,6 +386,8 @@ def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], trai
 def forward_of(module: Adapter) -> Callable[..., Any]:
     """The user's forward; where it asks Python about tensors, as AutoGraph converts it."""
     plan, bound = module.unidl.plan, module.unidl.bound
+    if any(module.unidl.draws):
+        return functools.partial(_drawing_forward, module.unidl)
     if not plan.dynamic:
         forward: Callable[..., Any] = bound.forward
         return forward
@@ -376,6 +395,16 @@ def forward_of(module: Adapter) -> Callable[..., Any]:
         return functools.partial(converted(type(plan.layer).forward), bound)
     except OSError as error:
         raise not_convertible(plan, "has no source to convert") from error
+
+
+def _drawing_forward(program: Program, *args: Any, **kwargs: Any) -> Any:
+    """The user's forward, whose draws are counted at its path."""
+    training = program.bound.__dict__["_binding"].training
+    before = enter(origin(program.plan.path), program.next_random_state if program.draws[training] else None)
+    try:
+        return program.bound.forward(*args, **kwargs)
+    finally:
+        leave(before)
 
 
 def scope_name(plan: LayerPlan) -> str:

@@ -21,9 +21,11 @@ from unidl.description.trace import ChildKey
 from unidl.errors import NativeStructureError
 from unidl.graph.node import map_nest
 from unidl.ops import op
+from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-_TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), "bound", "plan", "bound_children"])
+_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state")
+_TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), *_OWN])
 
 
 def attribute_name(name: str) -> str:
@@ -83,6 +85,17 @@ class Adapter(nn.Module):
     bound: Layer
     plan: LayerPlan
     bound_children: dict[str, Layer]
+    draws: tuple[bool, bool] | None = (
+        None  # in inference, in training; None where nothing portable is drawn, itself or below
+    )
+    origin: int = 0  # of its path
+    random_state: torch.Tensor  # (seed, step), (2,), in a portable model
+
+    def next_random_state(self) -> torch.Tensor:
+        """Take it to its next step; the state there."""
+        with torch.no_grad():
+            self.random_state[1:].add_(1)
+        return self.random_state
 
     def train(self, mode: bool = True) -> Adapter:
         """As nn.Module's, but frozen layers stay in inference. In one walk: each inference of a model in training takes it twice."""
@@ -154,17 +167,29 @@ def _forward_like(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _runner(module: Adapter) -> Callable[..., Any]:
+    forward: Callable[..., Any] = module.bound.forward if module.draws is None else _drawing_forward(module)
     if torch.compiler.is_compiling() or op._running.get() is backend:
-        return module.bound.forward
-    return _running_forward(module)
+        return forward
+    return _running_forward(forward)
 
 
-def _running_forward(module: Adapter) -> Callable[..., Any]:
+def _drawing_forward(module: Adapter) -> Callable[..., Any]:
     def forward(*args: Any, **kwargs: Any) -> Any:
-        with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
+        before = enter(module.origin, module.next_random_state if module.draws[module.training] else None)  # type: ignore[index]
+        try:
             return module.bound.forward(*args, **kwargs)
+        finally:
+            leave(before)
 
     return forward
+
+
+def _running_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
+            return forward(*args, **kwargs)
+
+    return run
 
 
 def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
@@ -179,6 +204,10 @@ def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
         else:
             module.register_buffer(attribute_name(name), value)
     module.bound = bind(plan.layer, plan.attributes, Binding(module, plan, None))
+    if plan.random == "portable":
+        draws = plan.counts_draws(False), plan.counts_draws(True)
+        module.draws, module.origin = draws if any(draws) else None, origin(plan.path)
+        module.register_buffer("random_state", torch.zeros(2, dtype=torch.int64, device=device), persistent=False)
     return module
 
 

@@ -123,11 +123,7 @@ class Fused:
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[torch.Tensor], learning_rate: float) -> None:
-        # the kernels walk memory, so a gradient must lie in it as its parameter does
-        alike = [
-            gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
-            for gradient, parameter in zip(gradients, self.wanted, strict=True)
-        ]
+        alike = [_laid_out_as(p, gradient) for p, gradient in zip(self.wanted, gradients, strict=True)]
         clipped = self.definition.clipped(alike)
         self._taken += 1
         for places, weights, state, steps, decay in self._groups:
@@ -163,6 +159,11 @@ class Fused:
 
 def _copy(tensor: torch.Tensor, value: Any) -> None:
     tensor.copy_(torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device))
+
+
+def _laid_out_as(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """The gradient in the parameter's memory layout: torch's fused kernels walk both without a look at their strides."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 from unidl.backends.torch.ops import (
     activation,
     arithmetic,
+    bitwise,
     comparison,
     control,
     convolution,
@@ -14,6 +15,7 @@ from unidl.backends.torch.ops import (
     linear_algebra,
     loss,
     manipulation,
+    philox,
     pooling,
     random,
     reduction,
@@ -22,12 +24,14 @@ from unidl.backends.torch.ops import (
 
 OPS: dict[str, Callable[..., Any]] = {
     **arithmetic.TABLE,
+    **bitwise.TABLE,
     **comparison.TABLE,
     **activation.TABLE,
     **reduction.TABLE,
     **linear_algebra.TABLE,
     **loss.TABLE,
     **creation.TABLE,
+    **philox.TABLE,
     **random.TABLE,
     **manipulation.TABLE,
     **indexing.TABLE,
