@@ -107,9 +107,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of what the tests do in short: 10,200 mutated model files, each a typed error or a good load."""
+    """The long form of what the tests do in short: 10,200 mutated model files, 50 kills a backend, 10,000 fits in one process."""
     install(session, "all", "examples", "test")
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
+    pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
+    pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
 
 
 @nox.session

@@ -120,7 +120,7 @@ def fresh() -> Fresh:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(searched), **(env or {})},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert (result.returncode != 0) == fails, result.stdout + result.stderr
