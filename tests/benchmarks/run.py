@@ -64,6 +64,10 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
                     continue
                 seen.add(key)
                 for threads in chosen.threads if kind == "train" else chosen.threads[:1]:
+                    known = report.of(chosen.known, pair, kind, name, threads)
+                    if known is not None:
+                        yield known
+                        continue
                     row = child(
                         "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), chosen.jit,
                         threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
@@ -79,6 +83,11 @@ def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[
         if pair not in BY_HAND:
             continue
         for name in names if kind == "memory" else names[:1]:
+            keys = {"kind": kind, "pair": pair.name, "workload": name}
+            known = next((row for row in chosen.known if keys.items() <= row.items()), None)
+            if known is not None:
+                yield known
+                continue
             values: dict[str, list[float]] = {"unidl": [], pair.native: []}
             for _ in range(chosen.processes):
                 for side, found in values.items():
@@ -97,6 +106,11 @@ def long(chosen: argparse.Namespace, pairs: list[Pair]) -> Iterator[dict[str, An
     """10,000 steps."""
     for pair in pairs:
         if pair in BY_HAND:
+            keys = {"kind": "long", "backend": pair.name.partition(" / ")[0]}
+            known = next((row for row in chosen.known if keys.items() <= row.items()), None)
+            if known is not None:
+                yield known
+                continue
             row = child("long_run", pair.backend, str(chosen.steps), threads="1", engine=pair.engine)
             if row is not None:
                 yield {**row, "kind": "long", "backend": pair.name.partition(" / ")[0]}
@@ -117,6 +131,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10_000, help="of the long run")
     parser.add_argument("--jit", default="False", help="False, True or auto")
     parser.add_argument("--quick", action="store_true", help="few rounds, one thread, for development")
+    parser.add_argument(
+        "--keep", type=Path, help="a file of rows: those in it are not measured again, new ones are added"
+    )
     parser.add_argument("--write", action="store_true", help="keep the table in docs/")
     chosen = parser.parse_args()
     if chosen.quick:
@@ -127,6 +144,9 @@ def main() -> None:
         if (not chosen.backend or pair.backend in chosen.backend)
         and (not chosen.native or pair.native in chosen.native)
     ]
+    chosen.known = []
+    if chosen.keep is not None and chosen.keep.exists():
+        chosen.known = [json.loads(line) for line in chosen.keep.read_text().splitlines()]
     rows: list[dict[str, Any]] = []
     sources = [timed(chosen, pairs, [kind for kind in KINDS[:3] if kind in chosen.kind])]
     sources += [apart(chosen, pairs, kind) for kind in ("memory", "first") if kind in chosen.kind]
@@ -135,6 +155,9 @@ def main() -> None:
         for row in source:
             rows.append(row)
             print(json.dumps(row), flush=True)
+            if chosen.keep is not None and row not in chosen.known:
+                with chosen.keep.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
     report.show(rows)
     if chosen.write:
         options = f"{chosen.rounds} rounds of about {chosen.seconds} s, jit={chosen.jit}"

@@ -94,6 +94,8 @@ CASES = [
     Case("mish", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("silu", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("softmax_cross_entropy", (CUBE, LABELS), entropy),
+    Case("softmax_cross_entropy", (CUBE, LABELS), lambda x, y, mean: entropy(x, y).mean(), {"mean": True}),
+    Case("softmax_cross_entropy", (CUBE[0], LABELS[0]), lambda x, y, mean: entropy(x, y).mean(), {"mean": True}),
     Case("softmax_cross_entropy", (CUBE, LABELS.astype("int32")), entropy, note="int32"),
     Case(
         "softmax_cross_entropy",

@@ -44,10 +44,10 @@ class CrossEntropy(Loss, name="cross_entropy"):
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), without the class axis."""
+        if self._is_one_op(targets):
+            return ops.softmax_cross_entropy(predictions, targets)
         smoothing = self.label_smoothing
         classes = not is_float(dtype_name(targets.dtype))
-        if classes and self.from_logits and not smoothing:
-            return ops.softmax_cross_entropy(predictions, targets)
         if self.from_logits:
             log_p = ops.log_softmax(predictions, axis=-1)  # (batch, ..., classes)
         else:
@@ -58,6 +58,15 @@ class CrossEntropy(Loss, name="cross_entropy"):
         else:
             loss = -ops.sum(targets * log_p, axis=-1) * (1.0 - smoothing)
         return loss - ops.mean(log_p, axis=-1) * smoothing if smoothing else loss
+
+    def __call__(self, targets: Any, predictions: Any) -> Any:
+        """The mean, taken by the op itself where one op says it all."""
+        if self._is_one_op(targets):
+            return ops.softmax_cross_entropy(predictions, targets, mean=True)
+        return super().__call__(targets, predictions)
+
+    def _is_one_op(self, targets: Any) -> bool:
+        return self.from_logits and not self.label_smoothing and not is_float(dtype_name(targets.dtype))
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Class numbers within range, shapes that fit."""

@@ -9,20 +9,22 @@ from unidl.ops.arithmetic import cast, negative
 from unidl.ops.indexing import take_along_axis
 from unidl.ops.manipulation import expand_dims, squeeze
 from unidl.ops.op import composed
+from unidl.ops.reduction import mean as mean_of
 
 Tensor = Any
 
 
 @composed
-def softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def softmax_cross_entropy(logits: Tensor, labels: Tensor, mean: bool = False) -> Tensor:
     """-ln softmax(logits) at each label, without loss where softmax is nearly 0.
 
     Args:
         logits: (..., classes)
         labels: (...), integers from 0 to classes - 1.
+        mean: Whether to give the mean over all places, which torch's kernel takes along.
 
     Returns:
-        (...), of the logits' dtype.
+        (...), of the logits' dtype; with `mean` a scalar.
 
     Example:
         >>> unidl.to_numpy(ops.softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))).round(4).tolist()
@@ -32,4 +34,5 @@ def softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     TensorFlow gives NaN.
     """
     picked = take_along_axis(log_softmax(logits), expand_dims(cast(labels, "int64"), -1), axis=-1)
-    return negative(squeeze(picked, axis=-1))
+    loss = negative(squeeze(picked, axis=-1))
+    return mean_of(loss) if mean else loss

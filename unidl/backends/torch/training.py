@@ -83,7 +83,11 @@ class Generator:
         self.device = device
 
     def seed(self, seed: int) -> None:
-        torch.manual_seed(seed)
+        # not torch.manual_seed: it queues the seed for every kind of accelerator, with a stack trace each, a millisecond in all
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(seed)
 
     def read(self) -> dict[str, np.ndarray]:
         state = {"cpu": torch.get_rng_state().numpy()}
@@ -101,5 +105,6 @@ class Generator:
 def random_state(seed: int, device: torch.device) -> Iterator[Generator]:
     """Inside, torch draws from generators seeded so; the process' own are as before afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield Generator(device)
+        generator = Generator(device)
+        generator.seed(seed)
+        yield generator

@@ -12,9 +12,9 @@ from unidl.backends.keras.engine import ENGINE, keras
 Tensor = Any
 
 
-def softmax_cross_entropy(logits: Any, labels: Any) -> Tensor:
+def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tensor:
     tensors = [t.value if isinstance(t, keras.Variable) else t for t in (logits, labels)]
-    return registry.load(ENGINE).OPS["softmax_cross_entropy"](*tensors)
+    return registry.load(ENGINE).OPS["softmax_cross_entropy"](*tensors, mean=mean)
 
 
 _ROW = {"softmax_cross_entropy": deferred("softmax_cross_entropy")(softmax_cross_entropy)}

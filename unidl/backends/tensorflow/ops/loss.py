@@ -12,10 +12,11 @@ from unidl.backends.tensorflow.promotion import reals
 Tensor: TypeAlias = tf.Tensor
 
 
-def softmax_cross_entropy(logits: Any, labels: Any) -> Tensor:
+def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tensor:
     (logits,) = reals(logits)
     labels = labels if labels.dtype in (tf.int32, tf.int64) else tf.cast(labels, tf.int64)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)  # (...)
+    return tf.reduce_mean(loss) if mean else loss
 
 
 TABLE: dict[str, Callable[..., Any]] = {"softmax_cross_entropy": softmax_cross_entropy}

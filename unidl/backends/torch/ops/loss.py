@@ -13,12 +13,14 @@ from unidl.backends.torch.promotion import reals
 Tensor: TypeAlias = torch.Tensor
 
 
-def softmax_cross_entropy(logits: Any, labels: Any) -> Tensor:
+def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tensor:
     (logits,) = reals(logits)
+    reduction = "mean" if mean else "none"
     if logits.dim() == 2:
-        return functional.cross_entropy(logits, labels.long(), reduction="none")  # (batch,)
+        return functional.cross_entropy(logits, labels.long(), reduction=reduction)  # (batch,), or a scalar
     rows = logits.reshape(-1, logits.shape[-1])  # (places, classes)
-    return functional.cross_entropy(rows, labels.reshape(-1).long(), reduction="none").reshape(labels.shape)
+    loss = functional.cross_entropy(rows, labels.reshape(-1).long(), reduction=reduction)
+    return loss if mean else loss.reshape(labels.shape)
 
 
 TABLE: dict[str, Callable[..., Any]] = {"softmax_cross_entropy": softmax_cross_entropy}
