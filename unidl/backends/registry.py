@@ -33,12 +33,14 @@ class Format:
         suffix: How its files end; "" for a folder.
         requires: Packages that writing it needs beside the backend's.
         install: The pip command that brings them.
+        options: The arguments of `unidl.export` that its writer takes beside the model and the path.
     """
 
     name: str
     suffix: str
     requires: tuple[str, ...] = ()
     install: str = ""
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,13 @@ BUILT_IN: dict[str, Entry] = {
         "pip install 'unidl[torch]'",
         (Format("pt2", ".pt2"),),
     ),
-    "keras": Entry("unidl.backends.keras", ("keras",), ("keras", "jax", "jaxlib"), "pip install 'unidl[keras]'"),
+    "keras": Entry(
+        "unidl.backends.keras",
+        ("keras",),
+        ("keras", "jax", "jaxlib"),
+        "pip install 'unidl[keras]'",
+        (Format("keras", ".keras", options=("custom",)),),
+    ),
     "tensorflow": Entry(
         "unidl.backends.tensorflow",
         ("tensorflow",),

@@ -135,7 +135,8 @@ class Tracer:
         for self.training in (True, False) if training else (False,):
             outputs = None
             for result in explore(lambda: self._one_run(plan, inputs)):
-                outputs = result if outputs is None else _merge(plan, outputs, result)
+                # the latest comes first: the tensors are to be of the run whose calls the plan keeps
+                outputs = result if outputs is None else _merge(plan, result, outputs)
         plan.calls[-1].outputs = outputs
         return plan
 
