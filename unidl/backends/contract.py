@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -69,8 +68,10 @@ class Backend(Protocol):
         """The framework that computes beneath, where there is a choice (Keras); None where there is none."""
 
     @property
-    def WRITERS(self) -> Mapping[str, Callable[[LayerPlan, Native, list[str], Path], None]]:  # noqa: N802
-        """Format name -> `write(plan, native, names, path)`: the model in inference mode, with its inputs' names, as a file.
+    def WRITERS(self) -> Mapping[str, Callable[..., None]]:  # noqa: N802
+        """Format name -> `write(plan, native, names, path, **options)`: the model in inference mode, with its inputs' names.
+
+        The options are those that the registry names for the format.
 
         The native object, its mode and its weights stay as they are. Raises ExportError, which names the layer, where
         something cannot go. In export.py; the table `formats` of the registry has the same names.

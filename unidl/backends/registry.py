@@ -11,8 +11,8 @@ import importlib.metadata
 import importlib.util
 import threading
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from unidl import habits, settings
@@ -33,14 +33,14 @@ class Format:
         suffix: How its files end; "" for a folder.
         requires: Packages that writing it needs beside the backend's.
         install: The pip command that brings them.
-        options: The arguments of `unidl.export` that its writer takes beside the model and the path.
+        options: Arguments of `unidl.export` that its writer takes -> the values there are; () for a positive number.
     """
 
     name: str
     suffix: str
     requires: tuple[str, ...] = ()
     install: str = ""
-    options: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,24 @@ BUILT_IN: dict[str, Entry] = {
         ("torch",),
         ("torch",),
         "pip install 'unidl[torch]'",
-        (Format("pt2", ".pt2"),),
+        (
+            Format("pt2", ".pt2"),
+            Format("onnx", ".onnx", ("onnx", "onnxscript"), "pip install 'unidl[onnx]'"),
+        ),
     ),
     "keras": Entry(
         "unidl.backends.keras",
         ("keras",),
         ("keras", "jax", "jaxlib"),
         "pip install 'unidl[keras]'",
-        (Format("keras", ".keras", options=("custom",)),),
+        (Format("keras", ".keras", options={"custom": ("constants",)}),),
     ),
     "tensorflow": Entry(
         "unidl.backends.tensorflow",
         ("tensorflow",),
         ("tensorflow",),
         "pip install 'unidl[tensorflow]'",
-        (Format("savedmodel", ""),),
+        (Format("savedmodel", ""), Format("litert", ".tflite", options={"batch_size": ()})),
     ),
 }
 

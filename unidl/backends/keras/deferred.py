@@ -18,7 +18,6 @@ from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import OPS
 
-
 _plainly: ContextVar[bool] = ContextVar("unidl_keras_plainly", default=False)
 
 

@@ -235,8 +235,7 @@ def own_class(cls: type) -> type | None:
 
 
 def initializers(plan: LayerPlan, cls: Any) -> dict[str, Any]:
-    """From what a layer of that class draws its weights, should somebody start anew: as the description says where Keras knows
-    the name, else as Keras does."""
+    """What Keras would draw the weights from, should somebody start anew: the description's, by name, else Keras' own."""
     found = {}
     for name, parameter in inspect.signature(cls.__init__).parameters.items():
         if name.endswith("_initializer"):
@@ -302,7 +301,11 @@ def _model(plan: LayerPlan, args: Any, inputs: list[Any], outputs: Any, taken: s
     model = keras.Model(args[0] if only_tensors else inputs, outputs, name=layer_name(plan))
     strange = [operation for operation in model.operations if not type(operation).__module__.startswith("keras.")]
     if strange:
-        names = {operation.op if isinstance(operation, Deferred) else "shape" for operation in strange if isinstance(operation, (Deferred, Length))}
+        names = {
+            operation.op if isinstance(operation, Deferred) else "shape"
+            for operation in strange
+            if isinstance(operation, (Deferred, Length))
+        }
         raise ExportError(
             f"{plan.title} cannot be a file of plain Keras: it would hold what Keras has not.",
             received=", ".join(sorted(names)) or type(strange[0]).__name__,

@@ -66,7 +66,10 @@ def _held(layer: LSTM, sequence: torch.Tensor, lengths: torch.Tensor, first: tor
     lengths = lengths.long().clamp(0, sequence.shape[1]).unsqueeze(1)  # (batch, 1)
     steps = torch.arange(1, states.shape[1], device=lengths.device).unsqueeze(0)  # (1, time)
     last = torch.minimum(steps, lengths) if layer.return_sequences else lengths  # (batch, time) or (batch, 1)
-    y = states.take_along_dim(last.unsqueeze(-1), dim=1)  # (batch, time, units) or (batch, 1, units)
+    index = last.unsqueeze(-1).expand(
+        -1, -1, states.shape[2]
+    )  # torch.export makes constants of take_along_dim's lengths
+    y = states.gather(1, index)  # (batch, time, units) or (batch, 1, units)
     return y if layer.return_sequences else y[:, 0]
 
 
