@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from unidl.gradient import value_and_grad as value_and_grad
     from unidl.interchange import convert as convert
     from unidl.interchange import export as export
+    from unidl.interchange import load_weights as load_weights
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
@@ -65,6 +66,7 @@ _HOMES = {
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
     "load": "unidl.models",
+    "load_weights": "unidl.interchange",
     "lowering": "unidl.backends.lowering",
     "register": "unidl.description.encoding",
     "set_backend": "unidl.backends.selection",

@@ -108,7 +108,9 @@ def predicted(m, inputs):
 @pytest.mark.parametrize("format_", RUNTIMES)
 def test_the_file_runs_without_unidl(format_, backend, runtime, tmp_path):
     jobs = []
-    for name, (_, _, arrays) in CASES.items():
+    here = registry.formats()[format_][0] == backend
+    for name in CASES if here else ("images", "own layer"):  # what was converted first is exported as everything is
+        arrays = CASES[name][2]
         options = OPTIONS.get((format_, name), {})
         m = built(name, backend)
         before = m.weights()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unidl.backends.foreign import Foreign, Stored
 from unidl.backends.lowering import Way
 
 if TYPE_CHECKING:
@@ -76,6 +78,22 @@ class Backend(Protocol):
         The native object, its mode and its weights stay as they are. Raises ExportError, which names the layer, where
         something cannot go. In export.py; the table `formats` of the registry has the same names.
         """
+
+    # bridge.py
+    @property
+    def SEPARATOR(self) -> str:  # noqa: N802
+        """What stands between the parts of a weight's name in this framework: "." or "/"."""
+
+    @property
+    def CHANNELS_FIRST(self) -> bool:  # noqa: N802
+        """Whether models written in this framework have images channels first."""
+
+    @property
+    def READERS(self) -> Mapping[str, Callable[[Path], Mapping[str, Stored]]]:  # noqa: N802
+        """How a file of weights ends -> its reader; the table `weights` of the registry has the same endings."""
+
+    def foreign(self, plan: LayerPlan) -> Foreign:
+        """How this framework's own class keeps a layer's weights."""
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:

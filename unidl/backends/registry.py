@@ -53,6 +53,7 @@ class Entry:
         owns: Top-level packages whose tensors are this backend's.
         install: The pip command that brings it.
         formats: What it exports (see `unidl.export`); its module's `WRITERS` has a function for each.
+        weights: How files of weights end that it reads (see `unidl.load_weights`); its `READERS` has a function for each.
     """
 
     module: str
@@ -60,6 +61,7 @@ class Entry:
     owns: tuple[str, ...]
     install: str
     formats: tuple[Format, ...] = ()
+    weights: tuple[str, ...] = ()
 
 
 # In the order in which the first installed one is taken when nobody chose.
@@ -73,6 +75,7 @@ BUILT_IN: dict[str, Entry] = {
             Format("pt2", ".pt2"),
             Format("onnx", ".onnx", ("onnx", "onnxscript"), "pip install 'unidl[onnx]'"),
         ),
+        (".pt", ".pth"),
     ),
     "keras": Entry(
         "unidl.backends.keras",
@@ -80,6 +83,7 @@ BUILT_IN: dict[str, Entry] = {
         ("keras", "jax", "jaxlib"),
         "pip install 'unidl[keras]'",
         (Format("keras", ".keras", options={"custom": ("constants",)}),),
+        (".keras", ".h5", ".hdf5"),
     ),
     "tensorflow": Entry(
         "unidl.backends.tensorflow",
@@ -87,6 +91,7 @@ BUILT_IN: dict[str, Entry] = {
         ("tensorflow",),
         "pip install 'unidl[tensorflow]'",
         (Format("savedmodel", ""), Format("litert", ".tflite", options={"batch_size": ()})),
+        (".index", ""),
     ),
 }
 

@@ -1,4 +1,5 @@
 """Moving models: from one backend to another, and out of unidl."""
 
+from unidl.interchange.bridge import load_weights as load_weights
 from unidl.interchange.conversion import convert as convert
 from unidl.interchange.exporting import export as export

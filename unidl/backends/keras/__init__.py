@@ -1,5 +1,9 @@
 """Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
 
+from unidl.backends.keras.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.keras.bridge import READERS as READERS
+from unidl.backends.keras.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.keras.bridge import foreign as foreign
 from unidl.backends.keras.device import device as device
 from unidl.backends.keras.device import devices as devices
 from unidl.backends.keras.device import version as version

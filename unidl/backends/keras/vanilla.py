@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ from unidl.backends.keras.layers.core import activation_name, call_activated, ca
 from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
 from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
 from unidl.backends.keras.module import child_of, layer_name
-from unidl.backends.keras.program import name_operations, slots
+from unidl.backends.keras.program import made_by, name_operations, slots
 from unidl.backends.lowering import Lowering, choose
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -60,13 +60,6 @@ def refuses_masks(plan: LayerPlan) -> str | None:
     if any(True for call in plan.calls for _ in symbols(plan.arguments(call).get("mask"))):
         return "keras.layers.MultiHeadAttention looks everywhere where a place may look nowhere"
     return None
-
-
-def make_dropping_attention(plan: LayerPlan) -> Any:
-    """With Keras' own dropout, whose generator Keras keeps to itself."""
-    layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
-    config = make_attention(plan).get_config()
-    return keras.layers.MultiHeadAttention.from_config({**config, "dropout": layer.dropout})
 
 
 def call_masked_lstm(
@@ -117,12 +110,15 @@ INFERENCE: dict[type, Lowering] = {
     BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots),
     LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_axes),
     LSTM: Lowering(make_lstm, call_masked_lstm, lstm_slots, refuses_activation),
-    MultiHeadAttention: Lowering(make_dropping_attention, call_attention, attention_slots, refuses_masks),
+    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_masks),
     GlobalMaxPooling2D: Lowering(global_max, call_layer),
     Maximum: Lowering(lambda plan: keras.layers.Maximum(**common(plan)), call_layer),
     Minimum: Lowering(lambda plan: keras.layers.Minimum(**common(plan)), call_layer),
 }
 """How plain Keras runs each layer in inference."""
+
+# Keras' class keeps their weights alike even where a mask or an activation makes the definition run
+SAME_WEIGHTS = (LSTM, MultiHeadAttention)
 
 
 # -- playing -----------------------------------------------------------------------------------------------------------------
@@ -228,7 +224,7 @@ class Player:
                 targets[name].write(slot.read())
 
 
-def own_class(cls: type) -> type | None:
+def own_class(cls: type) -> Any:
     """Keras' own class behind one of unidl's small subclasses; None for a class that is neither."""
     found = next(base for base in cls.__mro__ if not base.__module__.startswith("unidl."))
     return found if found.__module__.startswith("keras.") and found is not keras.layers.Layer else None
@@ -312,3 +308,19 @@ def _model(plan: LayerPlan, args: Any, inputs: list[Any], outputs: Any, taken: s
         )
     player.fill()
     return model
+
+
+def vanilla_layer(plan: LayerPlan) -> tuple[Any, Mapping[str, Any]] | None:
+    """Keras' own layer for a plan, built and outside any model, and its slots; None where Keras has none."""
+    lowering, _ = choose(INFERENCE, backend.NAME, plan)
+    if lowering is None and type(plan.layer) in SAME_WEIGHTS:
+        lowering = INFERENCE[type(plan.layer)]
+    if lowering is None:
+        return None
+    before = random.getstate()
+    try:
+        with keras.device("cpu"):
+            layer = made_by(lowering, plan)
+    finally:
+        random.setstate(before)
+    return layer, lowering.slots(plan, layer)

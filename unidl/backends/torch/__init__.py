@@ -2,6 +2,10 @@
 
 import torch
 
+from unidl.backends.torch.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.torch.bridge import READERS as READERS
+from unidl.backends.torch.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.torch.bridge import foreign as foreign
 from unidl.backends.torch.device import device as device
 from unidl.backends.torch.device import devices as devices
 from unidl.backends.torch.device import version as version

@@ -43,6 +43,14 @@ def make_lstm(plan: LayerPlan) -> nn.LSTM:
     return module
 
 
+def absorb_lstm(module: nn.LSTM) -> None:
+    """torch's second bias, which somebody trained, joins the first."""
+    if module.bias:
+        with torch.no_grad():
+            module.bias_ih_l0.add_(module.bias_hh_l0)
+            module.bias_hh_l0.zero_()
+
+
 def call_lstm(
     layer: LSTM, module: nn.LSTM, x: torch.Tensor, initial_state: Any = None, mask: None = None, lengths: Any = None
 ) -> Any:
@@ -84,4 +92,4 @@ def lstm_slots(plan: LayerPlan, module: nn.LSTM) -> dict[str, Slot]:
     return slots
 
 
-TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm)}
+TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm, absorb_lstm)}
