@@ -54,6 +54,7 @@ class Entry:
         install: The pip command that brings it.
         formats: What it exports (see `unidl.export`); its module's `WRITERS` has a function for each.
         weights: How files of weights end that it reads (see `unidl.load_weights`); its `READERS` has a function for each.
+        safetensors: What a safetensors file with its arrays says of itself as "format".
     """
 
     module: str
@@ -62,6 +63,7 @@ class Entry:
     install: str
     formats: tuple[Format, ...] = ()
     weights: tuple[str, ...] = ()
+    safetensors: str = ""
 
 
 # In the order in which the first installed one is taken when nobody chose.
@@ -76,6 +78,7 @@ BUILT_IN: dict[str, Entry] = {
             Format("onnx", ".onnx", ("onnx", "onnxscript"), "pip install 'unidl[onnx]'"),
         ),
         (".pt", ".pth"),
+        "pt",
     ),
     "keras": Entry(
         "unidl.backends.keras",
@@ -92,6 +95,7 @@ BUILT_IN: dict[str, Entry] = {
         "pip install 'unidl[tensorflow]'",
         (Format("savedmodel", ""), Format("litert", ".tflite", options={"batch_size": ()})),
         (".index", ""),
+        "tf",
     ),
 }
 

@@ -21,13 +21,11 @@ from unidl.models import Model
 from unidl.models.build import weight_path
 from unidl.models.paths import matching
 
-Names = Mapping[str, str]
-
 
 def load_weights(
     model: Model,
     source: Mapping[str, Any] | str | os.PathLike[str],
-    names: Names | None = None,
+    names: Mapping[str, str] | None = None,
     layout: str | None = None,
     channels_first: bool | Iterable[str] | None = None,
     ignore: Iterable[str] = (),
@@ -110,7 +108,7 @@ class Place:
 
 
 def _places(
-    stored: Mapping[str, Stored], layers: Mapping[str, Foreign], names: Names, separator: str
+    stored: Mapping[str, Stored], layers: Mapping[str, Foreign], names: Mapping[str, str], separator: str
 ) -> dict[str, Place]:
     """Name in the source -> its place, for those that have one."""
     rules = [_Rule(key, target, separator) for key, target in names.items()]

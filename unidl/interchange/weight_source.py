@@ -16,9 +16,6 @@ from unidl.backends.foreign import Stored
 from unidl.errors import ArgumentError, DtypeError, FileError
 from unidl.settings import Choice
 
-# the format that safetensors files name in their metadata -> whose layout it is
-FORMATS = {"pt": "torch", "tf": "tensorflow"}
-
 
 def read(source: Mapping[str, Any] | str | os.PathLike[str], layout: str | None) -> tuple[str, Mapping[str, Stored]]:
     """The backend whose layout the arrays have, and the arrays by name.
@@ -91,7 +88,8 @@ def _safetensors(path: Path, layout: str | None) -> tuple[str, Mapping[str, Stor
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  (no mapping)
     except safetensors.SafetensorError as error:
         raise FileError(f"{str(path)!r} is no whole safetensors file.", received=str(error)[:300]) from error
-    owner = layout or FORMATS.get(metadata.get("format", ""))
+    written_by = {entry.safetensors: name for name, entry in registry.entries().items() if entry.safetensors}
+    owner = layout or written_by.get(metadata.get("format", ""))
     if owner is None:
         raise ArgumentError(
             f"{str(path)!r} does not say in which framework's layout its arrays are.",

@@ -23,6 +23,7 @@ MAX_DEPTH = 64  # of groups in groups
 
 # what legacy files call the parts of a layer
 LEGACY = {
+    "": "cell",
     "lstm_cell": "cell",
     "query": "query_dense",
     "key": "key_dense",
@@ -45,7 +46,7 @@ def foreign(plan: LayerPlan) -> Foreign:
         kept = [*holder._trainable_variables, *holder._non_trainable_variables]  # as Keras numbers them in its files
         place = next(i for i, variable in enumerate(kept) if variable is slots[name].native)
         aliases[f"{part}/vars/{place}".lstrip("/")] = own
-        aliases |= {f"{old}/{last}": own for old, new in LEGACY.items() if new == part}
+        aliases |= {f"{old}/{last}".lstrip("/"): own for old, new in LEGACY.items() if new == part}
     return Foreign(
         {own: plan.weights[name].shape for own, name in names.items()},
         lambda arrays: {names[own]: array for own, array in arrays.items()},
@@ -146,8 +147,10 @@ def _legacy(file: Any) -> Iterator[tuple[str, Stored]]:
             stored = _stored(found) if isinstance(found, h5py.Dataset) else None
             if stored is None:
                 raise FileError(f"The file has no array {given!r}.")
-            own = given.removesuffix(":0")
-            yield own if own.startswith(f"{_text(name)}/") else f"{_text(name)}/{own}", stored
+            scope, slash, own = given.removesuffix(":0").partition(
+                "/"
+            )  # the scope may have a number more than the layer
+            yield f"{_text(name)}/{own if slash else scope}", stored
 
 
 def _text(value: Any) -> str:
