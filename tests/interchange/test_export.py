@@ -172,6 +172,22 @@ def test_random_in_inference_stays_random_in_a_savedmodel(tmp_path):
     assert (first != second).all()
 
 
+def test_what_tensorflow_serving_reads(tmp_path):
+    """Its default signature is the predict method, with the inputs' names, and any batch size."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    unidl.export(built("two inputs", "torch"), "savedmodel", tmp_path / "m")
+    saved = SavedModel()
+    saved.ParseFromString((tmp_path / "m" / "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    assert list(graph.meta_info_def.tags) == ["serve"]
+    signature = graph.signature_def["serving_default"]
+    assert signature.method_name == "tensorflow/serving/predict"
+    shapes = {name: [d.size for d in i.tensor_shape.dim] for name, i in signature.inputs.items()}
+    assert shapes == {"left": [-1, 4], "right": [-1, 6]}
+    assert sorted(signature.outputs) == ["share", "total"]
+
+
 def small(backend="torch"):
     return unidl.Sequential([layers.Dense(2)]).build((3,), backend=backend)
 
@@ -217,6 +233,8 @@ def test_a_package_that_is_not_installed(tmp_path, monkeypatch):
 REFUSED = [
     ("pt2", Branching(), (3,), r"Branching 'branching' cannot be exported by torch: its forward branches on a tensor"),
     ("pt2", layers.LSTM(2), (None, 3), r"LSTM 'lstm' cannot be exported by torch with axes of any length"),
+    ("onnx", Branching(), (3,), r"Branching 'branching' cannot be exported by torch: its forward branches on a tensor"),
+    ("litert", layers.LSTM(2), (4, 3), r"LSTM 'lstm' cannot be exported to LiteRT with a batch axis of any length"),
 ]
 
 
@@ -231,6 +249,22 @@ def test_what_cannot_go_says_which_layer(format_, layer, shape, message, tmp_pat
     assert sorted(tmp_path.iterdir()) == before  # nothing half written
 
 
-def test_every_format_has_a_writer(backend):
+def test_every_format_has_a_writer_and_every_ending_a_reader(backend):
     entry = registry.entries()[backend]
     assert set(registry.load(backend).WRITERS) == {made.name for made in entry.formats}
+    assert set(registry.load(backend).READERS) == set(entry.weights)
+
+
+@pytest.mark.parametrize(
+    ("format_", "options", "message"),
+    [
+        ("pt2", {"custom": "constants"}, r"The format 'pt2' takes no custom(.|\n)*custom= for keras only"),
+        ("onnx", {"batch_size": 1}, r"The format 'onnx' takes no batch_size(.|\n)*batch_size= for litert only"),
+        ("keras", {"custom": "frozen"}, r"no custom='frozen'(.|\n)*'constants'"),
+        ("litert", {"batch_size": True}, "an integer from 1 on"),
+    ],
+)
+def test_arguments_that_a_format_does_not_take(format_, options, message, tmp_path):
+    path = tmp_path / f"m{registry.formats()[format_][1].suffix}"
+    with pytest.raises(ArgumentError, match=message):
+        unidl.export(small(), format_, path, **options)

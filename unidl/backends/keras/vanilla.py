@@ -217,11 +217,12 @@ class Player:
             )
 
     def fill(self) -> None:
-        """Write the weights."""
+        """Write the weights, and let frozen layers rest."""
         for plan, native, vanilla, lowering in self.filled:
             targets = lowering.slots(plan, vanilla)
             for name, slot in slots(plan, native).items():
                 targets[name].write(slot.read())
+            vanilla.trainable = not plan.layer._unidl.frozen
 
 
 def own_class(cls: type) -> Any:
