@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +31,41 @@ class Row:
         format: The format.
         layer: The layer's class.
         reason: What the error says of them.
-        options: With these arguments of `unidl.export` they go; {} if they cannot.
+        options: With each of these arguments of `unidl.export` they go; () if they cannot.
         cases: Their names; () for all.
     """
 
     format: str
     layer: str
     reason: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[Mapping[str, Any], ...] = ()
     cases: tuple[str, ...] = ()
 
 
 LOOPS = "LiteRT's loops need fixed lengths"
-CONSTANTS = {"custom": "constants"}
+LAYERS = ({"custom": "layers"},)
+EITHER = ({"custom": "constants"}, *LAYERS)
 
 ROWS = [
-    Row("litert", "LSTM", LOOPS, {"batch_size": 2}),
-    Row("litert", "Stack", LOOPS, {"batch_size": 2}),
+    Row("litert", "LSTM", LOOPS, ({"batch_size": 2},)),
+    Row("litert", "Stack", LOOPS, ({"batch_size": 2},)),
     Row(
         "keras",
         "LSTM",
         "keras.activations has none that computes its activation",
-        cases=("an activation of one's own",),
+        LAYERS,
+        ("an activation of one's own",),
     ),
     Row(
         "keras",
         "MultiHeadAttention",
         "keras.layers.MultiHeadAttention looks everywhere where a place may look nowhere",
-        CONSTANTS,
+        EITHER,
         ("mask, some places look nowhere", "mask of padding, no bias", "mask and causal", "a mask for each head"),
     ),
-    Row("keras", "Doubled", "Doubled changes Dense", CONSTANTS),
-    Row("keras", "Scale", "keras has no lowering of Scale", CONSTANTS),
-    Row("keras", "Centre", "keras has no lowering of Centre", CONSTANTS),
+    Row("keras", "Doubled", "Doubled changes Dense", EITHER),
+    Row("keras", "Scale", "keras has no lowering of Scale", EITHER),
+    Row("keras", "Centre", "keras has no lowering of Centre", EITHER),
 ]
 
 
@@ -114,7 +116,7 @@ def rows_text() -> str:
     """The rows, as the page shows them."""
     lines = ["| format | layer | when | why | how it goes |", "|---|---|---|---|---|"]
     for r in ROWS:
-        how = ", ".join(f"`{key}={value!r}`" for key, value in r.options.items()) or "not at all"
+        how = " or ".join(f"`{key}={value!r}`" for way in r.options for key, value in way.items()) or "not at all"
         lines.append(f"| `{r.format}` | {r.layer} | {'; '.join(r.cases) or 'always'} | {r.reason} | {how} |")
     count = len(CASES) * len(registry.formats())
     taken = sum(row(f, case) is None for f in registry.formats() for case in CASES)

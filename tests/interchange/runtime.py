@@ -48,8 +48,12 @@ RUNTIMES = {
             return interpreter.get_signature_runner("serving_default")(**inputs)
     """,
     "keras": """
-        import keras
-        load = keras.saving.load_model
+        import pathlib, keras
+        def load(path):
+            layers = pathlib.Path(path).with_name("layers.py")
+            if layers.exists():
+                exec(compile(layers.read_text(), layers, "exec"), dict(__name__="layers"))  # it registers them
+            return keras.saving.load_model(path)
         def run(model, inputs):
             return model(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values())))
     """,

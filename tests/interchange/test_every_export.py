@@ -30,8 +30,9 @@ def built(cases, backend):
 def written(format_, cases, backend, folder, **options):
     """The job of running the cases' model as a file."""
     m = built(cases, backend)
-    number = len(list(folder.iterdir()))
-    path = folder / f"m{number}{registry.formats()[format_][1].suffix}"
+    place = folder / str(len(list(folder.iterdir())))
+    place.mkdir()
+    path = place / f"m{registry.formats()[format_][1].suffix}"
     unidl.export(m, format_, path, **options)
     inputs, expected = {}, {}
     fixed = options.get("batch_size")
@@ -40,7 +41,8 @@ def written(format_, cases, backend, folder, **options):
         names = ["input" if i == 0 else f"input_{i + 1}" for i in range(len(arrays))]
         inputs[size] = dict(zip(names, arrays, strict=True))
         expected[size] = m.predict(arrays if len(arrays) > 1 else arrays[0])
-    return Job(cases[0].id if len(cases) == 1 else "one of each", path, inputs, expected)
+    name = cases[0].id if len(cases) == 1 else "one of each"
+    return Job(f"{name} {options or ''}", path, inputs, expected)
 
 
 def test_the_page_is_up_to_date():
@@ -71,8 +73,7 @@ def test_a_row_holds(number, runtime, tmp_path):
             written(r.format, [case], owner, tmp_path / "files")
         assert r.reason in str(told.value)
         assert told.value.fix
-        if r.options:
-            jobs.append(written(r.format, [case], owner, tmp_path / "files", **r.options))
+        jobs += [written(r.format, [case], owner, tmp_path / "files", **options) for options in r.options]
     if jobs:
         compare(runtime(r.format), jobs, tmp_path)
 

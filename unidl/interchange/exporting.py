@@ -37,7 +37,8 @@ def export(
         path: The file, with the format's ending; for a SavedModel a new folder. It is written aside and renamed: what was
             there stays until the new one is whole.
         custom: How a layer that has weights and no class in Keras leaves into "keras": "constants" writes its definition as
-            operations, for inference only, its weights as constants. None refuses it: nothing freezes silently.
+            operations, for inference only, its weights as constants; "layers" writes a file layers.py beside it, with a Keras
+            layer for each, to be imported before the model is loaded. None refuses it: nothing freezes silently.
         batch_size: A fixed length of the batch axis in "litert", whose loops (an LSTM) need one; None leaves it free.
 
     Raises:
@@ -70,7 +71,15 @@ def export(
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         aside = Path(folder, target.name)
         built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside, **options)
-        aside.replace(target)
+        beside = [(file, target.with_name(file.name)) for file in Path(folder).iterdir() if file != aside]
+        for file, place in beside:
+            if place.exists() and not (place.is_file() and place.read_bytes() == file.read_bytes()):
+                raise ArgumentError(
+                    f"Exporting to {str(path)!r} also writes {file.name!r}, and another one is there.",
+                    fix=f"Move {str(place)!r} away, or export into a folder of its own.",
+                )
+        for file, place in (*beside, (aside, target)):
+            file.replace(place)
 
 
 def _check_options(made: Format, options: dict[str, Any]) -> None:
