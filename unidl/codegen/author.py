@@ -158,7 +158,10 @@ class Author:
         """The class that a layer's definition becomes."""
         if id(plan) in self._class_of:
             return self._class_of[id(plan)]
-        drafts = [self._drafted(plan, first) for first in self._doors(plan)]
+        if plan is self.root and self.language.inlines_objects:
+            cls = self._class_of[id(plan)] = self.language.drafted_root(self)
+            return cls
+        drafts = [self.drafted(plan, first) for first in self._doors(plan)]
         cls = min(drafts, key=lambda draft: sum(self.language.is_move(line.text) for line in draft.lines))
         known = self._by_text.get((plan.kind, cls.text))
         if known is None:
@@ -177,7 +180,7 @@ class Author:
         movable = self.language.channels_first and plan is not self.root and len(images) == len(tensors)
         return (False, True) if movable else (False,)
 
-    def _drafted(self, plan: LayerPlan, first: bool) -> Class:
+    def drafted(self, plan: LayerPlan, first: bool) -> Class:
         cls = Class("", plan, first=first, is_root=plan is self.root, trains=self.trains(plan))
         cls.reads_training = plan.reads_training
         cls.init = self._members(plan)

@@ -259,6 +259,10 @@ class Language(ABC):
         """What a call of a class of the file says of training."""
         return []
 
+    def drafted_root(self, author: Author) -> Class:
+        """The model, for a framework where a function makes it (`inlines_objects`)."""
+        raise NotImplementedError
+
     def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
         """A layer's object in a function that makes its layers where they are called."""
         raise NotImplementedError

@@ -25,7 +25,11 @@ def _written(text: str, comment: str, margin: str) -> list[str]:
     if len(whole) <= WIDTH:
         behind = f"{whole}  # {comment}" if comment else whole
         return [behind] if len(behind) <= WIDTH else [*_comment(comment, margin), whole]
-    return [*(_comment(comment, margin) if comment else []), *wrapped(text, margin)]
+    lines = wrapped(text, margin)
+    if not comment:
+        return lines
+    behind = f"{lines[-1]}  # {comment}"
+    return [*lines[:-1], behind] if len(behind) <= WIDTH else [*_comment(comment, margin), *lines]
 
 
 def _comment(comment: str, margin: str) -> list[str]:

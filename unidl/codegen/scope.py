@@ -66,12 +66,14 @@ class Scope:
         self.owner = owner
         self.lines: list[Line] = []
         self.uses: Counter[int] = Counter()
+        self.readers: dict[int, list[Node]] = {}
         self.values: dict[int, Value] = dict(outer.values) if outer else {}
         self.kept: dict[int, SymbolicTensor] = {}  # so that an id stays one tensor's
         self.moved: dict[tuple[int, bool], Value] = {}
         self.taken: set[str] = set(outer.taken) if outer else set()
         self.outside: frozenset[str] = frozenset(self.taken)
         self.depth = 0
+        self.chain = "y"  # the name of what goes from layer to layer
 
     # -- names -----------------------------------------------------------------------------------------------------------
 
@@ -133,6 +135,7 @@ class Scope:
         for node in nodes:
             for tensor in node.inputs:
                 self.uses[id(tensor)] += 1
+                self.readers.setdefault(id(tensor), []).append(node)
         for tensor in symbols(wanted):
             self.uses[id(tensor)] += 1
         events: list[tuple[int, Any]] = [(node.order, node) for node in nodes]
@@ -176,7 +179,9 @@ class Scope:
         for tensor in node.inputs:
             self.uses[id(tensor)] -= 1
         if isinstance(node, Placeholder):
-            raise SourceError(f"{self._title()} uses an input that is not its own.", fix="Pass it as an argument of forward.")
+            raise SourceError(
+                f"{self._title()} uses an input that is not its own.", fix="Pass it as an argument of forward."
+            )
         if isinstance(node, WeightRead):
             self.bind(node.outputs, Value(Code(self._weight(node)), node.outputs.spec))
         elif isinstance(node, OpCall):
@@ -193,7 +198,9 @@ class Scope:
         if row is None:
             return f"{me}.{node.name}"
         if row.reads is None:
-            raise SourceError(f"{self._title()} reads the weight {node.name!r} of {plan.title}, which has no such code.")
+            raise SourceError(
+                f"{self._title()} reads the weight {node.name!r} of {plan.title}, which has no such code."
+            )
         return row.reads(plan, node.name, me)
 
     # -- ops -------------------------------------------------------------------------------------------------------------
@@ -321,6 +328,10 @@ class Scope:
             self.uses[id(made)] -= 1
         return result
 
+    def inner(self) -> Scope:
+        """The scope of a function inside this one."""
+        return Scope(self.author, self.plan, self.training, self, self.owner)
+
     def nested(self, function: Callable[..., Any], *nests: Any) -> Any:
         """What a function of nests gives, written here.
 
@@ -394,7 +405,7 @@ class Scope:
         arguments = plan.arguments(Call(node.args, node.kwargs, node.outputs))
         given = {name: map_nest(self._operand, value) for name, value in arguments.items() if value is not None}
         free = self._free(node.inputs)
-        hint = key.replace("/", "_").rpartition(".")[2]
+        hint = self._branch_name(node) or key.replace("/", "_").rpartition(".")[2]
         row = row_of(self.language, plan)
         if row is None:
             result = self.author.called(self, key, plan, given, node)
@@ -409,6 +420,12 @@ class Scope:
             result = row.call(calling)
             result = self._as_values(result, node.outputs, first, given)
         self._put(node.outputs, result, hint, free, inline=False)
+
+    def _branch_name(self, node: LayerCall) -> str:
+        """A plain name for what goes straight on into the next layer, or is the result."""
+        readers = self.readers.get(id(node.outputs), [])
+        goes_on = len(readers) == 1 and isinstance(readers[0], LayerCall) and len(readers[0].inputs) == 1
+        return self.chain if goes_on or not readers else ""
 
     def _layout_for(self, layout: str, given: dict[str, Any]) -> bool:
         if layout == EITHER:

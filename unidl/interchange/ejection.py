@@ -48,7 +48,8 @@ def _inputs(model: Model) -> tuple[Any, Any]:
     inputs = model.inputs()
     if not inputs:
         raise NotBuiltError(
-            f"{model.name!r} is not built, so its shapes are not known.", fix="model.build((28, 28, 1)) with your input's shape."
+            f"{model.name!r} is not built, so its shapes are not known.",
+            fix="model.build((28, 28, 1)) with your input's shape.",
         )
     return to_specs(inputs, "float32"), {}
 

@@ -12,7 +12,6 @@ from unidl.graph.node import leaves
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
-
 def _dtype(name: str | None) -> Code | None:
     return None if name is None else Code(f"torch.{name}")
 
@@ -88,7 +87,9 @@ def _uniform(g: Given) -> Code:
 
 
 def _normal(g: Given) -> Code:
-    drawn = call("torch.randn_like", g.like) if g.shape is None else call("torch.randn", *_lengths(g.shape), **_beside(g))
+    drawn = (
+        call("torch.randn_like", g.like) if g.shape is None else call("torch.randn", *_lengths(g.shape), **_beside(g))
+    )
     if (g.mean, g.stddev) == (0.0, 1.0):
         return drawn
     return binary(binary(drawn, "*", g.stddev), "+", g.mean)
@@ -179,7 +180,11 @@ def _one_hot(g: Given) -> Code:
     if g.axis % (rank + 1) != rank:
         raise g.refuse(f"one_hot with axis={g.axis}; torch has the classes last")
     cast = {"float32": ".float()", "int64": "", "bool": ".bool()"}.get(g.dtype, f".to(torch.{g.dtype})")
-    return Code(f"F.one_hot({g.indices}.long(), {g.classes}){cast}" if g.indices.dtype != "int64" else f"F.one_hot({g.indices}, {g.classes}){cast}")
+    return Code(
+        f"F.one_hot({g.indices}.long(), {g.classes}){cast}"
+        if g.indices.dtype != "int64"
+        else f"F.one_hot({g.indices}, {g.classes}){cast}"
+    )
 
 
 def _dynamic_slice(g: Given) -> Code:
@@ -189,7 +194,9 @@ def _dynamic_slice(g: Given) -> Code:
             continue
         last = f"{g.x:a}.shape[{axis}] - {size}" if g.x.shape[axis] is None else str(g.x.shape[axis] - size)
         if isinstance(start, Value):
-            code = Code(f"{code:a}.narrow({axis}, {start:a}.clamp(0, {last}), {size})", names=code.names | names_in(start))
+            code = Code(
+                f"{code:a}.narrow({axis}, {start:a}.clamp(0, {last}), {size})", names=code.names | names_in(start)
+            )
         else:
             code = Code(f"{code:a}.narrow({axis}, min(max({start}, 0), {last}), {size})", names=code.names)
     return code
@@ -228,9 +235,11 @@ def _back(text: str, rank: int) -> Code:
 def _known_pads(g: Given, window: Any) -> Any:
     if None in g.x.shape[1:-1] and window.padding == "same" and max(window.strides) > 1:
         raise g.refuse('padding="same" with strides over an axis of unknown length')
-    return window.pads([0 if n is None else n for n in g.x.shape[1:-1]] if window.padding != "same" else [
-        n if n is not None else 64 for n in g.x.shape[1:-1]
-    ])
+    return window.pads(
+        [0 if n is None else n for n in g.x.shape[1:-1]]
+        if window.padding != "same"
+        else [n if n is not None else 64 for n in g.x.shape[1:-1]]
+    )
 
 
 def _padded(g: Given, pads: Any, value: float = 0.0) -> tuple[str, Any]:
@@ -344,7 +353,10 @@ def _scan(g: Given) -> Any:
     axis = g.axis
     inner = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
     slices = [
-        Value(Code(n, names=frozenset([n])), type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype))
+        Value(
+            Code(n, names=frozenset([n])),
+            type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype),
+        )
         for n, x in zip(items, leaves(g.xs), strict=True)
     ]
     new, y = scope.nested(g.step, g.initial, inner, g.xs, slices)

@@ -166,5 +166,3 @@ def _initial(spec: WeightSpec) -> str:
     if len(spec.shape) > 1:
         return f"nn.init.xavier_uniform_(torch.empty({size}))"
     return f"torch.randn({size}) * 0.05"
-
-

@@ -118,7 +118,9 @@ def _lstm_call(c: Calling) -> Any:
     batch, time, units = x.shape[0], x.shape[1], layer.units
     if lengths is not None and not fused:
         steps = Code(f"torch.arange({x:a}.shape[1], device={x:a}.device)")
-        mask = scope.assign("mask", binary(steps, "<", Code(f"{lengths:a}[:, None]")), TensorSpec((batch, time), "bool"))
+        mask = scope.assign(
+            "mask", binary(steps, "<", Code(f"{lengths:a}[:, None]")), TensorSpec((batch, time), "bool")
+        )
     if layer.go_backwards:
         x = scope.assign("backwards", Code(f"{x:a}.flip(1)", names=x.code.names), x.spec)
         if mask is not None:
@@ -233,7 +235,9 @@ def _attention_call(c: Calling) -> Any:
     )
     scope.say("", "torch blocks where its mask is True, and gives NaN where all is blocked")
     expanded = f".expand({query:a}.shape[0], {query:a}.shape[1], {value:a}.shape[1])"
-    hidden = scope.assign("blocked", Code(f"~({allowed} | ~{somewhere:a}){expanded}"), TensorSpec((*query.shape[:2], s), "bool"))
+    hidden = scope.assign(
+        "blocked", Code(f"~({allowed} | ~{somewhere:a}){expanded}"), TensorSpec((*query.shape[:2], s), "bool")
+    )
     repeated = Code(f"{hidden:a}.repeat_interleave({c.layer.num_heads}, dim=0)")
     y = scope.name("attended")
     scope.say(f"{y}, _ = {c.of(query, key, value, attn_mask=repeated, need_weights=False)}")
