@@ -11,6 +11,7 @@ import numpy as np
 from unidl.codegen.code import Code, Line, Value, literal, names_in
 from unidl.codegen.folding import folded
 from unidl.codegen.language import Language, Making, Row, attribute, row_of
+from unidl.codegen.inputs import inputs_of
 from unidl.codegen.scope import Scope, identifier, shape_text, variable
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
@@ -265,16 +266,14 @@ class Author:
         result = scope.graph(call.outputs, call.updates)
         result = map_nest(lambda v: scope.laid(v, first) if isinstance(v, Value) else v, result)
         lines = folded(scope.lines)
-        _give(lines, literal(result))
+        text = literal(result)
+        _give(lines, text[1:-1] if isinstance(result, tuple) and len(result) > 1 else text)
         return parameters, lines
 
     def enter(self, scope: Scope, plan: LayerPlan, call: Call, first: bool) -> list[str]:
         """Bind a call's inputs to parameters; lists are unpacked."""
         names = []
-        for name, value in plan.arguments(call).items():
-            tensors = list(symbols(value))
-            if not tensors:
-                continue
+        for name, value in inputs_of(plan, call).items():
             if isinstance(value, SymbolicTensor):
                 names.append(scope.parameter(value, name if name != "inputs" else "x", first and len(value.shape) > 2))
                 continue
@@ -305,7 +304,6 @@ class Author:
         given = {
             name: map_nest(lambda v: scope.laid(v, cls.first) if isinstance(v, Value) else v, value)
             for name, value in given.items()
-            if any(isinstance(leaf, Value) for leaf in leaves(value))
         }
         texts = [literal(value) for value in given.values()]
         texts += self.language.passed_training(cls)

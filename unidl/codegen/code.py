@@ -60,6 +60,9 @@ class Value:
     def __format__(self, how: str) -> str:
         return format(self.code, how)
 
+    def __str__(self) -> str:
+        return self.code.text
+
     @property
     def shape(self) -> tuple[int | None, ...]:
         """As in the description."""
@@ -95,8 +98,7 @@ def literal(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return repr(int(value))
     if isinstance(value, (float, np.floating)):
-        number = float(value)
-        return repr(number) if np.isfinite(number) else f'float("{number}")'
+        return _float(float(value))
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
@@ -109,6 +111,14 @@ def literal(value: Any) -> str:
     if value is Ellipsis:
         return "..."
     raise TypeError(f"{type(value).__name__} has no literal")
+
+
+def _float(value: float) -> str:
+    """1e-5 and 1e30, as one writes them."""
+    if not np.isfinite(value):
+        return f'float("{value}")'
+    mantissa, mark, exponent = repr(value).partition("e")
+    return f"{mantissa}e{int(exponent)}" if mark else mantissa
 
 
 def call(function: str, *args: Any, **kwargs: Any) -> Code:
@@ -125,14 +135,13 @@ def binary(a: Any, symbol: str, b: Any) -> Code:
     right_strength = strength + 1 if strength != POWER else strength
     left_strength = strength if strength not in (POWER, COMPARISON) else strength + 1
     text = f"{left.within(left_strength)} {symbol} {right.within(right_strength)}"
-    if symbol == "**" and left.strength == ATOM and right.strength >= UNARY and _is_simple(left) and _is_simple(right):
+    if symbol == "**" and _is_simple(left) and _is_simple(right):
         text = text.replace(" ** ", "**")  # as formatters have it
     return Code(text, strength, left.names | right.names)
 
 
 def _is_simple(code: Code) -> bool:
-    body = code.text.removeprefix("-")
-    return body.replace(".", "").replace("_", "").isalnum() and not ("." in body and body[0].isdigit() and False)
+    return code.text.removeprefix("-").replace(".", "").replace("_", "").isalnum()
 
 
 def number(value: Any) -> Code:

@@ -46,6 +46,9 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     """A statement broken at its last bracket, or at an earlier one if that leaves a line that fits."""
     if len(margin) + len(text) + len(tail) <= WIDTH:
         return [f"{margin}{text}{tail}"]
+    head, body = _assigned(text)
+    if body and _operators(body) and not tail:
+        return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]
     pair = _bracket(text, margin, tail)
     if pair is None:
         return [f"{margin}{text}{tail}"]
@@ -53,7 +56,9 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     head, body, rest = text[: start + 1], text[start + 1 : end], text[end:] + tail
     inner = margin + "    "
     elements = list(_elements(body))
-    one_line = len(inner) + len(body) <= WIDTH and not body.endswith(",")
+    before = head[-2:-1]
+    is_literal = not (before.isalnum() or before in ("_", ")", "]", '"')) and len(elements) > 1
+    one_line = len(inner) + len(body) <= WIDTH and not body.endswith(",") and not is_literal
     if one_line:
         return [f"{margin}{head}", f"{inner}{body}", f"{margin}{rest}"]
     if len(elements) == 1 and (" for " in body or not body.rstrip(",")):
@@ -62,6 +67,48 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     for element in elements:
         lines += wrapped(element, inner, ",")
     return [*lines, f"{margin}{rest}"]
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    """`x = ` or `return `, and what stands behind it."""
+    if text.startswith("return "):
+        return "return ", text.removeprefix("return ")
+    target, mark, value = text.partition(" = ")
+    return (f"{target} = ", value) if mark and not set(target) & set("([{") else ("", "")
+
+
+def _operators(text: str) -> list[int]:
+    """Where the weakest binary operators are at the outermost level."""
+    for symbols in ((" if ", " else "), (" < ", " <= ", " > ", " >= "), (" + ", " - ", " & "), (" * ", " / ", " @ ")):
+        found = [place for place in _outer(text) if any(text.startswith(symbol, place) for symbol in symbols)]
+        if found:
+            return found
+    return []
+
+
+def _operands(text: str, margin: str) -> list[str]:
+    """An expression on a line of its own, or each operand on one, with its operator before it."""
+    if len(margin) + len(text) <= WIDTH:
+        return [f"{margin}{text}"]
+    places = [0, *_operators(text), len(text)]
+    parts = [text[a:b].strip() for a, b in zip(places, places[1:], strict=False)]
+    return [line for part in parts for line in wrapped(part, margin)]
+
+
+def _outer(text: str) -> Iterator[int]:
+    """The places outside all brackets and quotes."""
+    depth, quote = 0, ""
+    for place, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in _CLOSING:
+            depth += 1
+        elif letter in _CLOSING.values():
+            depth -= 1
+        elif depth == 0:
+            yield place
 
 
 def _bracket(text: str, margin: str, tail: str) -> tuple[int, int] | None:

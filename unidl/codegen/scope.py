@@ -12,6 +12,7 @@ import numpy as np
 
 from unidl import ops
 from unidl.codegen.code import ATOM, Code, Line, Value, literal, names_in
+from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import EITHER, FIRST, Calling, Given, row_of
 from unidl.codegen.promotion import promoted
 from unidl.description.plan import Call, LayerPlan
@@ -402,7 +403,8 @@ class Scope:
 
     def _layer(self, node: LayerCall) -> None:
         key, plan = self._child(node.layer)
-        arguments = plan.arguments(Call(node.args, node.kwargs, node.outputs))
+        call = Call(node.args, node.kwargs, node.outputs)
+        arguments = plan.arguments(call) if row_of(self.language, plan) else inputs_of(plan, call)
         given = {name: map_nest(self._operand, value) for name, value in arguments.items() if value is not None}
         free = self._free(node.inputs)
         hint = self._branch_name(node) or key.replace("/", "_").rpartition(".")[2]
@@ -435,7 +437,7 @@ class Scope:
     def _free_of(self, given: dict[str, Any]) -> list[str]:
         for value in leaves(given):
             if isinstance(value, Value):
-                return [value.code.text] if value.code.text in value.code.names else []
+                return list(value.code.names) if len(value.code.names) == 1 else []
         return []
 
     def _as_values(self, result: Any, outputs: Any, first: bool, given: dict[str, Any]) -> Any:
@@ -446,6 +448,8 @@ class Scope:
                 return result
             code = result if isinstance(result, Code) else Code(str(result))
             return Value(Code(code.text, code.strength, code.names | read), specs, first and len(specs.shape) > 2)
+        if isinstance(result, Code):
+            return Code(result.text, result.strength, result.names | read)
         return [
             r if isinstance(r, Value) else Value(r if isinstance(r, Code) else Code(str(r)), s, False)
             for r, s in zip(result, leaves(specs), strict=True)

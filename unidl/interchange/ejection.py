@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save_file
 
 from unidl.backends import registry
@@ -62,7 +63,7 @@ def eject(model: Model, backend: str, folder: str | os.PathLike[str]) -> None:
         raise ArgumentError(f"{path} is there.")
     path.mkdir()
     save_file(
-        {name: __import__("numpy").ascontiguousarray(a) for name, a in author.arrays(model.weights()).items()},
+        {name: np.array(a, order="C") for name, a in author.arrays(model.weights()).items()},
         path / "weights.safetensors",
     )
     (path / "model.py").write_text(author.language.file(author, model.name, loads=True))

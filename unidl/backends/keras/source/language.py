@@ -13,6 +13,7 @@ from unidl.backends.keras.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
 from unidl.codegen.folding import folded
+from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
 from unidl.codegen.layout import written
 from unidl.codegen.scope import Scope, shape_text
@@ -99,9 +100,7 @@ class Keras(Language):
         if objects:
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)", *written(objects, 2), ""]
         if weights:
-            one = len(cls.parameters) == 1
-            shapes = ["input_shape"] if one else [f"{name}_shape" for name in cls.parameters]
-            lines += [f"    def build(self, {', '.join(shapes)}):", *written(weights, 2), ""]
+            lines += ["    def build(self, input_shape):", *written(weights, 2), ""]
         training = ["training=False"] if cls.reads_training else []
         return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
@@ -134,7 +133,7 @@ class Keras(Language):
             inner.is_root = False
             inner.name = author._global(class_name(plan, plan))
             author.classes.append(inner)
-        given = {k: v for k, v in plan.arguments(call_).items() if any(True for _ in symbols(v))}
+        given = inputs_of(plan, call_)
         names = iter(self.input_hints(plan, list(symbols(list(given.values())))))
 
         def make(leaf: Any) -> Any:
@@ -188,7 +187,10 @@ class Keras(Language):
         return making.text
 
 
-LOAD = '''def load(path=Path(__file__).with_name("weights.safetensors")):
+LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+
+def load(path=WEIGHTS):
     """The model with its weights."""
     model = make_model()
     arrays = load_file(path)

@@ -6,7 +6,7 @@ from typing import Any
 
 from unidl import ops
 from unidl.backends.keras.source.layers import activation
-from unidl.codegen.code import Code, binary, call, names_in
+from unidl.codegen.code import Code, call, names_in
 from unidl.codegen.language import Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
@@ -16,10 +16,24 @@ from unidl.layers import LSTM, MultiHeadAttention
 # -- LSTM --------------------------------------------------------------------------------------------------------------------
 
 
+MASKED_LSTM = '''
+@keras.saving.register_keras_serializable()
+class MaskedLSTM(layers.LSTM):
+    """An LSTM whose mask does not reach the layers behind it."""
+
+    def compute_mask(self, *_):
+        return None
+'''
+
+
 def _lstm(m: Making) -> str:
     layer = m.layer
+    calls = [m.plan.arguments(call) for call in m.plan.calls]
+    masked = any(given.get(name) is not None for given in calls for name in ("mask", "lengths"))
+    if masked and layer.return_sequences:
+        m.author.helper("MaskedLSTM", MASKED_LSTM)
     return call(
-        "layers.LSTM",
+        "MaskedLSTM" if masked and layer.return_sequences else "layers.LSTM",
         layer.units,
         activation=activation(m, layer.activation, ops.tanh),
         recurrent_activation=activation(m, layer.recurrent_activation, ops.sigmoid),
@@ -37,7 +51,7 @@ def _lstm_call(c: Calling) -> Any:
     batch, time = c.x.shape[:2]
     if lengths is not None:
         steps = call("ops.arange", c.scope.language.length(c.x, 1) if time is None else time, dtype=lengths.dtype)
-        below = binary(steps, "<", call("ops.expand_dims", lengths, 1))
+        below = call("ops.less", steps, call("ops.expand_dims", lengths, 1))
         mask = c.scope.assign("mask", below, TensorSpec((batch, time), "bool"))
     initial = None if state is None else list(state)
     code = c.of(c.x, initial_state=initial, mask=mask)
@@ -83,10 +97,16 @@ class MaskedAttention(layers.MultiHeadAttention):
     """
 
     def call(
-        self, query, value, key=None, attention_mask=None, causal=False, training=None
+        self,
+        query,
+        value,
+        key=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        training=None,
     ):
         allowed = attention_mask  # (batch, t, s)
-        if causal:
+        if use_causal_mask:
             t, s = ops.shape(query)[1], ops.shape(value)[1]
             allowed = ops.logical_and(allowed, ops.arange(s) <= ops.arange(t)[:, None])
         somewhere = ops.any(allowed, axis=-1, keepdims=True)  # (batch, t, 1)
@@ -131,7 +151,7 @@ def _attention_call(c: Calling) -> Any:
     value, key, mask = c.args.get("value", query), c.args.get("key"), c.args.get("mask")
     if not _is_masked(c.plan):
         return c.of(query, value, key=key, use_causal_mask=causal)
-    return c.of(query, value, key=key, attention_mask=mask, causal=causal)
+    return c.of(query, value, key=key, attention_mask=mask, use_causal_mask=causal)
 
 
 SEQUENCES: dict[type, Row] = {

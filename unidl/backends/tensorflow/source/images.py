@@ -29,7 +29,9 @@ class Conv2D(tf.Module):
         self.bias = tf.Variable(tf.zeros([filters])) if use_bias else None
 
     def __call__(self, x):
-        y = tf.nn.conv2d(x, self.kernel, self.strides, self.padding, "NHWC", self.dilations)
+        y = tf.nn.conv2d(
+            x, self.kernel, self.strides, self.padding, "NHWC", self.dilations
+        )
         return y if self.bias is None else y + self.bias
 '''
 
@@ -58,16 +60,13 @@ class GroupedConv2D(tf.Module):
         self.bias = tf.Variable(tf.zeros([filters])) if use_bias else None
 
     def __call__(self, x):
-        parts = zip(
-            tf.split(x, self.groups, axis=-1), tf.split(self.kernel, self.groups, axis=-1)
-        )
-        y = tf.concat(
-            [
-                tf.nn.conv2d(a, b, self.strides, self.padding, "NHWC", self.dilations)
-                for a, b in parts
-            ],
-            axis=-1,
-        )
+        images = tf.split(x, self.groups, axis=-1)
+        kernels = tf.split(self.kernel, self.groups, axis=-1)
+        parts = [
+            tf.nn.conv2d(a, b, self.strides, self.padding, "NHWC", self.dilations)
+            for a, b in zip(images, kernels)
+        ]
+        y = tf.concat(parts, axis=-1)
         return y if self.bias is None else y + self.bias
 '''
 

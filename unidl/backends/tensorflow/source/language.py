@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from unidl.backends.tensorflow.source.layers import GLOROT, LAYERS
 from unidl.backends.tensorflow.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class
 from unidl.codegen.code import Code, Line, Value, call
+from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
 from unidl.codegen.layout import written
 from unidl.description.plan import WeightSpec
-from unidl.graph.node import map_nest, symbols
+from unidl.graph.node import map_nest
 from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import Constant, Ones, Zeros
 
@@ -96,7 +98,7 @@ class TensorFlow(Language):
         if loads:
             blocks.append(LOAD.format(model=root.name))
         text = "\n\n\n".join(blocks)
-        standard = ["import math"] if "math." in text else []
+        standard = ["import math"] if re.search(r"(?<![\w.])math\.", text) else []
         standard += ["from pathlib import Path"] if loads else []
         head = [*standard, ""] if standard else []
         head += ["import tensorflow as tf"]
@@ -104,7 +106,10 @@ class TensorFlow(Language):
         return "\n".join([f'"""{name}, in TensorFlow."""', "", *head]) + f"\n\n\n{text}\n"
 
 
-LOAD = '''def load(path=Path(__file__).with_name("weights.safetensors")):
+LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+
+def load(path=WEIGHTS):
     """The model with its weights."""
     model = {model}()
     for name, array in load_file(path).items():
@@ -122,7 +127,7 @@ def _item(nest, key):
 
 def _signature(cls: Class) -> str:
     plan = cls.plan
-    given = [v for v in plan.arguments(plan.calls[0]).values() if any(True for _ in symbols(v))]
+    given = inputs_of(plan, plan.calls[0]).values()
 
     def spec(leaf: Any) -> Any:
         if not isinstance(leaf, SymbolicTensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, Value, call
+from unidl.codegen.code import Code, Value, binary, call
 from unidl.codegen.language import EITHER, FIRST, Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec
@@ -145,8 +145,9 @@ def _average_pool(c: Calling) -> Code:
     padded = _padded(c, pads, layer.pool_size, layer.strides)
     widths = call("same_padding", inside, layer.pool_size, layer.strides) if pads is None else (*pads[1], *pads[0])
     shares = c.scope.assign("inside", call("F.pad", inside, widths), padded.spec, True, [inside.code.text])
-    sums, counted = (call("F.avg_pool2d", image, size, **stride) for image in (padded, shares))
-    return Code(f"{sums} / {counted}", 4, sums.names | counted.names)
+    pooled = call("F.avg_pool2d", shares, size, **stride)
+    share = c.scope.assign("inside", pooled, c.outputs, True, [shares.code.text])
+    return binary(call("F.avg_pool2d", padded, size, **stride), "/", share)
 
 
 def _global(function: str):  # type: ignore[no-untyped-def]

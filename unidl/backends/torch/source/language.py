@@ -128,7 +128,10 @@ class Torch(Language):
         return "\n".join([docstring, "", *head]) + f"\n\n\n{text}\n"
 
 
-LOAD = '''def load(path=Path(__file__).with_name("weights.safetensors")):
+LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+
+def load(path=WEIGHTS):
     """The model with its weights, in evaluation mode."""
     model = {model}()
     model.load_state_dict(load_file(path))

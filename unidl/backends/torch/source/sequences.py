@@ -36,10 +36,12 @@ STEPS = '''
 class StepwiseLSTM(nn.Module):
     """An LSTM, step by step: any activations, and a mask that says which steps count.
 
-    Weights as in nn.LSTM (gates in the order input, forget, candidate, output), with one bias.
+    Weights as in nn.LSTM, with one bias; gates: input, forget, candidate, output.
     """
 
-    def __init__(self, inputs, units, bias=True, activation=torch.tanh, gate=torch.sigmoid):
+    def __init__(
+        self, inputs, units, bias=True, activation=torch.tanh, gate=torch.sigmoid
+    ):
         super().__init__()
         self.weight_ih = nn.Parameter(torch.empty(4 * units, inputs))
         self.weight_hh = nn.Parameter(torch.empty(4 * units, units))
@@ -60,9 +62,10 @@ class StepwiseLSTM(nn.Module):
             i, f, g, o = gates.chunk(4, dim=1)
             new_c = self.gate(f) * c + self.gate(i) * self.activation(g)
             new_h = self.gate(o) * self.activation(new_c)
-            if mask is not None:  # a step that does not count leaves the state as it was
+            if mask is not None:  # where False, the state stays as it was
                 counts = mask[:, t, None]  # (batch, 1)
-                new_h, new_c = torch.where(counts, new_h, h), torch.where(counts, new_c, c)
+                new_h = torch.where(counts, new_h, h)
+                new_c = torch.where(counts, new_c, c)
             h, c = new_h, new_c
             outputs.append(h)
         return torch.stack(outputs, dim=1), (h, c)
