@@ -12,7 +12,7 @@ from unidl.codegen.code import Code, Line, Value, literal, names_in
 from unidl.codegen.folding import folded
 from unidl.codegen.language import Language, Making, Row, attribute, row_of
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.scope import Scope, identifier, shape_text, variable
+from unidl.codegen.scope import Scope, identifier, shape_text, unpacked, variable
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
 from unidl.errors import SourceError
@@ -185,6 +185,8 @@ class Author:
         cls = Class("", plan, first=first, is_root=plan is self.root, trains=self.trains(plan))
         cls.reads_training = plan.reads_training
         cls.init = self._members(plan)
+        if plan is self.root:
+            cls.init += [Line(f"{self.reference(owner, key)} = {self.reference(child)}") for owner, key, child in self.shared]
         bodies = [self.body(plan, call, cls) for call in plan.calls]
         cls.parameters, cls.lines = bodies[0]
         for parameters, lines in bodies[1:]:
@@ -234,6 +236,24 @@ class Author:
                 lines.append(Line(f"self.{attribute(name)} = {text}", "; ".join(dict.fromkeys(notes))))
                 lines += [Line(statement) for statement in after]
         return lines
+
+    def reference(self, plan: LayerPlan, key: str = "") -> str:
+        """A layer, or one of its sublayers, as the model's methods name it."""
+
+        def search(owner: LayerPlan) -> list[str] | None:
+            if owner is plan:
+                return []
+            for name, child in owner.children.items():
+                # a shared layer is reached through the owner that makes it
+                if child.path == (f"{owner.path}/{name}" if owner.path else name):
+                    found = search(child)
+                    if found is not None:
+                        return [name, *found]
+            return None
+
+        keys = [*(search(self.root) or []), *([key] if key else [])]
+        first, *rest = keys
+        return self.language.member(first) + "".join(self.language.member(k).removeprefix("self") for k in rest)
 
     # -- bodies ----------------------------------------------------------------------------------------------------------
 
@@ -291,7 +311,7 @@ class Author:
         elif all(isinstance(item, SymbolicTensor) for item in nest):
             hints = self.language.input_hints(plan, nest)
             variables = [scope.name(hint) for hint in hints]
-            scope.say(f"{', '.join(variables)}{',' if len(variables) == 1 else ''} = {code}", "", variables)
+            scope.say(f"{unpacked(variables)} = {code}", "", variables)
             for name, item in zip(variables, nest, strict=True):
                 scope.bind(item, Value(variable(name), item.spec, first and len(item.shape) > 2))
         else:

@@ -20,7 +20,7 @@ def written(lines: Iterable[Line], indent: int) -> list[str]:
 
 def _written(text: str, comment: str, margin: str) -> list[str]:
     if not text:
-        return _comment(comment, margin)
+        return _comment(comment, margin) if comment else [""]
     whole = f"{margin}{text}"
     if len(whole) <= WIDTH:
         behind = f"{whole}  # {comment}" if comment else whole

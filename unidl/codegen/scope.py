@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,6 +109,17 @@ class Scope:
     def say(self, text: str, comment: str = "", names: Iterable[str] = ()) -> None:
         """A statement."""
         self.lines.append(Line(text, comment, self.depth, tuple(names)))
+
+    @contextmanager
+    def function(self, name: str, parameters: str) -> Iterator[None]:
+        """Inside, statements are the body of a nested function."""
+        if self.lines and not (self.lines[-1].text.endswith(":") and self.lines[-1].indent < self.depth):
+            self.say("")
+        self.say(f"def {name}({parameters}):")
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.say("")
 
     def assign(
         self, hint: str, code: Code, spec: TensorSpec, first: bool = False, reuse: Iterable[str] = (), of: str = ""
@@ -472,7 +484,7 @@ class Scope:
                 self.name(f"{hint}_{i + 1}") if isinstance(t, SymbolicTensor) and self.uses[id(t)] else "_"
                 for i, t in enumerate(tensors)
             ]
-            self.say(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {result}", self._shapes(tensors), names)
+            self.say(f"{unpacked(names)} = {result}", self._shapes(tensors), names)
             result = [Value(variable(n), t.spec) for n, t in zip(names, tensors, strict=True)]
         for tensor, value in zip(tensors, leaves(result), strict=True):
             if isinstance(tensor, SymbolicTensor):
@@ -505,6 +517,11 @@ class _Shown:
 def variable(name: str) -> Code:
     """A local variable."""
     return Code(name, ATOM, frozenset([name]))
+
+
+def unpacked(names: list[str]) -> str:
+    """The left side of an assignment that takes a list apart."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def identifier(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from unidl.codegen.code import UNARY, Code, Value, call, literal
 from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.scope import unpacked
 from unidl.graph.node import leaves
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
@@ -200,16 +201,13 @@ def _scan(g: Given) -> Any:
     item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, slices, strict=True)]
     new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
     packed = [*leaves(new), *leaves(y)]
-    scope.say(f"def {step}(state, items):")
-    head = f"{', '.join([*carries, *('_' for _ in outs)])} = state"
-    scope.depth += 1
-    scope.say(head)
-    scope.say(f"{', '.join(items)}{',' if len(items) == 1 else ''} = items")
-    for line in inner.lines:
-        scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
-    scope.say(f"state = [{', '.join(map(literal, packed))}]")
-    scope.say("return state, state")
-    scope.depth -= 1
+    with scope.function(step, "state, items"):
+        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
+        scope.say(f"{unpacked(items)} = items")
+        for line in inner.lines:
+            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
+        scope.say(f"state = [{', '.join(map(literal, packed))}]")
+        scope.say("return state, state")
     starts = [literal(v) if isinstance(v, Value) else f"ops.convert_to_tensor({literal(v)})" for v in leaves(g.initial)]
     first = leaves(g.xs)
     reference = next(iter(first))

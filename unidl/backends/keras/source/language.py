@@ -14,7 +14,7 @@ from unidl.codegen.author import Author, Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
 from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language
+from unidl.codegen.language import Language, row_of
 from unidl.codegen.layout import written
 from unidl.codegen.scope import Scope, shape_text
 from unidl.description.plan import LayerPlan, WeightSpec
@@ -161,10 +161,26 @@ class Keras(Language):
             scope.say(f"outputs = {result}", names=["outputs"])
             result = "outputs"
         else:
+            self._share(author, scope, plan)
             result = literal(scope.graph(call_.outputs))
         cls.lines = folded(scope.lines)
         cls.lines.append(Line(f"return keras.Model({literal(whole)}, {result})"))
         return cls
+
+    def _share(self, author: Author, scope: Scope, plan: LayerPlan) -> None:
+        """Layers that several owners have: those owners are made first, and given them."""
+        for child in plan.children.values():
+            if child.reached and row_of(self, child) is None:
+                author.class_of(child)
+        for owner, key, child in author.shared:
+            target, found = (author.reference(*which).removeprefix("self.") for which in ((owner, key), (child,)))
+            for text in (found, target):
+                first = text.partition(".")[0].partition("[")[0]
+                keys = [k for k in plan.children if self.member(k).removeprefix("self.").partition("[")[0] == first]
+                for k in keys:
+                    self._variable(author, scope, plan, k)
+            objects = scope.__dict__["objects"]
+            scope.say(f"{_through(objects, plan, target, self)} = {_through(objects, plan, found, self)}")
 
     def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
         """The constructor where the layer is called, or a variable if it is called several times."""
@@ -174,17 +190,21 @@ class Keras(Language):
         owner, _, rest = key.partition(".")
         if rest:
             return f"{self.inline_object(author, scope, plan, owner)}.{rest}"
+        if author.count_calls(plan, key) > 1:
+            return self._variable(author, scope, plan, key)
         making = author.constructor(plan.children[key], self.object_name(key))
         if making.note:
             scope.say("", making.note)
-        if author.count_calls(plan, key) > 1 or making.after:
-            name = scope.name(self.object_name(key))
-            scope.say(f"{name} = {making.text}", names=[name])
-            for statement in making.after:
-                scope.say(statement.format(me=name))
-            made[key] = name
-            return name
         return making.text
+
+    def _variable(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+        """A layer in a variable."""
+        made: dict[str, str] = scope.__dict__.setdefault("objects", {})
+        if key not in made:
+            making = author.constructor(plan.children[key], self.object_name(key))
+            name = made[key] = scope.name(self.object_name(key))
+            scope.say(f"{name} = {making.text}", making.note, [name])
+        return made[key]
 
 
 LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
@@ -197,6 +217,15 @@ def load(path=WEIGHTS):
     for variable in model.weights:
         variable.assign(arrays[variable.path])
     return model'''
+
+
+def _through(objects: dict[str, str], plan: LayerPlan, text: str, language: Keras) -> str:
+    """A path of attributes that begins with a variable."""
+    for key, name in objects.items():
+        member = language.member(key).removeprefix("self.")
+        if text == member or text.startswith((f"{member}.", f"{member}[")):
+            return name + text.removeprefix(member)
+    return text
 
 
 def _root_name(author: Author) -> str:

@@ -75,8 +75,7 @@ class TensorFlow(Language):
         """A tf.Module."""
         lines = [f"class {cls.name}(tf.Module):", f'    """{cls.title}"""', ""]
         if cls.init:
-            shared = [Line(text) for text in _shared(self, author)] if cls.is_root else []
-            lines += ["    def __init__(self):", "        super().__init__()", *written([*cls.init, *shared], 2), ""]
+            lines += ["    def __init__(self):", "        super().__init__()", *written(cls.init, 2), ""]
         training = ["training=False"] if cls.trains else []
         if not cls.is_root:
             return [*lines, f"    def __call__({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
@@ -139,19 +138,6 @@ def _signature(cls: Class) -> str:
 
 def _lists(nest: Any) -> Any:
     return [_lists(item) for item in nest] if isinstance(nest, (list, tuple)) else nest
-
-
-def _shared(language: TensorFlow, author: Author) -> list[str]:
-    """A layer that several owners have is one object."""
-    lines = []
-    for owner, key, child in author.shared:
-        target = language.member("/".join(part for part in (owner.path, key) if part))
-        lines.append(f"{_dotted(target)} = {_dotted(language.member(child.path))}")
-    return lines
-
-
-def _dotted(text: str) -> str:
-    return text
 
 
 def _initial(spec: WeightSpec, author: Author) -> str:

@@ -57,7 +57,7 @@ def _padded(c: Calling, pads: Pads | None, size: Any, strides: Any, dilation: An
     x = c.x
     if pads is None:
         c.scope.author.helper("same_padding", SAME)
-        widths: Any = call("same_padding", x, tuple(size), tuple(strides), dilation)
+        widths: Any = call("same_padding", x, tuple(size), tuple(strides), *([tuple(dilation)] if dilation else []))
         height = width = None
     else:
         widths = (*pads[1], *pads[0])

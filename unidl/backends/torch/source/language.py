@@ -105,8 +105,6 @@ class Torch(Language):
         lines = [f"class {cls.name}(nn.Module):", f'    """{cls.title}"""']
         if cls.init:
             lines += ["", "    def __init__(self):", "        super().__init__()", *written(cls.init, 2)]
-            if cls.is_root:
-                lines += written([Line(text) for text in _shared(self, author)], 2)
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
         return lines
 
@@ -140,20 +138,6 @@ def load(path=WEIGHTS):
 
 def _uses(text: str, word: str) -> bool:
     return any(f"{before}{word}." in text for before in " ([{=-~*\n,")
-
-
-def _shared(language: Torch, author: Author) -> list[str]:
-    """A layer that several owners have is one object."""
-    lines = []
-    for owner, key, child in author.shared:
-        target = _path(language, owner.path, key)
-        lines.append(f"{target} = {_path(language, child.path, '')}")
-    return lines
-
-
-def _path(language: Torch, path: str, key: str) -> str:
-    parts = [part for part in (path, key) if part]
-    return language.member("/".join(parts)) if parts else "self"
 
 
 def _initial(spec: WeightSpec) -> str:
