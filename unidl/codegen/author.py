@@ -65,6 +65,15 @@ class Class:
         outputs = [shape_text(t.shape, self.first) for t in symbols(call.outputs)]
         return f"{', '.join(inputs)} -> {', '.join(outputs)}"
 
+    @property
+    def docstring(self) -> list[str]:
+        """What the description's author says of it, and the shapes."""
+        own = type(self.plan.layer).__module__.startswith("unidl.")
+        said = "" if own else (type(self.plan.layer).__doc__ or "").strip().partition("\n")[0]
+        if not said or len(said) > 76:
+            return [f'"""{self.title}"""']
+        return [f'"""{said}', "", self.title, '"""']
+
 
 class Author:
     """One file while it is written.
@@ -152,7 +161,8 @@ class Author:
         if row is not None:
             making.text = row.make(making)
         else:
-            making.text = self.language.construct(self.class_of(plan), name)
+            made = self.language.constructed(self, plan, name)
+            making.text = made or self.language.construct(self.class_of(plan), name)
         return making
 
     def class_of(self, plan: LayerPlan) -> Class:
@@ -320,6 +330,9 @@ class Author:
 
     def called(self, scope: Scope, key: str, plan: LayerPlan, given: dict[str, Any], node: LayerCall) -> Any:
         """A call of a layer that is a class of the file."""
+        if self.language.constructed(self, plan, key):
+            (value,) = given.values()
+            return Value(Code(f"{scope._object(key)}({value})", names=names_in(value)), node.outputs.spec)
         cls = self.class_of(plan)
         given = {
             name: map_nest(lambda v: scope.laid(v, cls.first) if isinstance(v, Value) else v, value)
@@ -384,7 +397,8 @@ class Author:
 def _give(lines: list[Line], text: str) -> None:
     """The return; a variable that the last statement made is not named first."""
     last = lines[-1] if lines else None
-    if last is not None and last.names == (text,) and last.indent == 0 and last.text.startswith(f"{text} = "):
+    bound = last is not None and ", ".join(last.names) == text and last.text.startswith(f"{text} = ")
+    if last is not None and bound and last.indent == 0:
         lines[-1] = Line(f"return {last.text.removeprefix(f'{text} = ')}", last.comment)
     else:
         lines.append(Line(f"return {text}"))

@@ -247,6 +247,10 @@ class Language(ABC):
 
     # -- classes and files -----------------------------------------------------------------------------------------------
 
+    def constructed(self, author: Author, plan: LayerPlan, name: str) -> str | None:
+        """The expression that makes a layer of layers, where the framework has a class for it; else None."""
+        return None
+
     def is_move(self, text: str) -> bool:
         """Whether a statement only moves the channels."""
         return False

@@ -18,6 +18,11 @@ def written(lines: Iterable[Line], indent: int) -> list[str]:
     return result
 
 
+def indented(lines: list[str]) -> list[str]:
+    """Lines one step further in."""
+    return [f"    {line}" if line else "" for line in lines]
+
+
 def _written(text: str, comment: str, margin: str) -> list[str]:
     if not text:
         return _comment(comment, margin) if comment else [""]

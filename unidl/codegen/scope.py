@@ -37,7 +37,8 @@ HINTS = {
     "split": "part", "unstack": "part", "less": "below", "greater": "above", "logical_and": "both", "square": "squares",
     "less_equal": "below", "conv": "y", "max_pool": "y", "average_pool": "y", "cast": "y", "power": "y", "pow": "y",
     "scan": "state", "while_loop": "state", "cond": "y", "negative": "y", "stop_gradient": "y", "sort": "ordered",
-    "sigmoid": "gate", "tanh": "y", "arange": "places", "top_k": "top",
+    **dict.fromkeys(("random_uniform", "random_normal", "random_randint"), "noise"),
+    "random_permutation": "order", "random_dropout": "y", "sigmoid": "gate", "tanh": "y", "arange": "places", "top_k": "top",
 }  # fmt: skip
 NEVER_INLINE = ("random_uniform", "random_normal", "random_randint", "random_permutation", "random_dropout", "softmax")
 
@@ -73,6 +74,7 @@ class Scope:
         self.kept: dict[int, SymbolicTensor] = {}  # so that an id stays one tensor's
         self.moved: dict[tuple[int, bool], Value] = {}
         self.taken: set[str] = set(outer.taken) if outer else set()
+        self.assigned: set[str] = set()
         self.outside: frozenset[str] = frozenset(self.taken)
         self.depth = 0
         self.chain = "y"  # the name of what goes from layer to layer
@@ -134,8 +136,10 @@ class Scope:
             reuse: Variables whose name may be taken again.
             of: Of whose list of objects the code calls one (see `unidl.codegen.folding`).
         """
-        free = [n for n in reuse if n not in self.outside and not self.is_live(n)]
+        again = [identifier(hint)] if identifier(hint) in self.assigned else []  # one that is done with
+        free = [n for n in (*reuse, *again) if n not in self.outside and not self.is_live(n)]
         name = free[0] if free else self.name(hint)
+        self.assigned.add(name)
         self.say(f"{name} = {code}", shape_text(spec.shape, first), [name])
         return Value(variable(name), spec, first)
 
@@ -285,7 +289,11 @@ class Scope:
 
     def _agreed_layout(self, name: str, arguments: dict[str, Any], outputs: Any) -> bool:
         values = [v for v in leaves(arguments) if isinstance(v, Value)]
-        if name not in self.language.elementwise or not any(v.first for v in values):
+        if not any(v.first for v in values):
+            return False
+        if name == "concatenate":
+            return all(len(v.shape) == len(values[0].shape) for v in values)
+        if name not in self.language.elementwise:
             return False
         return isinstance(outputs, TensorSpec) and all(len(v.shape) in (0, len(outputs.shape)) for v in values)
 
@@ -418,7 +426,9 @@ class Scope:
         call = Call(node.args, node.kwargs, node.outputs)
         arguments = plan.arguments(call) if row_of(self.language, plan) else inputs_of(plan, call)
         given = {name: map_nest(self._operand, value) for name, value in arguments.items() if value is not None}
-        free = self._free(node.inputs)
+        if "/" in key:  # in a statement of its own, so that the calls of a list look alike
+            given = {name: map_nest(self._named, value) for name, value in given.items()}
+        free = self._free_of(given) or self._free(node.inputs)
         hint = self._branch_name(node) or key.replace("/", "_").rpartition(".")[2]
         row = row_of(self.language, plan)
         if row is None:
@@ -434,6 +444,13 @@ class Scope:
             result = row.call(calling)
             result = self._as_values(result, node.outputs, first, given)
         self._put(node.outputs, result, hint, free, inline=False)
+
+    def _named(self, value: Any) -> Any:
+        """The value in a variable."""
+        if not isinstance(value, Value) or not value.code.names or value.code.text in value.code.names:
+            return value
+        reuse = list(value.code.names) if len(value.code.names) == 1 else []
+        return self.assign("y", value.code, value.spec, value.first, reuse)
 
     def _branch_name(self, node: LayerCall) -> str:
         """A plain name for what goes straight on into the next layer, or is the result."""
@@ -470,9 +487,9 @@ class Scope:
     # -- what a step gives -----------------------------------------------------------------------------------------------
 
     def _put(self, outputs: Any, result: Any, hint: str, reuse: list[str], inline: bool = True) -> None:
-        hint = HINTS.get(hint, hint)
+        name, hint = hint, HINTS.get(hint, hint)
         if isinstance(outputs, SymbolicTensor):
-            small = len(result.code.text) <= INLINE and hint not in NEVER_INLINE
+            small = len(result.code.text) <= INLINE and name not in NEVER_INLINE
             bare = result.code.text in result.code.names or (result.code.strength == ATOM and not result.code.names)
             if not bare and not (inline and small and self.uses[id(outputs)] <= 1):
                 result = self.assign(hint, result.code, result.spec, result.first, reuse)

@@ -8,18 +8,18 @@ import numpy as np
 
 from unidl.backends.keras.source.expressions import OPS
 from unidl.backends.keras.source.images import IMAGES
-from unidl.backends.keras.source.layers import LAYERS
+from unidl.backends.keras.source.layers import LAYERS, called
 from unidl.backends.keras.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
 from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language, row_of
-from unidl.codegen.layout import written
+from unidl.codegen.language import Language, attribute, row_of
+from unidl.codegen.layout import indented, written
 from unidl.codegen.scope import Scope, shape_text
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
-from unidl.graph.node import OpCall, WeightRead, ancestors, leaves, map_nest, symbols
+from unidl.graph.node import LayerCall, OpCall, WeightRead, ancestors, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import Constant, Ones, Zeros
 
@@ -79,6 +79,20 @@ class Keras(Language):
         """With the name that makes paths clean."""
         return f'{cls.name}(name="{name}")'
 
+    def constructed(self, author: Author, plan: LayerPlan, name: str) -> str | None:
+        """keras.Sequential, for a Sequential of Keras' layers, each called once."""
+        if plan.kind != "Sequential" or plan.weights:
+            return None
+        parts, calls = [], [node for node in ancestors(plan.calls[0].outputs) if isinstance(node, LayerCall)]
+        if len(calls) != len({id(node.layer) for node in calls}):
+            return None
+        for key, child in plan.children.items():
+            row = row_of(self, child)
+            if row is None or row.call is not called or child.path != f"{plan.path}/{key}":
+                return None
+            parts.append(author.constructor(child, self.object_name(key)).text)
+        return f'keras.Sequential([{", ".join(parts)}], name="{name}")'
+
     def weight(self, spec: WeightSpec, author: Author) -> Line:
         """In build."""
         keywords = {"shape": spec.shape, "initializer": _initial(spec), "trainable": None if spec.trainable else False}
@@ -90,13 +104,13 @@ class Keras(Language):
         if cls.is_root:
             return [
                 "def make_model():",
-                f'    """{cls.title}"""',
+                *indented(cls.docstring),
                 *written(cls.lines, 1),
             ]
         weights = [line for line in cls.init if " = self.add_weight(" in line.text]
         objects = [line for line in cls.init if line not in weights]
         lines = ["@keras.saving.register_keras_serializable()", f"class {cls.name}(layers.Layer):"]
-        lines += [f'    """{cls.title}"""', ""]
+        lines += [*indented(cls.docstring), ""]
         if objects:
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)", *written(objects, 2), ""]
         if weights:
@@ -117,7 +131,7 @@ class Keras(Language):
         head = ["from pathlib import Path", ""] if loads else []
         head += ["import keras", *([f"from keras import {', '.join(used)}"] if used else [])]
         head += ["from safetensors.numpy import load_file"] if loads else []
-        return "\n".join([f'"""{name}, in Keras."""', "", *head]) + f"\n\n\n{text}\n"
+        return "\n".join([f'"""{name} in Keras."""', "", *head]) + f"\n\n\n{text}\n"
 
     # -- the model -------------------------------------------------------------------------------------------------------
 
@@ -170,7 +184,7 @@ class Keras(Language):
     def _share(self, author: Author, scope: Scope, plan: LayerPlan) -> None:
         """Layers that several owners have: those owners are made first, and given them."""
         for child in plan.children.values():
-            if child.reached and row_of(self, child) is None:
+            if child.reached and row_of(self, child) is None and not self.constructed(author, child, "x"):
                 author.class_of(child)
         for owner, key, child in author.shared:
             target, found = (author.reference(*which).removeprefix("self.") for which in ((owner, key), (child,)))
@@ -229,8 +243,7 @@ def _through(objects: dict[str, str], plan: LayerPlan, text: str, language: Kera
 
 
 def _root_name(author: Author) -> str:
-    from_class = class_name(author.root, author.root)
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(from_class))
+    return attribute(author.root.layer.name)
 
 
 def _needs_layer(plan: LayerPlan) -> bool:

@@ -66,6 +66,7 @@ def _drawn(name: str, *parameters: str) -> Expression:
     def written(g: Given) -> Code:
         shape = Code(f"tf.shape({g.like})") if g.shape is None else _lengths(g.shape)
         given = [getattr(g, parameter) for parameter in parameters]
+        given = [] if given in ([0.0, 1.0], []) and g.op_name != "random_randint" else given
         return call(f"tf.random.{name}", shape, *given, dtype=_dtype(g.out.dtype))
 
     return written

@@ -15,7 +15,7 @@ from unidl.codegen.author import Author, Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
-from unidl.codegen.layout import written
+from unidl.codegen.layout import indented, written
 from unidl.description.plan import WeightSpec
 from unidl.graph.node import map_nest
 from unidl.graph.tensor import SymbolicTensor
@@ -73,7 +73,7 @@ class TensorFlow(Language):
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """A tf.Module."""
-        lines = [f"class {cls.name}(tf.Module):", f'    """{cls.title}"""', ""]
+        lines = [f"class {cls.name}(tf.Module):", *indented(cls.docstring), ""]
         if cls.init:
             lines += ["    def __init__(self):", "        super().__init__()", *written(cls.init, 2), ""]
         training = ["training=False"] if cls.trains else []
@@ -102,7 +102,7 @@ class TensorFlow(Language):
         head = [*standard, ""] if standard else []
         head += ["import tensorflow as tf"]
         head += ["from safetensors.numpy import load_file"] if loads else []
-        return "\n".join([f'"""{name}, in TensorFlow."""', "", *head]) + f"\n\n\n{text}\n"
+        return "\n".join([f'"""{name} in TensorFlow."""', "", *head]) + f"\n\n\n{text}\n"
 
 
 LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")

@@ -113,6 +113,14 @@ def _squeeze(g: Given) -> Code:
     return call(f"{g.x:a}.squeeze", g.axis if isinstance(g.axis, int) else tuple(g.axis))
 
 
+def _concatenate(g: Given) -> Code:
+    rank = len(g.out.shape)
+    axis = g.axis % rank
+    if g.first:
+        axis = {0: 0, rank - 1: 1}.get(axis, axis + 1)
+    return call("torch.cat", list(g.xs), dim=-1 if axis == rank - 1 else axis)
+
+
 def _split(g: Given) -> Code:
     if isinstance(g.parts, int):
         return call(f"{g.x:a}.chunk", g.parts, dim=g.axis)
@@ -423,7 +431,7 @@ OPS: dict[str, Expression] = {
     "size": lambda g: inline_size(g, f"{g.x:a}.numel()"),
     "reshape": lambda g: Code(f"{g.x:a}.reshape({', '.join(map(literal, reshaped(g)))})"),
     "transpose": _transpose, "expand_dims": "{x:a}.unsqueeze({axis})", "squeeze": _squeeze,
-    "concatenate": lambda g: call("torch.cat", list(g.xs), dim=g.axis), "stack": lambda g: call("torch.stack", list(g.xs), dim=g.axis),
+    "concatenate": _concatenate, "stack": lambda g: call("torch.stack", list(g.xs), dim=g.axis),
     "unstack": "{x:a}.unbind({axis})", "split": _split, "tile": lambda g: call(f"{g.x:a}.repeat", *g.repeats), "repeat": _repeat,
     "broadcast_to": lambda g: call(f"{g.x:a}.expand", *g.shape), "flip": _flip, "roll": "{x:a}.roll({shift}, {axis})",
     "pad_constant": _pad,

@@ -13,7 +13,7 @@ from unidl.backends.torch.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.language import Language
-from unidl.codegen.layout import written
+from unidl.codegen.layout import indented, written
 from unidl.description.plan import WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
 
@@ -102,7 +102,7 @@ class Torch(Language):
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """An nn.Module."""
-        lines = [f"class {cls.name}(nn.Module):", f'    """{cls.title}"""']
+        lines = [f"class {cls.name}(nn.Module):", *indented(cls.docstring)]
         if cls.init:
             lines += ["", "    def __init__(self):", "        super().__init__()", *written(cls.init, 2)]
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
@@ -122,7 +122,7 @@ class Torch(Language):
         head += ["import torch.nn.functional as F"] if _uses(text, "F") else []
         head += ["from safetensors.torch import load_file"] if loads else []
         head += ["from torch import nn"]
-        docstring = f'"""{name}, in PyTorch. Images and series come with their channels last."""'
+        docstring = f'"""{name} in PyTorch. Data comes with its channels last, as in Keras and TensorFlow."""'
         return "\n".join([docstring, "", *head]) + f"\n\n\n{text}\n"
 
 
