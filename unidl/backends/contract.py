@@ -16,6 +16,7 @@ import numpy as np
 from unidl.backends.lowering import Way
 
 if TYPE_CHECKING:
+    from unidl.codegen.language import Language
     from unidl.description.plan import LayerPlan
     from unidl.settings import Choice
 
@@ -75,6 +76,10 @@ class Backend(Protocol):
         The native object, its mode and its weights stay as they are. Raises ExportError, which names the layer, where
         something cannot go. In export.py; the table `formats` of the registry has the same names.
         """
+
+    @property
+    def SOURCE(self) -> Language | None:  # noqa: N802
+        """How models are written as source code of this framework (`unidl.source`); None where they are not. In source/."""
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:

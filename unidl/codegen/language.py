@@ -18,6 +18,7 @@ from unidl.models.input_names import input_names
 
 if TYPE_CHECKING:
     from unidl.codegen.author import Author, Class
+    from unidl.codegen.loop import Loop
     from unidl.codegen.scope import Scope
 
 Arrays = dict[str, np.ndarray]
@@ -296,6 +297,10 @@ class Language(ABC):
             name: What the model is called.
             loads: Whether it has the function `load()`, which reads the weights beside it.
         """
+
+    @abstractmethod
+    def training(self, loop: Loop) -> str:
+        """The file train.py."""
 
 
 def attribute(key: str) -> str:

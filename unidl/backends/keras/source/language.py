@@ -9,6 +9,7 @@ import numpy as np
 from unidl.backends.keras.source.expressions import OPS
 from unidl.backends.keras.source.images import IMAGES
 from unidl.backends.keras.source.layers import LAYERS, called
+from unidl.backends.keras.source.loop import train_file
 from unidl.backends.keras.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
@@ -16,6 +17,7 @@ from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language, attribute, row_of
 from unidl.codegen.layout import indented, written
+from unidl.codegen.loop import Loop
 from unidl.codegen.scope import Scope, shape_text
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
@@ -98,6 +100,10 @@ class Keras(Language):
         keywords = {"shape": spec.shape, "initializer": _initial(spec), "trainable": None if spec.trainable else False}
         dtype = None if spec.dtype == "float32" else spec.dtype
         return Line(f"{self.member(spec.name)} = {call('self.add_weight', **keywords, dtype=dtype, name=spec.name)}")
+
+    def training(self, loop: Loop) -> str:
+        """compile and fit."""
+        return train_file(loop)
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """A layer, or the function that makes the model."""

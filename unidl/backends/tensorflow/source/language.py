@@ -10,12 +10,14 @@ import numpy as np
 from unidl.backends.tensorflow.source.expressions import OPS
 from unidl.backends.tensorflow.source.images import IMAGES
 from unidl.backends.tensorflow.source.layers import GLOROT, LAYERS
+from unidl.backends.tensorflow.source.loop import train_file
 from unidl.backends.tensorflow.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
+from unidl.codegen.loop import Loop
 from unidl.description.plan import WeightSpec
 from unidl.graph.node import map_nest
 from unidl.graph.tensor import SymbolicTensor
@@ -71,6 +73,10 @@ class TensorFlow(Language):
         """The flag, for a module that needs it."""
         return ["training"] if cls.trains else []
 
+    def training(self, loop: Loop) -> str:
+        """A step that is one tf.function."""
+        return train_file(loop)
+
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """A tf.Module."""
         lines = [f"class {cls.name}(tf.Module):", *indented(cls.docstring), ""]
@@ -112,16 +118,18 @@ def load(path=WEIGHTS):
     """The model with its weights."""
     model = {model}()
     for name, array in load_file(path).items():
-        variable = model
-        for key in name.split("/"):  # such as blocks/0/dense/kernel
-            is_module = isinstance(variable, tf.Module)
-            variable = getattr(variable, key) if is_module else _item(variable, key)
-        variable.assign(array)
+        find(model, name).assign(array)
     return model
 
 
-def _item(nest, key):
-    return nest[key] if isinstance(nest, dict) else nest[int(key)]'''
+def find(model, path):
+    """The variable under a path, such as "blocks/0/dense/kernel"."""
+    for key in path.split("/"):
+        if isinstance(model, tf.Module):
+            model = getattr(model, key)
+        else:
+            model = model[key] if isinstance(model, dict) else model[int(key)]
+    return model'''
 
 
 def _signature(cls: Class) -> str:

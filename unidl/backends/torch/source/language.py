@@ -9,11 +9,13 @@ import numpy as np
 from unidl.backends.torch.source.expressions import OPS
 from unidl.backends.torch.source.images import IMAGES
 from unidl.backends.torch.source.layers import LAYERS
+from unidl.backends.torch.source.loop import train_file
 from unidl.backends.torch.source.sequences import SEQUENCES
 from unidl.codegen.author import Author, Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
+from unidl.codegen.loop import Loop
 from unidl.description.plan import WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
 
@@ -99,6 +101,10 @@ class Torch(Language):
         if not spec.trainable:
             return Line(f'self.register_buffer("{spec.name}", {start})')
         return Line(f"{name} = nn.Parameter({start})")
+
+    def training(self, loop: Loop) -> str:
+        """A loop over batches."""
+        return train_file(loop)
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """An nn.Module."""
