@@ -23,6 +23,16 @@ def indented(lines: list[str]) -> list[str]:
     return [f"    {line}" if line else "" for line in lines]
 
 
+def tidy(lines: Iterable[str]) -> list[str]:
+    """Lines that are indented already, with each that is too long broken."""
+    found: list[str] = []
+    for line in lines:
+        text = line.lstrip()
+        margin = line[: len(line) - len(text)]
+        found += wrapped(text, margin) if len(line) > WIDTH and not text.startswith("#") else [line]
+    return found
+
+
 def _written(text: str, comment: str, margin: str) -> list[str]:
     if not text:
         return _comment(comment, margin) if comment else [""]

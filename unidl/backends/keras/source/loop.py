@@ -6,7 +6,7 @@ from typing import Any
 
 from unidl.codegen.code import Code, call, literal
 from unidl.codegen.cosine import cosine_lines
-from unidl.codegen.layout import indented, wrapped
+from unidl.codegen.layout import indented, tidy, wrapped
 from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_loss
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD, AdamW
@@ -41,7 +41,7 @@ def _rate(loop: Loop) -> tuple[Any, list[str]]:
     if type(schedule) is Constant:
         return schedule.value, []
     if not schedule.warmup:
-        alpha = schedule.floor / schedule.peak if schedule.floor else None
+        alpha = round(schedule.floor / schedule.peak, 12) if schedule.floor else None
         return call("keras.optimizers.schedules.CosineDecay", schedule.peak, schedule.steps, alpha=alpha), []
     return Code("WarmCosine()"), [_warm_cosine(schedule)]
 
@@ -103,7 +103,7 @@ def train_file(loop: Loop) -> str:
         below = "".join(f".{part}" for part in rest)
         body.append(f'model.get_layer("{first}"){below}.trainable = False')
     body += [f"# {about_optimizer}"] if about_optimizer else []
-    body += wrapped(f"optimizer = {optimizer}", "    ")
+    body.append(f"optimizer = {optimizer}")
     if loop.plain:
         body += [
             "plain = [v for v in model.trainable_variables if v.path in NO_DECAY]",
@@ -111,11 +111,10 @@ def train_file(loop: Loop) -> str:
         ]
     body += ["model.compile(", "    optimizer=optimizer,"]
     body += [f"    # {about_loss}"] if about_loss else []
-    body += [line.removeprefix("    ") for line in wrapped(f"loss={loss}", "        ", ",")]
-    body += [line.removeprefix("    ") for line in wrapped(f"metrics={literal(metrics)}", "        ", ",")] if metrics else []
+    body.append(f"    loss={loss},")
+    body += [f"    metrics={literal(metrics)},"] if metrics else []
     body += [")", "return model"]
-    body = [line if not line.startswith("    optimizer = ") else line.strip() for line in body]
-    compiled = "\n".join(["def compiled(model):", '    """The model, ready for fit."""', *_steps(body)])
+    compiled = "\n".join(["def compiled(model):", '    """The model, ready for fit."""', *tidy(indented(body))])
     constants = f"NO_DECAY = {names_text(loop.plain)}  # no weight decay" if loop.plain else ""
     text = "\n\n\n".join([*functions, compiled, MAIN])
     head = [f'"""Trains {loop.name} in Keras."""', ""]
@@ -124,11 +123,6 @@ def train_file(loop: Loop) -> str:
     head += ["from keras import ops"] if " ops." in text or "(ops." in text else []
     head += ["from model import load"]
     return "\n".join(head) + "\n\n" + (f"{constants}\n\n\n" if constants else "\n") + text + "\n"
-
-
-def _steps(body: list[str]) -> list[str]:
-    """The lines one step in; those that are in already stay."""
-    return indented(body)
 
 
 MAIN = '''if __name__ == "__main__":

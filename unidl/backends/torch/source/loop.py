@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from unidl.codegen.code import Code, call, literal
 from unidl.codegen.cosine import cosine_function
+from unidl.codegen.layout import tidy
 from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_loss
+from unidl.graph.node import symbols
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD
 
@@ -64,11 +66,11 @@ def _metrics(loop: Loop) -> tuple[list[tuple[str, str]], list[str]]:
     found, functions = [], []
     for metric in loop.metrics:
         if type(metric) is Accuracy:
-            found.append((metric.name, "hits(predictions, targets)"))
+            found.append((metric.name, "hits(predictions, targets).item()"))
             functions.append(HITS)
         else:
             name, lines = loop.function(mean_metric(metric), metric.name)
-            found.append((metric.name, f"{name}(targets, predictions) * len(targets)"))
+            found.append((metric.name, f"{name}(targets, predictions).item() * len(targets)"))
             functions.append("\n".join(lines))
     return found, functions
 
@@ -95,7 +97,11 @@ def train_file(loop: Loop) -> str:
         constants.append(f"NO_DECAY = {names_text(loop.plain)}  # no weight decay")
     if loop.rate is None:
         functions.insert(0, cosine_function(o.learning_rate))
-    step = ["optimizer.zero_grad()", "predictions = model(inputs)", f"loss = {loss}", "loss.backward()"]
+    root = loop.author.class_of(loop.author.root)
+    call_ = root.plan.calls[0]
+    several = len(list(symbols((call_.args, call_.kwargs)))) > 1
+    given = "*inputs" if len(root.parameters) > 1 else "inputs"
+    step = ["optimizer.zero_grad()", f"predictions = model({given})", f"loss = {loss}", "loss.backward()"]
     if o.clip_norm is not None:
         step.append(f"nn.utils.clip_grad_norm_(model.parameters(), {literal(o.clip_norm)})")
     if loop.rate is None:
@@ -106,7 +112,7 @@ def train_file(loop: Loop) -> str:
     if loop.rate is None:
         step.append("step += 1")
     step += ["totals[\"loss\"] += loss.item() * len(targets)"]
-    step += [f'totals["{name}"] += {_item(text)}' for name, text in metrics]
+    step += [f'totals["{name}"] += {text}' for name, text in metrics]
     step.append("examples += len(targets)")
     names = ["loss", *(name for name, _ in metrics)]
     body = [
@@ -117,7 +123,7 @@ def train_file(loop: Loop) -> str:
         "    model.train()",
         *([f"    {line}" for line in _rest(loop)]),
         f"    totals, examples = dict.fromkeys({_list(names)}, 0.0), 0",
-        "    for inputs, targets in loader:",
+        f"    for {'*inputs' if several else 'inputs'}, targets in loader:",
         *(f"        {line}" for line in step),
         "    history.append({name: total / examples for name, total in totals.items()})",
         '    print(f"epoch {epoch + 1}: {history[-1]}")',
@@ -128,7 +134,7 @@ def train_file(loop: Loop) -> str:
         [
             "def train(model, loader, epochs=1):",
             '    """Train on batches (inputs, targets); the mean numbers of each epoch."""',
-            *(f"    {line}" for line in body),
+            *tidy(f"    {line}" for line in body),
         ]
     )
     blocks = [*dict.fromkeys(functions), train, MAIN]
@@ -152,10 +158,6 @@ MAIN = '''if __name__ == "__main__":
     model = load()
     train(model, loader, epochs=10)
     torch.save(model.state_dict(), "trained.pt")'''
-
-
-def _item(text: str) -> str:
-    return f"{text}.item()" if text.endswith(")") else f"({text}).item()"
 
 
 def _list(names: list[str]) -> str:
