@@ -10,8 +10,8 @@ import numpy as np
 
 from unidl.codegen.code import Code, Line, Value, literal, names_in
 from unidl.codegen.folding import folded
-from unidl.codegen.language import Language, Making, Row, attribute, row_of
 from unidl.codegen.inputs import inputs_of
+from unidl.codegen.language import Language, Making, Row, attribute, row_of
 from unidl.codegen.scope import Scope, identifier, shape_text, unpacked, variable
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
@@ -192,11 +192,19 @@ class Author:
         return (False, True) if movable else (False,)
 
     def drafted(self, plan: LayerPlan, first: bool) -> Class:
+        """A layer's class, not yet named.
+
+        Args:
+            plan: The layer.
+            first: Whether images come, and go, with channels first.
+        """
         cls = Class("", plan, first=first, is_root=plan is self.root, trains=self.trains(plan))
         cls.reads_training = plan.reads_training
         cls.init = self._members(plan)
         if plan is self.root:
-            cls.init += [Line(f"{self.reference(owner, key)} = {self.reference(child)}") for owner, key, child in self.shared]
+            cls.init += [
+                Line(f"{self.reference(owner, key)} = {self.reference(child)}") for owner, key, child in self.shared
+            ]
         bodies = [self.body(plan, call, cls) for call in plan.calls]
         cls.parameters, cls.lines = bodies[0]
         for parameters, lines in bodies[1:]:
@@ -216,7 +224,7 @@ class Author:
             notes: list[str] = []
             after: list[str] = []
 
-            def write(leaf: Any) -> str | None:
+            def write(leaf: Any, notes: list[str] = notes, after: list[str] = after) -> str | None:
                 if not isinstance(leaf, ChildKey):
                     return None
                 child = plan.children[leaf]

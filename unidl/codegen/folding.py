@@ -76,7 +76,9 @@ class _Run:
         """The loop."""
         indent = lines[self.start].indent
         if self.pattern is _MEMBER:
-            item = self.name.removesuffix("s") if self.name.endswith("s") and len(self.name) > 2 else f"one_of_{self.name}"
+            item = (
+                self.name.removesuffix("s") if self.name.endswith("s") and len(self.name) > 2 else f"one_of_{self.name}"
+            )
             head = f"for {item} in self.{self.name}:"
         else:
             item = f'name=f"{self.name}_{{i}}"'

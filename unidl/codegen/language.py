@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -183,8 +183,8 @@ class Language(ABC):
 
     name: str
     title: str
-    layers: Mapping[type, Row]
-    ops: Mapping[str, Expression]
+    layers: ClassVar[Mapping[type, Row]]
+    ops: ClassVar[Mapping[str, Expression]]
     elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
     channels_first = False  # whether convolutions want channels first
     inlines_objects = False  # whether the root's layers are made where they are called

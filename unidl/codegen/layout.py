@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from unidl.codegen.code import Line
 
@@ -106,7 +107,7 @@ def _operands(text: str, margin: str) -> list[str]:
     if len(margin) + len(text) <= WIDTH:
         return [f"{margin}{text}"]
     places = [0, *_operators(text), len(text)]
-    parts = [text[a:b].strip() for a, b in zip(places, places[1:], strict=False)]
+    parts = [text[a:b].strip() for a, b in pairwise(places)]
     return [line for part in parts for line in wrapped(part, margin)]
 
 

@@ -108,7 +108,12 @@ def loop_of(author: Author, trainer: Any) -> Loop:
         SourceError: It has a step, an optimizer, a schedule or a metric of its own.
     """
     cls = type(trainer)
-    own = [name for base in cls.__mro__[: cls.__mro__.index(_trainer_class(cls))] for name in vars(base) if name == "training_step"]
+    own = [
+        name
+        for base in cls.__mro__[: cls.__mro__.index(_trainer_class(cls))]
+        for name in vars(base)
+        if name == "training_step"
+    ]
     if own:
         raise SourceError(
             f"{cls.__name__} has a training_step of its own, whose code is not written.",
@@ -146,7 +151,9 @@ def _trainer_class(cls: type) -> type:
 
 def class_title(author: Author) -> str:
     """What the model is called in a file's first line."""
-    return author.root.layer._unidl.name or ("Model" if type(author.root.layer).__module__.startswith("unidl.") else author.root.kind)
+    return author.root.layer._unidl.name or (
+        "Model" if type(author.root.layer).__module__.startswith("unidl.") else author.root.kind
+    )
 
 
 def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -183,7 +190,8 @@ def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str
 
 def mean_loss(loss: Any) -> Callable[[Any, Any], Any]:
     """A loss of one's own as a function of targets and predictions."""
-    return lambda targets, predictions: loss(targets, predictions)
+    function: Callable[[Any, Any], Any] = loss.__call__
+    return function
 
 
 def mean_metric(metric: Mean) -> Callable[[Any, Any], Any]:

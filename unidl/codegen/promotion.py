@@ -9,16 +9,80 @@ from unidl.codegen.code import Value
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import is_float, promote
 
-_NUMBERS = (
-    "add subtract multiply floor_divide mod power negative abs sign maximum minimum square clip matmul einsum relu max min "
-    "argmax argmin floor ceil round equal not_equal less less_equal greater greater_equal concatenate stack"
-).split()
-_REALS = (
-    "divide sqrt rsqrt reciprocal exp expm1 log log1p sin cos tan tanh erf sigmoid softplus log_sigmoid silu mish gelu "
-    "gelu_tanh selu elu leaky_relu hard_sigmoid hard_silu softsign relu6 softmax log_softmax logsumexp mean var std norm "
-    "isnan isinf isfinite random_dropout"
-).split()
-_SUMS = "sum prod cumsum cumprod".split()
+_NUMBERS = [
+    "add",
+    "subtract",
+    "multiply",
+    "floor_divide",
+    "mod",
+    "power",
+    "negative",
+    "abs",
+    "sign",
+    "maximum",
+    "minimum",
+    "square",
+    "clip",
+    "matmul",
+    "einsum",
+    "relu",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "floor",
+    "ceil",
+    "round",
+    "equal",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "concatenate",
+    "stack",
+]
+_REALS = [
+    "divide",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "erf",
+    "sigmoid",
+    "softplus",
+    "log_sigmoid",
+    "silu",
+    "mish",
+    "gelu",
+    "gelu_tanh",
+    "selu",
+    "elu",
+    "leaky_relu",
+    "hard_sigmoid",
+    "hard_silu",
+    "softsign",
+    "relu6",
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "mean",
+    "var",
+    "std",
+    "norm",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "random_dropout",
+]
+_SUMS = ["sum", "prod", "cumsum", "cumprod"]
 
 
 def _floating(dtype: str) -> str:

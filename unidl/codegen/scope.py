@@ -275,7 +275,7 @@ class Scope:
             key: map_nest(lambda v: self.laid(v, first) if isinstance(v, Value) else v, value)
             for key, value in arguments.items()
         }
-        arguments = promoted(name, arguments, lambda v, dtype: self.casted(v, dtype))
+        arguments = promoted(name, arguments, self.casted)
         given = Given(self, name, arguments, outputs, first)
         if isinstance(expression, str):
             shown = {k: v if isinstance(v, Value) else _Shown(v) for k, v in arguments.items()}

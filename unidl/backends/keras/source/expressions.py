@@ -192,8 +192,9 @@ def _scan(g: Given) -> Any:
     carry_specs, y_specs = g.outputs
     step = scope.name("step")
     inner = scope.inner()
-    carries, items = ([inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs)))
-    outs = [inner.name("y") for _ in leaves(y_specs)]
+    carries, items = (
+        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
+    )
     axis = g.axis
     slices = [
         type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
@@ -228,7 +229,9 @@ def _scan(g: Given) -> Any:
         result.append(Value(Code(f"{last}[{i}]", names=frozenset([last])), spec))
     for i, spec in enumerate(leaves(y_specs)):
         text = f"{alls}[{len(carries) + i}]"
-        result.append(Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec))
+        result.append(
+            Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec)
+        )
     return result
 
 
@@ -238,9 +241,7 @@ OPS: dict[str, Expression] = {
     "mod": "ops.mod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": "ops.maximum({x}, {y})", "minimum": "ops.minimum({x}, {y})",
-    **{name: f"ops.{name}({{x}})" for name in (
-        "abs sign square sqrt rsqrt reciprocal exp expm1 log log1p sin cos tan tanh floor ceil round erf isnan isinf isfinite "
-        "sigmoid logical_not stop_gradient").split()},
+    **{name: f"ops.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "stop_gradient"]},
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
     "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": operator("<"),

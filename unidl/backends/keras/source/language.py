@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,8 +34,8 @@ class Keras(Language):
 
     name = "keras"
     title = "Keras"
-    layers = {**LAYERS, **IMAGES, **SEQUENCES}
-    ops = OPS
+    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    ops: ClassVar = OPS
     inlines_objects = True
 
     def cast(self, code: Code, dtype: str) -> Code:
@@ -69,8 +69,8 @@ class Keras(Language):
     def nest(self, written: Any) -> str:
         """Plain lists and dicts, which Keras tracks."""
         if isinstance(written, dict):
-            parts = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
-            return f"{{{parts}}}"
+            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
+            return f"{{{pairs}}}"
         if isinstance(written, (list, tuple)):
             parts = [self.nest(item) for item in written if item is not None]
             looped = _as_comprehension(parts)
@@ -118,7 +118,12 @@ class Keras(Language):
         lines = ["@keras.saving.register_keras_serializable()", f"class {cls.name}(layers.Layer):"]
         lines += [*indented(cls.docstring), ""]
         if objects:
-            lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)", *written(objects, 2), ""]
+            lines += [
+                "    def __init__(self, **kwargs):",
+                "        super().__init__(**kwargs)",
+                *written(objects, 2),
+                "",
+            ]
         if weights:
             lines += ["    def build(self, input_shape):", *written(weights, 2), ""]
         training = ["training=False"] if cls.reads_training else []
@@ -272,7 +277,7 @@ def _as_comprehension(parts: list[str]) -> str:
     found = set()
     for i, part in enumerate(parts):
         head, mark, tail = part.rpartition('name="')
-        name, quote, rest = tail.partition('"')
+        name, _, rest = tail.partition('"')
         if not mark or not name.endswith(f"_{i}"):
             return ""
         found.add(f'{head}name=f"{name.removesuffix(str(i))}{{i}}"{rest}')

@@ -47,7 +47,7 @@ def activation(m: Making, function: Any, usual: Any = ops.identity) -> Any:
     if function in ACTIVATIONS:
         return ACTIVATIONS[function]
     spec = TensorSpec((None,) * max(2, len(m.plan.output_shapes[0])), m.plan.dtype)
-    name = getattr(function, "name", None) or getattr(function, "__name__", "activation")
+    name = str(getattr(function, "name", None) or getattr(function, "__name__", "activation"))
     return Code(m.author.function(function, spec, name))
 
 

@@ -70,10 +70,8 @@ def _optimizer(loop: Loop) -> tuple[Code, list[str], str]:
     common = {"weight_decay": o.weight_decay or None, "global_clipnorm": o.clip_norm}
     if type(o) is SGD:
         note = "Keras keeps the learning rate inside the momentum: another path once the rate changes"
-        found = call(
-            "keras.optimizers.SGD", rate, momentum=o.momentum or None, nesterov=o.nesterov or None, **common
-        )
-        return found, functions, note if o.momentum and functions + [rate] != [o.learning_rate] else ""
+        found = call("keras.optimizers.SGD", rate, momentum=o.momentum or None, nesterov=o.nesterov or None, **common)
+        return found, functions, note if o.momentum else ""
     betas = {
         "beta_1": o.beta_1 if o.beta_1 != 0.9 else None,
         "beta_2": o.beta_2 if o.beta_2 != 0.999 else None,
@@ -125,8 +123,8 @@ def train_file(loop: Loop) -> str:
     return "\n".join(head) + "\n\n" + (f"{constants}\n\n\n" if constants else "\n") + text + "\n"
 
 
-MAIN = '''if __name__ == "__main__":
+MAIN = """if __name__ == "__main__":
     data = np.load("data.npz")  # your arrays
     model = compiled(load())
     model.fit(data["inputs"], data["targets"], batch_size=32, epochs=10)
-    model.save("trained.keras")'''
+    model.save("trained.keras")"""

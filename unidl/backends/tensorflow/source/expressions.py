@@ -17,7 +17,9 @@ FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 def _reduction(name: str) -> Expression:
     def written(g: Given) -> Code:
         axes = axes_of(g)
-        return call(f"tf.{name}", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None)
+        return call(
+            f"tf.{name}", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None
+        )
 
     return written
 
@@ -223,7 +225,9 @@ def _scan(g: Given) -> Any:
     carry_specs, y_specs = g.outputs
     step = scope.name("step")
     inner = scope.inner()
-    carries, items = ([inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs)))
+    carries, items = (
+        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
+    )
     axis = g.axis
     specs = [
         type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)

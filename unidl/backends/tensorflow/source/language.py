@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class TensorFlow(Language):
 
     name = "tensorflow"
     title = "TensorFlow"
-    layers = {**LAYERS, **IMAGES, **SEQUENCES}
-    ops = OPS
+    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    ops: ClassVar = OPS
 
     def cast(self, code: Code, dtype: str) -> Code:
         """tf.cast."""
@@ -55,8 +55,8 @@ class TensorFlow(Language):
     def nest(self, written: Any) -> str:
         """Plain lists and dicts, which a tf.Module tracks."""
         if isinstance(written, dict):
-            parts = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
-            return f"{{{parts}}}"
+            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
+            return f"{{{pairs}}}"
         if isinstance(written, (list, tuple)):
             parts = [self.nest(item) for item in written if item is not None]
             if len(parts) > 2 and len(set(parts)) == 1:
@@ -84,7 +84,11 @@ class TensorFlow(Language):
             lines += ["    def __init__(self):", "        super().__init__()", *written(cls.init, 2), ""]
         training = ["training=False"] if cls.trains else []
         if not cls.is_root:
-            return [*lines, f"    def __call__({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
+            return [
+                *lines,
+                f"    def __call__({', '.join(['self', *cls.parameters, *training])}):",
+                *written(cls.lines, 2),
+            ]
         signature = [Line(f"@tf.function(input_signature={_signature(cls)})")]
         head = [*written(signature, 1), f"    def __call__({', '.join(['self', *cls.parameters])}):"]
         if not cls.trains:
@@ -96,7 +100,9 @@ class TensorFlow(Language):
     def file(self, author: Author, name: str, loads: bool = False) -> str:
         """The import, helpers, functions, and the modules, the model last."""
         root = author.class_of(author.root)
-        helpers = [author.helpers[key] for key in sorted(author.helpers, key=lambda key: (key != "glorot_uniform", key))]
+        helpers = [
+            author.helpers[key] for key in sorted(author.helpers, key=lambda key: (key != "glorot_uniform", key))
+        ]
         blocks = [*helpers, *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
         blocks.append("\n".join(self.class_lines(root, author)))

@@ -189,7 +189,7 @@ def _flatten(c: Calling) -> Code:
 
 def _operator(symbol: str) -> Callable[[Calling], Code]:
     def merged(c: Calling) -> Code:
-        first, *rest = c.x  # type: ignore[misc]
+        first, *rest = c.args["inputs"]
         result: Code = first.code
         for other in rest:
             result = binary(result, symbol, other)
@@ -199,12 +199,12 @@ def _operator(symbol: str) -> Callable[[Calling], Code]:
 
 
 def _average(c: Calling) -> Code:
-    return binary(_operator("+")(c), "/", len(c.x))  # type: ignore[arg-type]
+    return binary(_operator("+")(c), "/", len(c.args["inputs"]))
 
 
 def _pairwise(function: str) -> Callable[[Calling], Any]:
     def merged(c: Calling) -> Code:
-        first, *rest = c.x  # type: ignore[misc]
+        first, *rest = c.args["inputs"]
         result: Code = first.code
         c.scope.say("", "at a tie TensorFlow gives the first all of the gradient, unidl each a share")
         for other in rest:
@@ -234,9 +234,7 @@ LAYERS: dict[type, Row] = {
     Average: Row(_average),
     Maximum: Row(_pairwise("tf.maximum")),
     Minimum: Row(_pairwise("tf.minimum")),
-    Concatenate: Row(lambda c: call("tf.concat", list(c.x), axis=c.layer.axis)),  # type: ignore[call-overload]
-    BatchNormalization: Row(
-        lambda c: c.of(c.x, Code("training")), _batch_norm, as_they_are, trains=lambda plan: True
-    ),
+    Concatenate: Row(lambda c: call("tf.concat", list(c.args["inputs"]), axis=c.layer.axis)),
+    BatchNormalization: Row(lambda c: c.of(c.x, Code("training")), _batch_norm, as_they_are, trains=lambda plan: True),
     LayerNormalization: Row(lambda c: c.of(c.x), _layer_norm, as_they_are),
 }

@@ -160,10 +160,14 @@ def train_file(loop: Loop) -> str:
         else:
             weights.append(f"decays = [{share}] * len(weights)")
         arguments.append("decays")
-    called = "model.forward(inputs, training=True)" if loop.author.class_of(loop.author.root).trains else "model(inputs)"
+    called = (
+        "model.forward(inputs, training=True)" if loop.author.class_of(loop.author.root).trains else "model(inputs)"
+    )
     if len(loop.author.class_of(loop.author.root).parameters) > 1:
         called = called.replace("inputs", "*inputs", 1)
-    clip = [f"gradients, _ = tf.clip_by_global_norm(gradients, {literal(o.clip_norm)})"] if o.clip_norm is not None else []
+    clip = (
+        [f"gradients, _ = tf.clip_by_global_norm(gradients, {literal(o.clip_norm)})"] if o.clip_norm is not None else []
+    )
     parts = ['"loss": loss', *(f'"{name}": {text}' for name, text in measured)]
     numbers = "{" + ", ".join(parts) + "}"
     rate = literal(loop.rate) if loop.rate is not None else "tf.constant(learning_rate(step_number))"
@@ -213,9 +217,9 @@ def train_file(loop: Loop) -> str:
     return "\n".join(head) + "\n\n" + (f"{middle}\n\n\n" if middle else "\n") + text + "\n"
 
 
-MAIN = '''if __name__ == "__main__":
+MAIN = """if __name__ == "__main__":
     data = np.load("data.npz")  # your arrays
     dataset = tf.data.Dataset.from_tensor_slices((data["inputs"], data["targets"]))
     model = load()
     train(model, dataset.shuffle(len(dataset)).batch(32), epochs=10)
-    tf.train.Checkpoint(model=model).write("trained")'''
+    tf.train.Checkpoint(model=model).write("trained")"""

@@ -78,7 +78,7 @@ def _function(m: Making, function: Any, usual: Any) -> Code | None:
         return None
     if function in _NAMED:
         return Code(_NAMED[function])
-    name = getattr(function, "name", None) or getattr(function, "__name__", "activation")
+    name = str(getattr(function, "name", None) or getattr(function, "__name__", "activation"))
     return Code(m.author.function(function, TensorSpec((None, m.layer.units), m.plan.dtype), name))
 
 

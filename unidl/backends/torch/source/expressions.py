@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
@@ -77,10 +76,7 @@ def _arange(g: Given) -> Code:
 
 
 def _uniform(g: Given) -> Code:
-    if g.shape is None:
-        drawn = call("torch.rand_like", g.like)
-    else:
-        drawn = call("torch.rand", *_lengths(g.shape), **_beside(g))
+    drawn = call("torch.rand_like", g.like) if g.shape is None else call("torch.rand", *_lengths(g.shape), **_beside(g))
     if (g.low, g.high) == (0.0, 1.0):
         return drawn
     return binary(binary(drawn, "*", g.high - g.low), "+", g.low)
@@ -174,7 +170,7 @@ def _take(g: Given) -> Code:
     if rank == 2 and axis == 0:
         return call("F.embedding", g.indices, g.x)
     if len(g.indices.shape) == 0:
-        return call(f"{g.x:a}.select", axis, g.indices) if False else Code(f"{g.x:a}[{':, ' * axis}{g.indices}]")
+        return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]")
     return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]", names=names_in(g.arguments))
 
 
@@ -390,9 +386,7 @@ OPS: dict[str, Expression] = {
     "mod": operator("%"), "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": _pairwise("maximum", "min"), "minimum": _pairwise("minimum", "max"),
-    **{name: f"torch.{name}({{x}})" for name in (
-        "abs sign square sqrt rsqrt reciprocal exp expm1 log log1p sin cos tan tanh floor ceil round erf isnan isinf isfinite "
-        "sigmoid logical_not zeros_like ones_like").split() if not name.endswith("_like")},
+    **{name: f"torch.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "zeros_like", "ones_like"] if not name.endswith("_like")},
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
     "equal": operator("=="), "not_equal": operator("!="), "less": operator("<"), "less_equal": operator("<="),
@@ -408,7 +402,7 @@ OPS: dict[str, Expression] = {
     "softmax": "torch.softmax({x}, dim={axis})", "log_softmax": "torch.log_softmax({x}, dim={axis})", "logsumexp": _logsumexp,
     # reduction
     "sum": _reduction("sum"), "mean": _reduction("mean"), "max": _reduction("amax"), "min": _reduction("amin"),
-    "prod": _product, "any": lambda g: _reduction("any")(g), "all": lambda g: _reduction("all")(g),
+    "prod": _product, "any": _reduction("any"), "all": _reduction("all"),
     "var": _reduction("var", correction=0), "std": _reduction("std", correction=0),
     "norm": lambda g: call("torch.linalg.vector_norm", g.x, dim=axes_of(g), keepdim=g.keepdims or None),
     "cumsum": "{x:a}.cumsum({axis})", "cumprod": "{x:a}.cumprod({axis})",

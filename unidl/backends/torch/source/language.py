@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +20,45 @@ from unidl.description.plan import WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
 
 _ELEMENTWISE = frozenset(
-    "add subtract multiply divide power negative abs sign maximum minimum square sqrt rsqrt exp log log1p tanh relu relu6 "
-    "sigmoid silu gelu gelu_tanh elu selu leaky_relu mish softplus log_sigmoid hard_sigmoid hard_silu softsign clip cast where "
-    "stop_gradient random_dropout".split()
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "power",
+        "negative",
+        "abs",
+        "sign",
+        "maximum",
+        "minimum",
+        "square",
+        "sqrt",
+        "rsqrt",
+        "exp",
+        "log",
+        "log1p",
+        "tanh",
+        "relu",
+        "relu6",
+        "sigmoid",
+        "silu",
+        "gelu",
+        "gelu_tanh",
+        "elu",
+        "selu",
+        "leaky_relu",
+        "mish",
+        "softplus",
+        "log_sigmoid",
+        "hard_sigmoid",
+        "hard_silu",
+        "softsign",
+        "clip",
+        "cast",
+        "where",
+        "stop_gradient",
+        "random_dropout",
+    ]
 )
 
 
@@ -31,8 +67,8 @@ class Torch(Language):
 
     name = "torch"
     title = "torch"
-    layers = {**LAYERS, **IMAGES, **SEQUENCES}
-    ops = OPS
+    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    ops: ClassVar = OPS
     elementwise = _ELEMENTWISE
     channels_first = True
     training_flag = "self.training"
@@ -85,8 +121,8 @@ class Torch(Language):
     def nest(self, written: Any) -> str:
         """A ModuleList or ModuleDict."""
         if isinstance(written, dict):
-            parts = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
-            return f"nn.ModuleDict({{{parts}}})"
+            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
+            return f"nn.ModuleDict({{{pairs}}})"
         if isinstance(written, (list, tuple)):
             parts = [self.nest(item) for item in written if item is not None]
             if len(parts) > 2 and len(set(parts)) == 1:

@@ -69,8 +69,8 @@ def _reshape(c: Calling) -> Code:
 
 def _operator(symbol: str):  # type: ignore[no-untyped-def]
     def merged(c: Calling) -> Code:
-        first, *rest = c.x  # type: ignore[misc]
-        result = first.code
+        first, *rest = c.args["inputs"]
+        result: Code = first.code
         for other in rest:
             result = binary(result, symbol, other)
         return result
@@ -79,13 +79,13 @@ def _operator(symbol: str):  # type: ignore[no-untyped-def]
 
 
 def _average(c: Calling) -> Code:
-    return binary(_operator("+")(c), "/", len(c.x))  # type: ignore[arg-type]
+    return binary(_operator("+")(c), "/", len(c.args["inputs"]))
 
 
 def _pairwise(function: str):  # type: ignore[no-untyped-def]
     def merged(c: Calling) -> Code:
-        first, *rest = c.x  # type: ignore[misc]
-        result = first.code
+        first, *rest = c.args["inputs"]
+        result: Code = first.code
         for other in rest:
             result = call(function, result, other)
         return result
@@ -95,7 +95,7 @@ def _pairwise(function: str):  # type: ignore[no-untyped-def]
 
 def _concatenate(c: Calling) -> Code:
     axis = c.axis(c.layer.axis)
-    return call("torch.cat", list(c.x), dim=-1 if axis == len(c.outputs.shape) - 1 else axis)  # type: ignore[call-overload]
+    return call("torch.cat", list(c.args["inputs"]), dim=-1 if axis == len(c.outputs.shape) - 1 else axis)
 
 
 # -- normalization -----------------------------------------------------------------------------------------------------------

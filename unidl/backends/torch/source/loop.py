@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from unidl.codegen.code import Code, call, literal
 from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import tidy
@@ -9,6 +11,7 @@ from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_los
 from unidl.graph.node import symbols
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD
+
 
 def _loss(loop: Loop) -> tuple[str, list[str]]:
     """The expression of the loss, and functions that it needs."""
@@ -28,6 +31,7 @@ def _loss(loop: Loop) -> tuple[str, list[str]]:
 def _optimizer(loop: Loop) -> tuple[list[str], bool]:
     """The statements that make the optimizer, and whether weights decay beside it."""
     o = loop.optimizer
+    more: dict[str, Any]
     rate = literal(loop.rate) if loop.rate is not None else "learning_rate(0)"
     trained = "parameters" if loop.frozen or loop.plain else "model.parameters()"
     lines = []
@@ -111,7 +115,7 @@ def train_file(loop: Loop) -> str:
     step += ["optimizer.step()"]
     if loop.rate is None:
         step.append("step += 1")
-    step += ["totals[\"loss\"] += loss.item() * len(targets)"]
+    step += ['totals["loss"] += loss.item() * len(targets)']
     step += [f'totals["{name}"] += {text}' for name, text in metrics]
     step.append("examples += len(targets)")
     names = ["loss", *(name for name, _ in metrics)]
@@ -150,14 +154,14 @@ def train_file(loop: Loop) -> str:
     return "\n".join(head) + "\n\n" + (f"{middle}\n\n\n" if middle else "\n") + text + "\n"
 
 
-MAIN = '''if __name__ == "__main__":
+MAIN = """if __name__ == "__main__":
     data = torch.load("data.pt")  # your tensors
     loader = DataLoader(
         TensorDataset(data["inputs"], data["targets"]), batch_size=32, shuffle=True
     )
     model = load()
     train(model, loader, epochs=10)
-    torch.save(model.state_dict(), "trained.pt")'''
+    torch.save(model.state_dict(), "trained.pt")"""
 
 
 def _list(names: list[str]) -> str:

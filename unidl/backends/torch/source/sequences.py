@@ -100,7 +100,7 @@ def _function(m: Making, function: Any, usual: Any) -> Code | None:
              ops.hard_sigmoid: "F.hardsigmoid", ops.elu: "F.elu", ops.silu: "F.silu", ops.selu: "F.selu"}  # fmt: skip
     if function in named:
         return Code(named[function])
-    name = getattr(function, "name", None) or getattr(function, "__name__", "activation")
+    name = str(getattr(function, "name", None) or getattr(function, "__name__", "activation"))
     return Code(m.author.function(function, TensorSpec((None, m.layer.units), m.plan.dtype), name))
 
 
@@ -232,7 +232,7 @@ def _attention_call(c: Calling) -> Any:
         return Code(f"{code}[0]", names=code.names)
     allowed = mask
     if causal:
-        allowed = scope.assign("allowed", Code(f"{mask} & {blocked}", 3), TensorSpec(query.shape[:2] + (s,), "bool"))
+        allowed = scope.assign("allowed", Code(f"{mask} & {blocked}", 3), TensorSpec((*query.shape[:2], s), "bool"))
     somewhere = scope.assign(
         "somewhere", Code(f"{allowed:a}.any(dim=-1, keepdim=True)"), TensorSpec((*query.shape[:2], 1), "bool")
     )
