@@ -10,7 +10,7 @@ import unidl
 from unidl import layers
 from unidl.backends import registry
 from unidl.cli import main
-from unidl.cli.exit_code import DONE, FAILED, UNAVAILABLE, WRONG_COMMAND
+from unidl.cli.exit_code import DONE, FAILED, REFUSED, UNAVAILABLE, WRONG_COMMAND
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_file_is_written(format_, path, saved):
         (["m.unidl", "pt2", "m.onnx"], WRONG_COMMAND, "another ending"),
         (["m.unidl", "pt2", "m.pt2", "--batch-size", "3"], WRONG_COMMAND, "takes no batch_size"),
         (["m.unidl", "litert", "m.tflite", "--batch-size", "0"], WRONG_COMMAND, "an integer from 1 on"),
-        (["m.unidl", "keras", "m.keras", "--custom", "frozen"], WRONG_COMMAND, "one of 'constants'"),
+        (["m.unidl", "keras", "m.keras", "--custom", "frozen"], WRONG_COMMAND, "one of 'constants', 'layers'"),
         (["m.unidl", "pt2", "m.pt2", "--import", "no_such_module"], WRONG_COMMAND, "there is no module"),
         (["damaged.unidl", "pt2", "m.pt2"], FAILED, "no whole unidl file"),
     ],
@@ -53,6 +53,12 @@ def test_what_cannot_be_done_is_told(words, code, told, saved, capsys):
     assert main(["export", *words]) == code
     assert told in capsys.readouterr().err
     assert sorted(path.name for path in saved.iterdir()) == ["damaged.unidl", "m.unidl"]
+
+
+def test_a_model_that_cannot_go(saved, capsys):
+    unidl.Sequential([layers.LSTM(2)]).build((4, 3), backend="torch").save("lstm.unidl")
+    assert main(["export", "lstm.unidl", "litert", "m.tflite"]) == REFUSED
+    assert "batch_size=1" in capsys.readouterr().err
 
 
 def test_a_package_that_is_missing(saved, capsys, nobody_chose):

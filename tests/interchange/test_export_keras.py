@@ -8,7 +8,7 @@ import pytest
 
 import unidl
 from unidl import layers, ops
-from unidl.errors import ExportError
+from unidl.errors import ArgumentError, ExportError
 
 X = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype("float32")
 
@@ -139,6 +139,51 @@ def test_constants(keras, backend, tmp_path):
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == sum(
         w.size for path, w in m.weights().items() if "moving" not in path and "gain/" not in path
     )
+
+
+LOAD = """
+import sys
+sys.modules["unidl"] = None
+import keras, numpy, layers
+model = keras.saving.load_model("m.keras")
+kinds = [type(layer) for layer in model.layers]
+assert layers.Gain in kinds, kinds
+x = numpy.load("x.npy")
+numpy.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), numpy.load("y.npy"), atol=1e-6)
+gain = next(layer for layer in model.layers if type(layer) is layers.Gain)
+before = keras.ops.convert_to_numpy(gain.gain)
+model.compile(optimizer="sgd", loss="mse")
+model.fit(x, numpy.ones((6, 3)), verbose=0)
+assert (keras.ops.convert_to_numpy(gain.gain) != before).all()
+model.save("again.keras")
+keras.saving.load_model("again.keras")
+"""
+
+
+def test_layers_beside_the_file(keras, backend, fresh, tmp_path):
+    """A real Keras layer, trainable and savable, in a process that cannot import unidl."""
+    m = network(Gain()).build((8, 8, 3), backend=backend)
+    known = dict(keras.saving.get_custom_objects())
+    unidl.export(m, "keras", tmp_path / "m.keras", custom="layers")
+    assert keras.saving.get_custom_objects() == known  # what was registered to write the file is gone
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layers.py", "m.keras"]
+    assert "import unidl" not in (tmp_path / "layers.py").read_text()
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", m.predict(X))
+    fresh(f"import os\nos.chdir({str(tmp_path)!r})\n{LOAD}", path=tmp_path)
+
+
+def test_layers_of_someone_elses_are_not_written_over(tmp_path):
+    (tmp_path / "layers.py").write_text("mine = True\n")
+    m = network(Gain()).build((8, 8, 3), backend="keras")
+    with pytest.raises(ArgumentError, match=r"also writes 'layers.py', and another one is there"):
+        unidl.export(m, "keras", tmp_path / "m.keras", custom="layers")
+    assert [path.name for path in tmp_path.iterdir()] == ["layers.py"]
+
+
+def test_no_file_of_layers_where_none_is_needed(tmp_path):
+    unidl.export(network().build((8, 8, 3), backend="keras"), "keras", tmp_path / "m.keras", custom="layers")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
 
 
 def test_a_definition_without_weights_becomes_operations(keras, backend, tmp_path):

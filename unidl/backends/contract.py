@@ -17,6 +17,7 @@ from unidl.backends.foreign import Foreign, Stored
 from unidl.backends.lowering import Way
 
 if TYPE_CHECKING:
+    from unidl.codegen.language import Language
     from unidl.description.plan import LayerPlan
     from unidl.settings import Choice
 
@@ -94,6 +95,10 @@ class Backend(Protocol):
 
     def foreign(self, plan: LayerPlan) -> Foreign:
         """How this framework's own class keeps a layer's weights."""
+
+    @property
+    def SOURCE(self) -> Language | None:  # noqa: N802
+        """How models are written as source code of this framework (`unidl.source`); None where they are not. In source/."""
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:

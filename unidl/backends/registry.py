@@ -85,7 +85,7 @@ BUILT_IN: dict[str, Entry] = {
         ("keras",),
         ("keras", "jax", "jaxlib"),
         "pip install 'unidl[keras]'",
-        (Format("keras", ".keras", options={"custom": ("constants",)}),),
+        (Format("keras", ".keras", options={"custom": ("constants", "layers")}),),
         (".keras", ".h5", ".hdf5"),
     ),
     "tensorflow": Entry(

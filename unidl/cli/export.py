@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from unidl.backends import registry
-from unidl.cli.exit_code import DONE, FAILED, UNAVAILABLE, WRONG_COMMAND
-from unidl.errors import ArgumentError, BackendUnavailableError, MissingPackageError, UnidlError
+from unidl.cli.exit_code import DONE, FAILED, REFUSED, UNAVAILABLE, WRONG_COMMAND
+from unidl.errors import ArgumentError, BackendUnavailableError, ExportError, MissingPackageError, UnidlError
 from unidl.interchange import export
 from unidl.models import load
 
@@ -43,6 +43,8 @@ def export_file(
         print(error, file=sys.stderr)
         if isinstance(error, (BackendUnavailableError, MissingPackageError)):
             return UNAVAILABLE
+        if isinstance(error, ExportError):
+            return REFUSED
         return WRONG_COMMAND if isinstance(error, ArgumentError) else FAILED
     except OSError as error:
         print(f"unidl export: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
 from unidl.errors import ArgumentError, FileError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.branch import explore, questions
-from unidl.graph.node import LayerCall, WeightRead, map_nest
+from unidl.graph.node import LayerCall, WeightRead, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
 
@@ -78,7 +78,7 @@ class SymbolicBinding:
         if name in self.plan.weights:
             weight = self.plan.weights[name]
             dtype = self.plan.dtype if weight.dtype in ("float16", "bfloat16", "float32", "float64") else weight.dtype
-            node = WeightRead(name=name)
+            node = WeightRead(name=name, layer=self.plan.layer)
             node.outputs = SymbolicTensor(TensorSpec(weight.shape, dtype), node)
             return node.outputs
         if name in self.plan.structure:
@@ -110,6 +110,7 @@ class SymbolicBinding:
                 received=str(tuple(shape)),
             )
         self.plan.updated.add(name)
+        self.tracer.updates[-1].append((name, value, now()))
 
     def add_weight(
         self, layer: Layer, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
@@ -151,18 +152,22 @@ class Tracer:
         self._bound: dict[int, Layer] = {}
         self._run = 0
         self._last_run: dict[int, int] = {}
+        self.updates: list[list[tuple[str, Any, int]]] = [[]]  # for each layer being called: what it gave its states
         self._asked_below = [0]  # for each layer being called: questions that its sublayers asked
 
-    def trace(self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True) -> LayerPlan:
+    def trace(
+        self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True, inference: bool = True
+    ) -> LayerPlan:
         """The plan of a root layer for inputs like `args` and `kwargs` (TensorSpecs and plain values, nested).
 
         Args:
-            training: Whether to run forward for training too; else only for inference.
+            training: Whether to run forward for training.
+            inference: Whether to run it for inference, whose calls are then those that the plan keeps.
         """
         plan = self.plan_of(root, "")
         inputs = map_nest(_placeholder, (args, kwargs))
         outputs: Any = None
-        for self.training in (True, False) if training else (False,):
+        for self.training in [True] * training + [False] * inference:
             outputs = None
             for result in explore(lambda: self._one_run(plan, inputs)):
                 # the latest comes first: the tensors are to be of the run whose calls the plan keeps
@@ -214,12 +219,16 @@ class Tracer:
             self._set_up(plan, bound, args, kwargs)
         inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
         check_signature(plan, args, kwargs)
-        outputs = bound.forward(*inner_args, **inner_kwargs)
+        self.updates.append([])
+        try:
+            outputs = bound.forward(*inner_args, **inner_kwargs)
+        finally:
+            updates = self.updates.pop()
         _check_outputs(plan, outputs)
         if self._last_run.get(id(plan)) != self._run:
             plan.calls = []
             self._last_run[id(plan)] = self._run
-        plan.calls.append(Call(inner_args, inner_kwargs, outputs))
+        plan.calls.append(Call(inner_args, inner_kwargs, outputs, tuple(updates)))
         node = LayerCall(args, kwargs, layer=plan.layer)
         node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
         return node.outputs

@@ -21,6 +21,7 @@ from unidl.backends.keras.program import lowered as lowered
 from unidl.backends.keras.program import run as run
 from unidl.backends.keras.program import set_trainable as set_trainable
 from unidl.backends.keras.program import slots as slots
+from unidl.backends.keras.source import SOURCE as SOURCE
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
 from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors

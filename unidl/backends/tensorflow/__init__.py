@@ -24,6 +24,7 @@ from unidl.backends.tensorflow.program import lowered as lowered
 from unidl.backends.tensorflow.program import run as run
 from unidl.backends.tensorflow.program import set_trainable as set_trainable
 from unidl.backends.tensorflow.program import slots as slots
+from unidl.backends.tensorflow.source import SOURCE as SOURCE
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.tensorflow.tensor import is_compiling as is_compiling

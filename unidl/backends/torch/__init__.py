@@ -20,6 +20,7 @@ from unidl.backends.torch.program import lowered as lowered
 from unidl.backends.torch.program import run as run
 from unidl.backends.torch.program import set_trainable as set_trainable
 from unidl.backends.torch.program import slots as slots
+from unidl.backends.torch.source import SOURCE as SOURCE
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.torch.tensor import is_compiling as is_compiling
