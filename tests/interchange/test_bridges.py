@@ -327,6 +327,22 @@ def test_a_checkpoint_of_tensorflow(backend, tmp_path):
         unidl.load_weights(m, f"{prefix}.index")
 
 
+def test_a_checkpoint_of_a_keras_model(backend, tmp_path):
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's checkpoints see Keras' variables on the engine tensorflow only")
+    model = keras_model()
+    prefix = tf.train.Checkpoint(model=model).write(str(tmp_path / "model"))
+    m = equivalent().build(backend=backend)
+    places = {layer.name: number for number, layer in enumerate(model.layers)}
+    names = {f"model/_operations/{places[name]}": name for name in ("conv", "norm", "look", "rnn", "out")}
+    names[f"model/_operations/{places['body']}/_functional/_operations/2"] = "body/inner"
+    unidl.load_weights(m, prefix, names=names)
+    close(m, PAIR, unidl.to_numpy(model(PAIR)))
+
+
 # -- files made to harm --------------------------------------------------------------------------------------------------------
 
 

@@ -20,9 +20,13 @@ BOOKKEEPING = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter", ".OPTIMIZER_SLOT"
 
 
 def foreign(plan: LayerPlan) -> Foreign:
-    """The layer's weights by their own names; Keras keeps an LSTM's in its cell."""
+    """The layer's weights by their own names, which a Keras model in a checkpoint has under attributes of its own."""
     shapes = {name: weight.shape for name, weight in plan.weights.items()}
-    return Foreign(shapes, dict, {f"cell/{name}": name for name in shapes})
+    aliases: dict[str, str] = {}
+    for name in shapes:
+        part, _, last = name.rpartition("_")  # query_kernel is the kernel of _query_dense
+        aliases |= dict.fromkeys((f"_{name}", f"cell/{name}", f"_{part}_dense/_{last}", f"_{part}_dense/{last}"), name)
+    return Foreign(shapes, dict, aliases)
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Stored]:
