@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from unidl.models.output_names import output_names
 
 # Lengths of the example's free axes; torch.export takes 0 and 1 for constants, and other axes must fit windows
 BATCH, LENGTH = 3, 16
+DYNAMIC = torch.export.Dim.DYNAMIC
 
 # torch.onnx writes log(sigmoid(x)), of which onnxruntime makes -inf from -18 downwards
 STABLE = {torch.ops.aten.log_sigmoid.default: lambda x: -functional.softplus(-x)}
@@ -43,7 +45,8 @@ def write_onnx(plan: LayerPlan, native: nn.Module, names: list[str], path: Path)
         ExportError: A layer cannot be traced, or ONNX has no operator for it.
     """
     program = exported(plan, native)
-    shapes = tuple(_free(leaf) for leaf in leaves((plan.calls[0].args, plan.calls[0].kwargs)))
+    batch = torch.export.Dim("batch")  # its name in the file
+    shapes = tuple(_free(leaf, batch) for leaf in leaves((plan.calls[0].args, plan.calls[0].kwargs)))
     with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript", "onnx_ir"):
         warnings.simplefilter("ignore")  # of what torch finds in its own code
         try:
@@ -80,7 +83,9 @@ def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram
             )
     call = plan.calls[0]
     args, kwargs = map_nest(_example, (call.args, call.kwargs))
-    free = map_nest(_free, (call.args, call.kwargs))
+    several = sum(isinstance(leaf, SymbolicTensor) for leaf in leaves((call.args, call.kwargs))) > 1
+    # a name makes the batch axes equal, which torch has to know; for one input it would only be stricter than DYNAMIC
+    free = map_nest(partial(_free, batch=torch.export.Dim("batch") if several else DYNAMIC), (call.args, call.kwargs))
     shapes = (*free[0], *free[1].values())
     with training_mode(native, False), torch.no_grad(), _innermost(native) as where, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch finds in its own code; what it cannot export it raises
@@ -97,12 +102,11 @@ def _example(leaf: Any) -> Any:
     return torch.zeros(shape, dtype=dtype_of(leaf.dtype))
 
 
-def _free(leaf: Any) -> Any:
-    """Axis -> a length of its own; the first one, the batch's, is the same for all inputs."""
+def _free(leaf: Any, batch: Any) -> Any:
+    """Axis -> a length of its own, for those that are free; `batch` for the first."""
     if not isinstance(leaf, SymbolicTensor):
         return None
-    dim = torch.export.Dim
-    return {axis: dim.DYNAMIC if axis else dim("batch") for axis, n in enumerate(leaf.shape) if n is None}
+    return {axis: DYNAMIC if axis else batch for axis, n in enumerate(leaf.shape) if n is None}
 
 
 @contextmanager
