@@ -113,6 +113,16 @@ def test_the_file_holds_keras_own_classes_and_trains_in_keras(keras, backend, tm
     assert (keras.ops.convert_to_numpy(model.get_layer("dense").kernel) != before).any()
 
 
+def test_paths_that_become_one_name(keras, tmp_path):
+    inner = unidl.Sequential([layers.Dense(3, name="c")], name="a_b")
+    outer = unidl.Sequential([unidl.Sequential([layers.Dense(3, name="b_c")], name="a"), inner])
+    m = outer.build((2,), backend="torch")
+    unidl.export(m, "keras", tmp_path / "m.keras")
+    model = keras.saving.load_model(tmp_path / "m.keras")
+    assert [layer.name for layer in model.layers[1:]] == ["a_b_c", "a_b_c_2"]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(X[:, 0, 0, :2])), m.predict(X[:, 0, 0, :2]), atol=1e-6)
+
+
 def test_float64(keras, tmp_path):
     m = network().build((8, 8, 3), backend="torch", precision="float64")
     unidl.export(m, "keras", tmp_path / "m.keras")
@@ -160,9 +170,9 @@ keras.saving.load_model("again.keras")
 """
 
 
-def test_layers_beside_the_file(keras, backend, fresh, tmp_path):
+def test_layers_beside_the_file(keras, fresh, tmp_path):
     """A real Keras layer, trainable and savable, in a process that cannot import unidl."""
-    m = network(Gain()).build((8, 8, 3), backend=backend)
+    m = network(Gain()).build((8, 8, 3), backend="torch")
     known = dict(keras.saving.get_custom_objects())
     unidl.export(m, "keras", tmp_path / "m.keras", custom="layers")
     assert keras.saving.get_custom_objects() == known  # what was registered to write the file is gone

@@ -11,6 +11,7 @@ import inspect
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import unidl.backends.keras as backend
@@ -197,7 +198,10 @@ class Player:
         cls = own_class(type(made))
         if cls is None:
             return None, f"{type(made).__name__} is no class of Keras' own", None
-        vanilla = cls.from_config({**made.get_config(), **initializers(part.plan, cls)})
+        config = made.get_config()
+        names = {layer.name for _, _, layer, _ in self.filled}
+        free = (name for n in count(1) if (name := config["name"] + (f"_{n}" if n > 1 else "")) not in names)
+        vanilla = cls.from_config({**config, **initializers(part.plan, cls), "name": next(free)})
         self.filled.append((part.plan, part.native, vanilla, lowering))
         return lowering, "", vanilla
 
@@ -269,6 +273,10 @@ def vanilla_model(plan: LayerPlan, native: Any, custom: str | None) -> Any:
             f"{plan.title} cannot be a functional Keras model: it was built for inputs that are given by name "
             f"({', '.join(call.kwargs)}).",
             fix="Build it for inputs in order.",
+        )
+    if any(tensor.shape == () for tensor in symbols(call.args)):
+        raise ExportError(
+            f"{plan.title} cannot be a functional Keras model: an input is a scalar, without a batch axis."
         )
     player = Player(custom)
     taken = {layer_name(part) for part in plan.walk()}
