@@ -155,6 +155,18 @@ def test_a_packed_attention(backend, tmp_path):
     close(m, given, torch_answer(module, given, given, given))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_other_precisions_in_safetensors(dtype, tmp_path):
+    import safetensors.torch
+    import torch
+
+    weights = {"dense.weight": torch.randn(2, 3).to(getattr(torch, dtype)), "dense.bias": torch.zeros(2)}
+    safetensors.torch.save_file(weights, tmp_path / "m.safetensors", metadata={"format": "pt"})
+    m = unidl.Sequential([layers.Dense(2)]).build((3,), backend="torch")
+    unidl.load_weights(m, tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(m.weights()["dense/kernel"], weights["dense.weight"].float().numpy().T)
+
+
 def test_patterns_and_a_head_of_ones_own():
     from torch import nn
 
@@ -376,3 +388,11 @@ def test_nothing_in_a_file_is_executed(tmp_path, capsys):
         WeightError, match=r"missing: dense/kernel(.|\n)*another shape: dense/vars/1 \(1000000000000,\)"
     ):
         unidl.load_weights(m, tmp_path / "linked.weights.h5")
+    with h5py.File(tmp_path / "doubled.weights.h5", "w") as file:
+        inner = file.create_group("g0")
+        for number in range(1, 40):
+            outer = file.create_group(f"g{number}")
+            outer["a"], outer["b"] = inner, inner
+            inner = outer
+    with pytest.raises(FileError, match="more than 100,000 of them"):
+        unidl.load_weights(m, tmp_path / "doubled.weights.h5")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 
 from unidl.backends import registry
@@ -96,4 +97,20 @@ def _safetensors(path: Path, layout: str | None) -> tuple[str, Mapping[str, Stor
             expected=f"layout= with one of {', '.join(registry.entries())}",
             fix='layout="torch" for a Linear kernel of (outputs, inputs), "keras" for (inputs, outputs).',
         )
-    return owner, {name: Stored(shape, partial(file.get_tensor, name)) for name, shape in shapes.items()}
+    deserialize: Any = safetensors.deserialize
+    whole = cache(lambda: dict(deserialize(path.read_bytes())))
+
+    def array(name: str) -> np.ndarray:
+        kind = file.get_slice(name).get_dtype()
+        if kind == "BF16":  # which NumPy has not: the upper half of a float32
+            halves = np.frombuffer(whole()[name]["data"], "<u2").astype("<u4")
+            return (halves << 16).view("<f4").reshape(shapes[name])
+        try:
+            found: np.ndarray = file.get_tensor(name)
+        except (TypeError, KeyError) as error:
+            raise FileError(
+                f"{name!r} in {str(path)!r} is {kind}, which NumPy has not.", fix="Save it as float32."
+            ) from error
+        return found
+
+    return owner, {name: Stored(shape, partial(array, name)) for name, shape in shapes.items()}

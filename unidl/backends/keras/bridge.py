@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ CHANNELS_FIRST = False
 
 WEIGHTS = "model.weights.h5"  # in a .keras file
 MAX_DEPTH = 64  # of groups in groups
+MAX_GROUPS = 100_000  # met on the way: a group may stand in another twice, and that one in a third
 
 # what legacy files call the parts of a layer
 LEGACY = {
@@ -91,7 +93,7 @@ def _in(source: Any, path: Path) -> Mapping[str, Stored]:
         file = h5py.File(source, "r")
         if "layer_names" in file.attrs or "model_weights" in file:
             return dict(_legacy(file if "layer_names" in file.attrs else _group(file, "model_weights")))
-        return dict(_walk(file, "", 0))
+        return dict(_walk(file, "", 0, count()))
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise FileError(
             f"{str(path)!r} holds no weights as Keras writes them.", received=f"{type(error).__name__}: {error}"[:300]
@@ -110,10 +112,10 @@ def _group(group: Any, key: str) -> Any:
     return found
 
 
-def _walk(group: Any, path: str, depth: int) -> Iterator[tuple[str, Stored]]:
+def _walk(group: Any, path: str, depth: int, met: Iterator[int]) -> Iterator[tuple[str, Stored]]:
     """Keras' way: "layers" holds layers under names of its own, and each one's "vars" has the name that the user gave."""
-    if depth > MAX_DEPTH:
-        raise FileError(f"The file nests groups deeper than {MAX_DEPTH}.")
+    if depth > MAX_DEPTH or next(met) > MAX_GROUPS:
+        raise FileError(f"The file nests groups deeper than {MAX_DEPTH}, or more than {MAX_GROUPS:,} of them.")
     for key in group:
         member = _member(group, key)
         if isinstance(member, h5py.Dataset):
@@ -124,9 +126,9 @@ def _walk(group: Any, path: str, depth: int) -> Iterator[tuple[str, Stored]]:
             if key == "layers":
                 for inner in member:
                     layer = _group(member, inner)
-                    yield from _walk(layer, f"{path}{_name(layer, inner)}/", depth + 1)
+                    yield from _walk(layer, f"{path}{_name(layer, inner)}/", depth + 1, met)
             else:
-                yield from _walk(member, f"{path}{key}/", depth + 1)
+                yield from _walk(member, f"{path}{key}/", depth + 1, met)
 
 
 def _name(layer: Any, key: str) -> str:
