@@ -1,14 +1,13 @@
 """TensorFlow: a description becomes a `tf.Module` with a `tf.function` traced from the definitions."""
 
-from unidl.backends.tensorflow.bridge import CHANNELS_FIRST as CHANNELS_FIRST
-from unidl.backends.tensorflow.bridge import READERS as READERS
-from unidl.backends.tensorflow.bridge import SEPARATOR as SEPARATOR
-from unidl.backends.tensorflow.bridge import foreign as foreign
-
 from unidl.backends import keras_engine as keras_engine  # isort: skip  (importing TensorFlow imports Keras)
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.tensorflow.bridge import READERS as READERS
+from unidl.backends.tensorflow.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.tensorflow.bridge import foreign as foreign
 from unidl.backends.tensorflow.device import device as device
 from unidl.backends.tensorflow.device import devices as devices
 from unidl.backends.tensorflow.device import version as version
