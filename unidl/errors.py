@@ -122,6 +122,10 @@ class ExportError(UnidlError, TypeError):
     """A model, or one of its layers, cannot go into a format."""
 
 
+class SourceError(UnidlError, TypeError):
+    """A model cannot be written as source code of a framework."""
+
+
 class MissingPackageError(UnidlError, ImportError):
     """Something needs a package that is not installed; the message says the command that brings it."""
 

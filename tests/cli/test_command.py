@@ -11,7 +11,7 @@ import pytest
 import unidl
 from unidl.backends import registry
 from unidl.cli import main
-from unidl.cli.exit_code import DONE, FAILED, MEANINGS, UNAVAILABLE, WRONG_COMMAND
+from unidl.cli.exit_code import DONE, FAILED, MEANINGS, REFUSED, UNAVAILABLE, WRONG_COMMAND
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +141,34 @@ def test_run_names_its_own_option_when_the_backend_is_misspelt(script, capsys):
 def test_the_command_is_what_installing_unidl_brings():
     project = tomllib.loads((Path(unidl.__file__).parent.parent / "pyproject.toml").read_text())["project"]
     assert pkgutil.resolve_name(project["scripts"]["unidl"]) is main
+
+
+def test_source_of_a_saved_model(tmp_path, capsys):
+    path = tmp_path / "m.unidl"
+    unidl.Sequential([unidl.layers.Dense(2)]).build((3,), backend="torch").save(path)
+    assert main(["source", str(path), "--backend", "torch"]) == DONE
+    assert "self.dense = nn.Linear(3, 2)" in capsys.readouterr().out
+    assert main(["source", str(path), "--backend", "torch", "--to", str(tmp_path / "mine")]) == DONE
+    assert sorted(file.name for file in (tmp_path / "mine").iterdir()) == ["model.py", "weights.safetensors"]
+
+
+def test_source_of_what_a_script_makes(tmp_path, capsys):
+    script = tmp_path / "made.py"
+    script.write_text(
+        "import unidl\n"
+        "model = unidl.Sequential([unidl.Input((3,)), unidl.layers.Dense(2)])\n"
+        'trainer = unidl.Trainer(model, loss="mse")\n'
+    )
+    assert main(["source", f"{script}:trainer", "--backend", "torch"]) == DONE
+    assert "# train.py" in capsys.readouterr().out
+    assert main(["source", f"{script}:nothing", "--backend", "torch"]) == WRONG_COMMAND
+    assert "makes no 'nothing'" in capsys.readouterr().err
+
+
+def test_source_that_is_refused(tmp_path, capsys):
+    assert main(["source", str(tmp_path / "none.unidl"), "--backend", "torch"]) == WRONG_COMMAND
+    assert "there is no file" in capsys.readouterr().err
+    (tmp_path / "broken.unidl").write_text("no zip")
+    assert main(["source", str(tmp_path / "broken.unidl"), "--backend", "torch"]) == REFUSED
+    assert main(["source", str(tmp_path / "broken.unidl"), "--backend", "pytorch"]) == UNAVAILABLE
+    assert "Write torch" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import random
 import zipfile
 
@@ -11,6 +12,7 @@ import pytest
 import unidl
 from unidl import Input, Model, Sequential, initializers, layers, ops
 from unidl.errors import FileError, NotSerializableError, UnidlError
+from unidl.models import saving
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32")
 
@@ -88,9 +90,10 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_saved_under_torch_and_loaded_under_each(case, backend, tmp_path):
+@pytest.mark.parametrize("other", ["torch", "tensorflow", "keras"])
+def test_saved_under_one_and_loaded_under_another(case, other, backend, tmp_path):
     make, inputs = CASES[case]
-    m = make().build(*inputs, backend="torch", seed=3)
+    m = make().build(*inputs, backend=other, seed=3)
     m.save(tmp_path / "m.unidl")
     twin = unidl.load(tmp_path / "m.unidl", backend=backend)
     assert twin.backend == backend
@@ -99,6 +102,48 @@ def test_saved_under_torch_and_loaded_under_each(case, backend, tmp_path):
     assert same(m(*inputs), twin(*inputs))
     twin.save(tmp_path / "again.unidl")
     assert (tmp_path / "again.unidl").read_bytes() == (tmp_path / "m.unidl").read_bytes()
+
+
+def test_a_file_of_the_first_version_still_loads():
+    """The file was written by version 1 and is never written anew: each later version has to migrate it."""
+    m = unidl.load(pathlib.Path(__file__).with_name("version_1.unidl"))
+    x = np.arange(6, dtype="float32").reshape(1, 6) / 6
+    expected = np.load(pathlib.Path(__file__).with_name("version_1.npy"))
+    np.testing.assert_allclose(unidl.to_numpy(m(x)), expected, atol=1e-6)
+
+
+def test_each_version_is_migrated_to_the_next(tmp_path, monkeypatch):
+    def rename(document):
+        text = json.dumps(document).replace("unidl.Fully", "unidl.Dense")
+        return {**json.loads(text), "version": 2}
+
+    unidl.Sequential([layers.Dense(2)]).save(tmp_path / "m.unidl")
+    rewritten(
+        tmp_path / "m.unidl",
+        tmp_path / "old.unidl",
+        lambda document: json.loads(json.dumps(document).replace("unidl.Dense", "unidl.Fully")),
+    )
+    with pytest.raises(FileError, match=r"unidl\.Fully"):
+        unidl.load(tmp_path / "old.unidl")
+    monkeypatch.setattr(saving, "VERSION", 2)
+    monkeypatch.setattr(saving, "MIGRATIONS", {1: rename})
+    assert list(unidl.load(tmp_path / "old.unidl").layers) == ["dense"]
+
+
+def test_layers_that_hold_each_other_twice(tmp_path):
+    """Forty lines of a file that would call a layer a million million times."""
+    inner = Sequential([layers.ReLU()])
+    Sequential([inner, inner]).build((3,), backend="torch").save(tmp_path / "m.unidl")
+
+    def doubled(document):
+        for _ in range(40):
+            again = {"$": "object", "index": len(document["objects"]) - 1}
+            document["objects"].append({**document["objects"][-1], "arguments": {"layers": [again, again]}})
+        return {**document, "root": len(document["objects"]) - 1}
+
+    rewritten(tmp_path / "m.unidl", tmp_path / "bad.unidl", doubled)
+    with pytest.raises(FileError, match="calls layers within layers too many times"):
+        unidl.load(tmp_path / "bad.unidl")
 
 
 def test_precision_names_frozen_layers_and_replaced_ones(tmp_path):

@@ -1,11 +1,13 @@
 """The same model on another backend and in another precision."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import unidl
 from unidl import layers
-from unidl.errors import BackendUnavailableError, NotBuiltError
+from unidl.errors import BackendUnavailableError, NotBuiltError, NotSerializableError
 
 X = np.random.default_rng(0).normal(size=(4, 8, 8, 3))
 
@@ -51,6 +53,38 @@ def test_another_precision(backend):
     assert wide.precision == "float64"
     assert {w.dtype for w in wide.weights().values()} == {np.dtype("float64")}
     np.testing.assert_allclose(unidl.to_numpy(wide(X)), unidl.to_numpy(m(X)), atol=1e-5)
+
+
+class Locked(unidl.Layer):
+    """Holds what nothing can copy."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def forward(self, x):
+        return x * 2.0
+
+
+class Scaled(unidl.Layer):
+    def __init__(self, factor=2.0):
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+
+
+def test_an_attribute_that_cannot_be_copied_is_named():
+    m = unidl.Sequential([layers.Dense(2), Locked()]).build((3,), backend="torch")
+    with pytest.raises(NotSerializableError, match="Locked 'locked': its attribute 'lock' cannot be copied"):
+        unidl.convert(m, "tensorflow")
+
+
+def test_an_attribute_that_the_constructor_did_not_make_is_carried_over(backend):
+    """What a file cannot rebuild, and `save` refuses, a copy in memory has."""
+    scaled = Scaled()
+    scaled.factor = 3.0
+    m = unidl.Sequential([scaled]).build((3,), backend="torch")
+    np.testing.assert_allclose(unidl.convert(m, backend).predict(np.ones((1, 3))), 3.0)
 
 
 def test_what_cannot_be_converted_stays_as_it_is():

@@ -1,11 +1,10 @@
 """Each exported file runs in its own runtime, in a process that cannot import unidl, and gives what the model predicts."""
 
-import json
-
 import numpy as np
 import pytest
 
 import unidl
+from tests.interchange.runtime import RUNTIMES, Job, compare
 from unidl import layers, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, BackendUnavailableError, ExportError, MissingPackageError, NotBuiltError
@@ -88,42 +87,8 @@ CASES = {
     "own layer": (own_layer, [(3,)], lambda n: {"input": floats(n, 3)}),
 }
 
-# format -> how a file's own runtime answers: `run(load(path), inputs)` gives a tensor, or a dict of them
-RUNTIMES = {
-    "pt2": """
-        import torch
-        def load(path):
-            return torch.export.load(path).module()
-        def run(program, inputs):
-            tensors = [torch.from_numpy(x) for x in inputs.values()]
-            return program(tensors if len(tensors) > 1 else tensors[0])
-    """,
-    "savedmodel": """
-        import tensorflow as tf
-        load = tf.saved_model.load
-        def run(served, inputs):
-            return served.signatures["serving_default"](**{name: tf.constant(x) for name, x in inputs.items()})
-    """,
-}
-
-PROBE = """
-import json, sys
-sys.modules["unidl"] = None  # importing it fails
-import numpy
-{runtime}
-found = {{}}
-for case in json.loads({cases!r}):
-    given, loaded = numpy.load(case["given"]), load(case["path"])
-    for n in {sizes}:
-        inputs = {{key.split(":")[1]: given[key] for key in given if key.startswith(f"{{n}}:")}}
-        result = run(loaded, inputs)
-        if not isinstance(result, dict):
-            result = {{"output": result}}
-        for key, value in result.items():
-            value = value.detach() if hasattr(value, "detach") else value
-            found[f"{{case['name']}}:{{n}}:{{key}}"] = numpy.asarray(value)
-numpy.savez({results!r}, **found)
-"""
+# (format, case) -> what `unidl.export` has to be told of it
+OPTIONS = {("keras", "own layer"): {"custom": "constants"}, ("litert", "words"): {"batch_size": 3}}
 
 
 def built(case, backend):
@@ -137,34 +102,26 @@ def built(case, backend):
 
 def predicted(m, inputs):
     arrays = list(inputs.values())
-    result = m.predict(arrays if len(arrays) > 1 else arrays[0])
-    return result if isinstance(result, dict) else {"output": result}
+    return m.predict(arrays if len(arrays) > 1 else arrays[0])
 
 
 @pytest.mark.parametrize("format_", RUNTIMES)
-def test_the_file_runs_without_unidl(format_, backend, fresh, tmp_path):
-    suffix = registry.formats()[format_][1].suffix
-    cases, expected = [], {}
-    for name, (_, _, arrays) in CASES.items():
+def test_the_file_runs_without_unidl(format_, backend, runtime, tmp_path):
+    jobs = []
+    here = registry.formats()[format_][0] == backend
+    for name in CASES if here else ("images", "own layer"):  # what was converted first is exported as everything is
+        arrays = CASES[name][2]
+        options = OPTIONS.get((format_, name), {})
         m = built(name, backend)
         before = m.weights()
-        case = {"name": name, "path": str(tmp_path / f"{name}{suffix}"), "given": str(tmp_path / f"{name}.npz")}
-        given = {n: arrays(n) for n in SIZES}
-        np.savez(case["given"], **{f"{n}:{key}": x for n, inputs in given.items() for key, x in inputs.items()})
-        unidl.export(m, format_, case["path"])
-        cases.append(case)
-        for n, inputs in given.items():
-            expected |= {f"{name}:{n}:{key}": y for key, y in predicted(m, inputs).items()}
+        path = tmp_path / f"{name}{registry.formats()[format_][1].suffix}"
+        unidl.export(m, format_, path, **options)
         after = m.weights()
         assert all((after[path] == before[path]).all() for path in before)
         assert m.backend == backend
-    results = str(tmp_path / "results.npz")
-    runtime = "\n".join(line[8:] for line in RUNTIMES[format_].splitlines())
-    fresh(PROBE.format(runtime=runtime, cases=json.dumps(cases), sizes=SIZES, results=results))
-    found = np.load(results)
-    assert set(found) == set(expected)
-    for key, y in expected.items():
-        np.testing.assert_allclose(found[key], y, atol=1e-5, rtol=1e-5, err_msg=f"{format_}, {key}")
+        given = {n: arrays(n) for n in ([options["batch_size"]] if "batch_size" in options else SIZES)}
+        jobs.append(Job(name, path, given, {n: predicted(m, inputs) for n, inputs in given.items()}))
+    compare(runtime(format_), jobs, tmp_path)
 
 
 def test_a_file_is_of_inference_and_the_mode_stays(tmp_path):
@@ -215,6 +172,22 @@ def test_random_in_inference_stays_random_in_a_savedmodel(tmp_path):
     assert (first != second).all()
 
 
+def test_what_tensorflow_serving_reads(tmp_path):
+    """Its default signature is the predict method, with the inputs' names, and any batch size."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    unidl.export(built("two inputs", "torch"), "savedmodel", tmp_path / "m")
+    saved = SavedModel()
+    saved.ParseFromString((tmp_path / "m" / "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    assert list(graph.meta_info_def.tags) == ["serve"]
+    signature = graph.signature_def["serving_default"]
+    assert signature.method_name == "tensorflow/serving/predict"
+    shapes = {name: [d.size for d in i.tensor_shape.dim] for name, i in signature.inputs.items()}
+    assert shapes == {"left": [-1, 4], "right": [-1, 6]}
+    assert sorted(signature.outputs) == ["share", "total"]
+
+
 def small(backend="torch"):
     return unidl.Sequential([layers.Dense(2)]).build((3,), backend=backend)
 
@@ -260,6 +233,8 @@ def test_a_package_that_is_not_installed(tmp_path, monkeypatch):
 REFUSED = [
     ("pt2", Branching(), (3,), r"Branching 'branching' cannot be exported by torch: its forward branches on a tensor"),
     ("pt2", layers.LSTM(2), (None, 3), r"LSTM 'lstm' cannot be exported by torch with axes of any length"),
+    ("onnx", Branching(), (3,), r"Branching 'branching' cannot be exported by torch: its forward branches on a tensor"),
+    ("litert", layers.LSTM(2), (4, 3), r"LSTM 'lstm' cannot be exported to LiteRT with a batch axis of any length"),
 ]
 
 
@@ -274,6 +249,22 @@ def test_what_cannot_go_says_which_layer(format_, layer, shape, message, tmp_pat
     assert sorted(tmp_path.iterdir()) == before  # nothing half written
 
 
-def test_every_format_has_a_writer(backend):
+def test_every_format_has_a_writer_and_every_ending_a_reader(backend):
     entry = registry.entries()[backend]
     assert set(registry.load(backend).WRITERS) == {made.name for made in entry.formats}
+    assert set(registry.load(backend).READERS) == set(entry.weights)
+
+
+@pytest.mark.parametrize(
+    ("format_", "options", "message"),
+    [
+        ("pt2", {"custom": "constants"}, r"The format 'pt2' takes no custom(.|\n)*custom= for keras only"),
+        ("onnx", {"batch_size": 1}, r"The format 'onnx' takes no batch_size(.|\n)*batch_size= for litert only"),
+        ("keras", {"custom": "frozen"}, r"no custom='frozen'(.|\n)*'constants'"),
+        ("litert", {"batch_size": True}, "an integer from 1 on"),
+    ],
+)
+def test_arguments_that_a_format_does_not_take(format_, options, message, tmp_path):
+    path = tmp_path / f"m{registry.formats()[format_][1].suffix}"
+    with pytest.raises(ArgumentError, match=message):
+        unidl.export(small(), format_, path, **options)

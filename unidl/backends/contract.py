@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unidl.backends.foreign import Foreign, Stored
 from unidl.backends.lowering import Way
 
 if TYPE_CHECKING:
+    from unidl.codegen.language import Language
     from unidl.description.plan import LayerPlan
     from unidl.settings import Choice
 
@@ -112,12 +114,34 @@ class Backend(Protocol):
         """The framework that computes beneath, where there is a choice (Keras); None where there is none."""
 
     @property
-    def WRITERS(self) -> Mapping[str, Callable[[LayerPlan, Native, list[str], Path], None]]:  # noqa: N802
-        """Format name -> `write(plan, native, names, path)`: the model in inference mode, with its inputs' names, as a file.
+    def WRITERS(self) -> Mapping[str, Callable[..., None]]:  # noqa: N802
+        """Format name -> `write(plan, native, names, path, **options)`: the model in inference mode, with its inputs' names.
+
+        The options are those that the registry names for the format.
 
         The native object, its mode and its weights stay as they are. Raises ExportError, which names the layer, where
         something cannot go. In export.py; the table `formats` of the registry has the same names.
         """
+
+    # bridge.py
+    @property
+    def SEPARATOR(self) -> str:  # noqa: N802
+        """What stands between the parts of a weight's name in this framework: "." or "/"."""
+
+    @property
+    def CHANNELS_FIRST(self) -> bool:  # noqa: N802
+        """Whether models written in this framework have images channels first."""
+
+    @property
+    def READERS(self) -> Mapping[str, Callable[[Path], Mapping[str, Stored]]]:  # noqa: N802
+        """How a file of weights ends -> its reader; the table `weights` of the registry has the same endings."""
+
+    def foreign(self, plan: LayerPlan) -> Foreign:
+        """How this framework's own class keeps a layer's weights."""
+
+    @property
+    def SOURCE(self) -> Language | None:  # noqa: N802
+        """How models are written as source code of this framework (`unidl.source`); None where they are not. In source/."""
 
     # tensor.py
     def accepts_tensors_of(self, other: Backend) -> bool:

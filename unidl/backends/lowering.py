@@ -21,6 +21,10 @@ def _never(plan: LayerPlan) -> str | None:
     return None
 
 
+def _nothing(native: Any) -> None:
+    return None
+
+
 def _no_slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
     return {}
 
@@ -34,12 +38,15 @@ class Lowering:
         call: `call(layer, native, *inputs)` computes with it; `layer` has the constructor's attributes.
         slots: Canonical weight name -> slot.
         refuses: The reason why this lowering cannot serve a layer as it is configured and used, or None.
+        absorb: The reverse of what `make` leaves out: after somebody else's weights were put into the framework's object,
+            `absorb(native)` brings them into the form that the slots read.
     """
 
     make: Callable[[LayerPlan], Any]
     call: Callable[..., Any]
     slots: Callable[[LayerPlan, Any], Mapping[str, Slot]] = _no_slots
     refuses: Callable[[LayerPlan], str | None] = _never
+    absorb: Callable[[Any], None] = _nothing
 
 
 def by_definition(reason: str) -> Lowering:

@@ -11,8 +11,8 @@ import importlib.metadata
 import importlib.util
 import threading
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from unidl import habits, settings
@@ -33,12 +33,14 @@ class Format:
         suffix: How its files end; "" for a folder.
         requires: Packages that writing it needs beside the backend's.
         install: The pip command that brings them.
+        options: Arguments of `unidl.export` that its writer takes -> the values there are; () for a positive number.
     """
 
     name: str
     suffix: str
     requires: tuple[str, ...] = ()
     install: str = ""
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Entry:
         owns: Top-level packages whose tensors are this backend's.
         install: The pip command that brings it.
         formats: What it exports (see `unidl.export`); its module's `WRITERS` has a function for each.
+        weights: How files of weights end that it reads (see `unidl.load_weights`); its `READERS` has a function for each.
+        safetensors: What a safetensors file with its arrays says of itself as "format".
     """
 
     module: str
@@ -58,6 +62,8 @@ class Entry:
     owns: tuple[str, ...]
     install: str
     formats: tuple[Format, ...] = ()
+    weights: tuple[str, ...] = ()
+    safetensors: str = ""
 
 
 # In the order in which the first installed one is taken when nobody chose.
@@ -67,15 +73,29 @@ BUILT_IN: dict[str, Entry] = {
         ("torch",),
         ("torch",),
         "pip install 'unidl[torch]'",
-        (Format("pt2", ".pt2"),),
+        (
+            Format("pt2", ".pt2"),
+            Format("onnx", ".onnx", ("onnx", "onnxscript"), "pip install 'unidl[onnx]'"),
+        ),
+        (".pt", ".pth"),
+        "pt",
     ),
-    "keras": Entry("unidl.backends.keras", ("keras",), ("keras", "jax", "jaxlib"), "pip install 'unidl[keras]'"),
+    "keras": Entry(
+        "unidl.backends.keras",
+        ("keras",),
+        ("keras", "jax", "jaxlib"),
+        "pip install 'unidl[keras]'",
+        (Format("keras", ".keras", options={"custom": ("constants", "layers")}),),
+        (".keras", ".h5", ".hdf5"),
+    ),
     "tensorflow": Entry(
         "unidl.backends.tensorflow",
         ("tensorflow",),
         ("tensorflow",),
         "pip install 'unidl[tensorflow]'",
-        (Format("savedmodel", ""),),
+        (Format("savedmodel", ""), Format("litert", ".tflite", options={"batch_size": ()})),
+        (".index", ""),
+        "tf",
     ),
 }
 

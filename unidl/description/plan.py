@@ -41,11 +41,13 @@ class Call:
         args: Positional inputs, as symbolic tensors (placeholders of this call) and plain values.
         kwargs: Keyword inputs, likewise.
         outputs: The symbolic tensor or nest of them that forward returned.
+        updates: What `self.update` was given, in order: the state's name, its next value, and the time (as `Node.order`).
     """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: Any
+    updates: tuple[tuple[str, Any, int], ...] = ()
 
     @property
     def nodes(self) -> list[Node]:

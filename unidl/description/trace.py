@@ -16,14 +16,44 @@ from unidl import initializers
 from unidl.description import layer as layer_module
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
-from unidl.errors import ArgumentError, NotPortableError, ShapeError, UnidlError
+from unidl.errors import ArgumentError, FileError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.branch import explore, questions
-from unidl.graph.node import LayerCall, WeightRead, map_nest
+from unidl.graph.node import LayerCall, WeightRead, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.ops.stream import noting
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
+
+# how many steps tracing may still take, where somebody set a limit
+_left: ContextVar[list[int] | None] = ContextVar("unidl_steps_left", default=None)
+
+
+@contextmanager
+def limited(steps: int) -> Iterator[None]:
+    """Inside, tracing takes so many calls and steps: layers that hold each other twice make a power of two of them."""
+    token = _left.set([steps])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def spend(steps: int) -> None:
+    """Count steps.
+
+    Raises:
+        FileError: There are more than the limit; only files are limited.
+    """
+    left = _left.get()
+    if left is None:
+        return
+    left[0] -= steps
+    if left[0] < 0:
+        raise FileError(
+            "The file's description calls layers within layers too many times.",
+            fix="Build a model that is really so large from its own code, and use model.set_weights.",
+        )
 
 
 class ChildKey(str):
@@ -49,7 +79,7 @@ class SymbolicBinding:
         if name in self.plan.weights:
             weight = self.plan.weights[name]
             dtype = self.plan.dtype if weight.dtype in ("float16", "bfloat16", "float32", "float64") else weight.dtype
-            node = WeightRead(name=name)
+            node = WeightRead(name=name, layer=self.plan.layer)
             node.outputs = SymbolicTensor(TensorSpec(weight.shape, dtype), node)
             return node.outputs
         if name in self.plan.structure:
@@ -81,6 +111,7 @@ class SymbolicBinding:
                 received=str(tuple(shape)),
             )
         self.plan.updated.add(name)
+        self.tracer.updates[-1].append((name, value, now()))
 
     def add_weight(
         self, layer: Layer, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
@@ -124,21 +155,26 @@ class Tracer:
         self._bound: dict[int, Layer] = {}
         self._run = 0
         self._last_run: dict[int, int] = {}
+        self.updates: list[list[tuple[str, Any, int]]] = [[]]  # for each layer being called: what it gave its states
         self._asked_below = [0]  # for each layer being called: questions that its sublayers asked
 
-    def trace(self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True) -> LayerPlan:
+    def trace(
+        self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True, inference: bool = True
+    ) -> LayerPlan:
         """The plan of a root layer for inputs like `args` and `kwargs` (TensorSpecs and plain values, nested).
 
         Args:
-            training: Whether to run forward for training too; else only for inference.
+            training: Whether to run forward for training.
+            inference: Whether to run it for inference, whose calls are then those that the plan keeps.
         """
         plan = self.plan_of(root, "")
         inputs = map_nest(_placeholder, (args, kwargs))
         outputs: Any = None
-        for self.training in (True, False) if training else (False,):
+        for self.training in [True] * training + [False] * inference:
             outputs = None
             for result in explore(lambda: self._one_run(plan, inputs)):
-                outputs = result if outputs is None else _merge(plan, outputs, result)
+                # the latest comes first: the tensors are to be of the run whose calls the plan keeps
+                outputs = result if outputs is None else _merge(plan, result, outputs)
         plan.calls[-1].outputs = outputs
         return plan
 
@@ -180,13 +216,18 @@ class Tracer:
         return result
 
     def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        spend(1)
         bound = self.bound(plan)
         if not plan.reached:
             self._set_up(plan, bound, args, kwargs)
         inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
         check_signature(plan, args, kwargs)
-        with noting() as draws:
-            outputs = bound.forward(*inner_args, **inner_kwargs)
+        self.updates.append([])
+        try:
+            with noting() as draws:
+                outputs = bound.forward(*inner_args, **inner_kwargs)
+        finally:
+            updates = self.updates.pop()
         if draws:
             plan.draws.add(self.training)
             plan.draws_inside = plan.draws_inside or next((name for name in draws if name is not None), None)
@@ -194,7 +235,7 @@ class Tracer:
         if self._last_run.get(id(plan)) != self._run:
             plan.calls = []
             self._last_run[id(plan)] = self._run
-        plan.calls.append(Call(inner_args, inner_kwargs, outputs))
+        plan.calls.append(Call(inner_args, inner_kwargs, outputs, tuple(updates)))
         node = LayerCall(args, kwargs, layer=plan.layer)
         node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
         return node.outputs

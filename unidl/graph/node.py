@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _count = itertools.count()
 
 
+def now() -> int:
+    """The time at which something happens beside the nodes, as their `order` has it."""
+    return next(_count)
+
+
 @dataclass(eq=False)
 class Node:
     """One step of a graph.
@@ -48,9 +53,15 @@ class Placeholder(Node):
 
 @dataclass(eq=False)
 class WeightRead(Node):
-    """A layer's read of its own weight."""
+    """A read of a layer's weight.
+
+    Args:
+        name: The weight's.
+        layer: The description whose weight it is.
+    """
 
     name: str = ""
+    layer: Any = None
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from unidl import habits
 from unidl.backends import registry
@@ -17,7 +18,13 @@ from unidl.models.input_names import input_names
 from unidl.settings import Choice
 
 
-def export(model: Model, format: str, path: str | os.PathLike[str]) -> None:  # noqa: A002  (what it is)
+def export(
+    model: Model,
+    format: str,  # noqa: A002  (what it is)
+    path: str | os.PathLike[str],
+    custom: str | None = None,
+    batch_size: int | None = None,
+) -> None:
     """Write a built model, as it infers, to a file that its framework runs without unidl.
 
     The backend that owns the format writes it; a model of another one is converted first. Weights, mode and backend of the
@@ -25,12 +32,18 @@ def export(model: Model, format: str, path: str | os.PathLike[str]) -> None:  # 
 
     Args:
         model: A built model of any backend.
-        format: "pt2" (torch.export) or "savedmodel" (TensorFlow).
+        format: "keras" (a `.keras` file), "litert" (LiteRT, formerly TensorFlow Lite), "onnx", "pt2" (torch.export) or
+            "savedmodel" (TensorFlow).
         path: The file, with the format's ending; for a SavedModel a new folder. It is written aside and renamed: what was
             there stays until the new one is whole.
+        custom: How a layer that has weights and no class in Keras leaves into "keras": "constants" writes its definition as
+            operations, for inference only, its weights as constants; "layers" writes a file layers.py beside it, with a Keras
+            layer for each, to be imported before the model is loaded. None refuses it: nothing freezes silently.
+        batch_size: A fixed length of the batch axis in "litert", whose loops (an LSTM) need one; None leaves it free.
 
     Raises:
-        ArgumentError: There is no such format, the file has another ending, or the folder is not there or not empty.
+        ArgumentError: There is no such format, it does not take that argument, the file has another ending, or the folder is
+            not there or not empty.
         NotBuiltError: The model has no weights yet.
         MissingPackageError: The format needs a package that is not installed.
         BackendUnavailableError: The format's backend is not installed.
@@ -45,6 +58,9 @@ def export(model: Model, format: str, path: str | os.PathLike[str]) -> None:  # 
         torch.Size([5, 2])
     """
     name, made = _format(format)
+    given = {"custom": custom, "batch_size": batch_size}
+    options = {key: value for key, value in given.items() if value is not None}
+    _check_options(made, options)
     if not model.is_built:
         raise NotBuiltError(
             f"{model.name!r} is not built, so there are no weights to export.",
@@ -54,8 +70,40 @@ def export(model: Model, format: str, path: str | os.PathLike[str]) -> None:  # 
     built = _on(name, model)._need_built()
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         aside = Path(folder, target.name)
-        built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside)
-        aside.replace(target)
+        built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside, **options)
+        beside = [(file, target.with_name(file.name)) for file in Path(folder).iterdir() if file != aside]
+        for file, place in beside:
+            if place.exists() and not (place.is_file() and place.read_bytes() == file.read_bytes()):
+                raise ArgumentError(
+                    f"Exporting to {str(path)!r} also writes {file.name!r}, and another one is there.",
+                    fix=f"Move {str(place)!r} away, or export into a folder of its own.",
+                )
+        for file, place in (*beside, (aside, target)):
+            file.replace(place)
+
+
+def _check_options(made: Format, options: dict[str, Any]) -> None:
+    """Refuse an argument that the format does not take, or a value of it that is none."""
+    for key, value in options.items():
+        if key not in made.options:
+            takers = [name for name, (_, other) in registry.formats().items() if key in other.options]
+            raise ArgumentError(
+                f"The format {made.name!r} takes no {key}.",
+                expected=f"{key}= for {', '.join(takers)} only",
+                received=f"{key}={value!r}",
+                fix="Leave it out.",
+            )
+        known = made.options[key]
+        if known and value not in known:
+            raise ArgumentError(
+                f"Exporting as {made.name!r} has no {key}={value!r}.", expected=f"one of {', '.join(map(repr, known))}"
+            )
+        if not known and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ArgumentError(
+                f"Exporting as {made.name!r} needs a number of examples as {key}.",
+                expected="an integer from 1 on",
+                received=repr(value),
+            )
 
 
 def _format(wanted: str) -> tuple[str, Format]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from unidl.backends.conversion import to_numpy
 from unidl.description.layer import Layer
-from unidl.errors import BackendMismatchError, WeightError
+from unidl.errors import BackendMismatchError, NotSerializableError, WeightError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.build import Built, build, weight_path
@@ -36,6 +36,8 @@ def copy(model: Model, backend: str | None, device: str | None, precision: str |
     token = _describing.set(True)
     try:
         new = copying.deepcopy(model)
+    except (TypeError, ValueError, AttributeError, RecursionError, RuntimeError) as error:
+        raise _not_copied(model, error) from error
     finally:
         _describing.reset(token)
     if not model.is_built:
@@ -50,6 +52,23 @@ def copy(model: Model, backend: str | None, device: str | None, precision: str |
     else:
         new.set_weights(model.weights())
     return new
+
+
+def _not_copied(model: Model, error: Exception) -> NotSerializableError:
+    """Which attribute of which layer cannot be copied: a lock, an open file, a generator."""
+    for path, layer in (*reversed(list(model.layers.items())), ("", model)):  # inner ones first: outer ones hold them
+        for name, value in vars(layer).items():
+            try:
+                if name != "_unidl" and name not in layer.sublayers():
+                    copying.deepcopy(value)
+            except (TypeError, ValueError, AttributeError, RecursionError, RuntimeError) as own:
+                return NotSerializableError(
+                    f"{type(layer).__name__} {path or layer.name!r}: its attribute {name!r} cannot be copied, so the model cannot.",
+                    expected="attributes that copy.deepcopy copies",
+                    received=f"a {type(value).__name__}: {own}",
+                    fix=f"Make {name} where it is used, or keep it outside the description.",
+                )
+    return NotSerializableError(f"{model.name!r} cannot be copied.", received=f"{type(error).__name__}: {error}")
 
 
 def _build_again(model: Model, like: Built, backend: str, device: str, precision: str | None = None) -> Built:

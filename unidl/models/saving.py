@@ -17,7 +17,7 @@ from unidl.backends import registry
 from unidl.description.encoding import REGISTERED, Decoder, Encoder, damaged
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
-from unidl.description.trace import Tracer
+from unidl.description.trace import Tracer, limited
 from unidl.errors import FileError, NotSerializableError
 from unidl.files import Archive, join, read, split, write
 from unidl.graph.node import map_nest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FORMAT = "unidl model"
 VERSION = 1
+MAX_STEPS = 50_000  # calls of layers and steps of graphs that reading a file may trace: some seconds
 
 # From each version to the next: a function of the document. The first version has none yet.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -214,6 +215,11 @@ def load(
         >>> bool((twin.weights()["dense/kernel"] == m.weights()["dense/kernel"]).all())
         True
     """
+    with limited(MAX_STEPS):
+        return _load(path, backend, device, classes)
+
+
+def _load(path: str | os.PathLike[str], backend: str | None, device: str | None, classes: Iterable[type]) -> Model:
     archive = read(path)
     document = _migrated(archive.document)
     if "no_description" in document:

@@ -224,6 +224,18 @@ def test_what_is_no_graph_is_a_subclassed_model_and_says_why(backend, make, args
 
 
 @python_control_flow
+def test_a_static_model_around_a_layer_that_branches(backend):
+    class Branching(layers.Layer):
+        def forward(self, x):
+            return x * 2.0 if ops.sum(x) > 0.0 else -x
+
+    m = unidl.Sequential([layers.Activation("identity"), Branching()]).build((3,), backend=backend)
+    assert isinstance(m.native, keras.Model)
+    for x, expected in ((np.ones((2, 3)), 2.0), (-np.ones((2, 3)), 1.0)):
+        np.testing.assert_array_equal(m.predict(x), np.full((2, 3), expected))
+
+
+@python_control_flow
 def test_python_control_flow_runs_in_keras_own_predict(backend):
     model = Dynamic().build((4,), backend="keras")
     x = X * 5

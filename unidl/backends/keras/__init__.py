@@ -1,5 +1,9 @@
 """Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
 
+from unidl.backends.keras.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.keras.bridge import READERS as READERS
+from unidl.backends.keras.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.keras.bridge import foreign as foreign
 from unidl.backends.keras.device import device as device
 from unidl.backends.keras.device import devices as devices
 from unidl.backends.keras.device import version as version
@@ -16,6 +20,7 @@ from unidl.backends.keras.program import lowered as lowered
 from unidl.backends.keras.program import run as run
 from unidl.backends.keras.program import set_trainable as set_trainable
 from unidl.backends.keras.program import slots as slots
+from unidl.backends.keras.source import SOURCE as SOURCE
 from unidl.backends.keras.stream import next_random_state as next_random_state
 from unidl.backends.keras.stream import set_random_state as set_random_state
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES

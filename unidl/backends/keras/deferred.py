@@ -6,7 +6,9 @@ On a KerasTensor such an op is recorded; its shape and dtype come from the neutr
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from unidl.backends import registry
@@ -15,6 +17,23 @@ from unidl.graph.node import Placeholder, leaves, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import OPS
+
+_plainly: ContextVar[bool] = ContextVar("unidl_keras_plainly", default=False)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Inside, an op on KerasTensors is what it calls of keras.ops, and never an operation of unidl's: for files that Keras reads."""
+    token = _plainly.set(True)
+    try:
+        yield
+    finally:
+        _plainly.reset(token)
+
+
+def is_plain() -> bool:
+    """Whether a graph of keras.ops alone is being played."""
+    return _plainly.get()
 
 
 class Deferred(keras.Operation):
@@ -79,7 +98,7 @@ def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves((args, kwargs))):
+            if not _plainly.get() and any(isinstance(leaf, keras.KerasTensor) for leaf in leaves((args, kwargs))):
                 return Deferred(op, function)(*args, **kwargs)
             return function(*args, **kwargs)
 
@@ -102,4 +121,10 @@ def exact(op: str, function: Callable[..., Any]) -> Callable[..., Any]:
         args, kwargs = map_nest(lambda v: v.value if isinstance(v, keras.Variable) else v, (args, kwargs))
         return _OWN[op](*args, **kwargs)
 
-    return deferred(op)(compute)
+    later = deferred(op)(compute)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return (function if _plainly.get() else later)(*args, **kwargs)
+
+    return run

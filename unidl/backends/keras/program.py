@@ -71,7 +71,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
     def _make(part: LayerPlan) -> Any:
         lowering, why = lowering_of(part)
         if lowering is not None and part is not plan:
-            return _made_by(lowering, part)
+            return made_by(lowering, part)
         if part.dynamic and ENGINE == "jax":
             raise NotPortableError(
                 f"forward of {part.title} branches on tensors, which Keras' engine jax cannot trace.", fix=CONTROL_FLOW
@@ -108,7 +108,7 @@ def _rounds(plan: LayerPlan) -> bool:
     return ROUNDS_FLOAT64 and plan.dtype == "float64"
 
 
-def _made_by(lowering: Lowering, plan: LayerPlan) -> Any:
+def made_by(lowering: Lowering, plan: LayerPlan) -> Any:
     """Keras' own layer, built and zero."""
     layer = lowering.make(plan)
     if not layer.built:

@@ -4,6 +4,10 @@ from unidl.backends import keras_engine as keras_engine  # isort: skip  (importi
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.tensorflow.bridge import READERS as READERS
+from unidl.backends.tensorflow.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.tensorflow.bridge import foreign as foreign
 from unidl.backends.tensorflow.device import device as device
 from unidl.backends.tensorflow.device import devices as devices
 from unidl.backends.tensorflow.device import version as version
@@ -18,6 +22,7 @@ from unidl.backends.tensorflow.program import lowered as lowered
 from unidl.backends.tensorflow.program import run as run
 from unidl.backends.tensorflow.program import set_trainable as set_trainable
 from unidl.backends.tensorflow.program import slots as slots
+from unidl.backends.tensorflow.source import SOURCE as SOURCE
 from unidl.backends.tensorflow.stream import next_random_state as next_random_state
 from unidl.backends.tensorflow.stream import set_random_state as set_random_state
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of

@@ -2,6 +2,10 @@
 
 import torch
 
+from unidl.backends.torch.bridge import CHANNELS_FIRST as CHANNELS_FIRST
+from unidl.backends.torch.bridge import READERS as READERS
+from unidl.backends.torch.bridge import SEPARATOR as SEPARATOR
+from unidl.backends.torch.bridge import foreign as foreign
 from unidl.backends.torch.device import device as device
 from unidl.backends.torch.device import devices as devices
 from unidl.backends.torch.device import version as version
@@ -16,6 +20,7 @@ from unidl.backends.torch.program import lowered as lowered
 from unidl.backends.torch.program import run as run
 from unidl.backends.torch.program import set_trainable as set_trainable
 from unidl.backends.torch.program import slots as slots
+from unidl.backends.torch.source import SOURCE as SOURCE
 from unidl.backends.torch.stream import next_random_state as next_random_state
 from unidl.backends.torch.stream import set_random_state as set_random_state
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of

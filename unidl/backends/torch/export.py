@@ -1,15 +1,18 @@
-"""A model as a program of torch.export, for inference."""
+"""A model as a program of torch.export, and that program in ONNX, for inference."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from unidl.backends.torch.tensor import dtype_of
 from unidl.backends.torch.training import training_mode
@@ -17,9 +20,14 @@ from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.tensor import SymbolicTensor
+from unidl.models.output_names import output_names
 
 # Lengths of the example's free axes; torch.export takes 0 and 1 for constants, and other axes must fit windows
 BATCH, LENGTH = 3, 16
+DYNAMIC = torch.export.Dim.DYNAMIC
+
+# torch.onnx writes log(sigmoid(x)), of which onnxruntime makes -inf from -18 downwards
+STABLE = {torch.ops.aten.log_sigmoid.default: lambda x: -functional.softplus(-x)}
 
 
 def write_pt2(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) -> None:
@@ -28,6 +36,36 @@ def write_pt2(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weights that are a view of another's storage, which it writes as they are
         torch.export.save(program, path)
+
+
+def write_onnx(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) -> None:
+    """An .onnx file: inputs and outputs have the model's names, and the free batch axis is called "batch".
+
+    Raises:
+        ExportError: A layer cannot be traced, or ONNX has no operator for it.
+    """
+    program = exported(plan, native)
+    batch = torch.export.Dim("batch")  # its name in the file
+    shapes = tuple(_free(leaf, batch) for leaf in leaves((plan.calls[0].args, plan.calls[0].kwargs)))
+    with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript", "onnx_ir"):
+        warnings.simplefilter("ignore")  # of what torch finds in its own code
+        try:
+            written = torch.onnx.export(
+                program.run_decompositions(STABLE),
+                input_names=names,
+                output_names=output_names(plan),
+                dynamic_shapes=shapes,
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            raise ExportError(
+                f"{plan.title} cannot be written in ONNX.",
+                received=f"{type(error).__name__}: {lines[0] if lines else ''}"[:500],
+                fix='Write the layer with other operations, or export to "pt2".',
+            ) from error
+        written.save(path)
 
 
 def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram:
@@ -45,7 +83,9 @@ def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram
             )
     call = plan.calls[0]
     args, kwargs = map_nest(_example, (call.args, call.kwargs))
-    free = map_nest(_free, (call.args, call.kwargs))
+    several = sum(isinstance(leaf, SymbolicTensor) for leaf in leaves((call.args, call.kwargs))) > 1
+    # a name makes the batch axes equal, which torch has to know; for one input it would only be stricter than DYNAMIC
+    free = map_nest(partial(_free, batch=torch.export.Dim("batch") if several else DYNAMIC), (call.args, call.kwargs))
     shapes = (*free[0], *free[1].values())
     with training_mode(native, False), torch.no_grad(), _innermost(native) as where, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch finds in its own code; what it cannot export it raises
@@ -62,10 +102,11 @@ def _example(leaf: Any) -> Any:
     return torch.zeros(shape, dtype=dtype_of(leaf.dtype))
 
 
-def _free(leaf: Any) -> Any:
+def _free(leaf: Any, batch: Any) -> Any:
+    """Axis -> a length of its own, for those that are free; `batch` for the first."""
     if not isinstance(leaf, SymbolicTensor):
         return None
-    return {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(leaf.shape) if n is None}
+    return {axis: DYNAMIC if axis else batch for axis, n in enumerate(leaf.shape) if n is None}
 
 
 @contextmanager
@@ -107,9 +148,23 @@ def _refused(plan: LayerPlan, name: str, error: RuntimeError) -> ExportError:
     )
 
 
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Inside, these loggers tell errors only: torch.onnx warns of packages that nobody needs here."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
 def _depth(plan: LayerPlan) -> int:
     return len(plan.path)
 
 
-WRITERS: dict[str, Callable[[LayerPlan, nn.Module, list[str], Path], None]] = {"pt2": write_pt2}
+WRITERS: dict[str, Callable[[LayerPlan, nn.Module, list[str], Path], None]] = {"pt2": write_pt2, "onnx": write_onnx}
 """Format -> its writer."""

@@ -63,6 +63,7 @@ def make_attention(plan: LayerPlan) -> Any:
         value_dim=layer.value_dim,
         use_bias=layer.use_bias,
         output_shape=plan.weights["output_kernel"].shape[-1],
+        dropout=layer.dropout,  # in a file that Keras reads; here the definition serves a layer that drops
         kernel_initializer="zeros",
         **common(plan),
     )

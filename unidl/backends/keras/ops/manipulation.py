@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import Length, deferred, exact
+from unidl.backends.keras.deferred import Length, deferred, exact, is_plain
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import meet
 from unidl.backends.keras.tensor import plain
@@ -17,8 +17,15 @@ Tensor = Any
 
 def shape(x: Tensor) -> tuple[Any, ...]:
     if isinstance(x, keras.KerasTensor):
-        return tuple(Length(axis)(x) if n is None else n for axis, n in enumerate(x.shape))
+        length = _counted if is_plain() else lambda x, axis: Length(axis)(x)
+        return tuple(length(x, axis) if n is None else n for axis, n in enumerate(x.shape))
     return tuple(n if isinstance(n, int) else ops.cast(n, "int64") for n in ops.shape(x))
+
+
+def _counted(x: Tensor, axis: int) -> Tensor:
+    """The length of one axis of a KerasTensor, in operations that Keras has: an int64 scalar."""
+    line = x[tuple(slice(None) if i == axis else 0 for i in range(len(x.shape)))]
+    return ops.sum(ops.ones_like(line, dtype="int64"))
 
 
 def _with_scalars(op: str, plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,6 +34,8 @@ def _with_scalars(op: str, plain: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(x: Tensor, shape: Sequence[Any]) -> Tensor:
         if any(not isinstance(n, int) for n in shape):
+            if is_plain() and op == "reshape" and sum(not isinstance(n, int) for n in shape) == 1:
+                return plain(x, tuple(n if isinstance(n, int) else -1 for n in shape))
             return later(x, tuple(shape))
         return plain(x, tuple(shape))
 

@@ -43,6 +43,14 @@ def make_lstm(plan: LayerPlan) -> nn.LSTM:
     return module
 
 
+def absorb_lstm(module: nn.LSTM) -> None:
+    """torch's second bias, which somebody trained, joins the first."""
+    if module.bias:
+        with torch.no_grad():
+            module.bias_ih_l0.add_(module.bias_hh_l0)
+            module.bias_hh_l0.zero_()
+
+
 def call_lstm(
     layer: LSTM, module: nn.LSTM, x: torch.Tensor, initial_state: Any = None, mask: None = None, lengths: Any = None
 ) -> Any:
@@ -66,7 +74,10 @@ def _held(layer: LSTM, sequence: torch.Tensor, lengths: torch.Tensor, first: tor
     lengths = lengths.long().clamp(0, sequence.shape[1]).unsqueeze(1)  # (batch, 1)
     steps = torch.arange(1, states.shape[1], device=lengths.device).unsqueeze(0)  # (1, time)
     last = torch.minimum(steps, lengths) if layer.return_sequences else lengths  # (batch, time) or (batch, 1)
-    y = states.take_along_dim(last.unsqueeze(-1), dim=1)  # (batch, time, units) or (batch, 1, units)
+    index = last.unsqueeze(-1).expand(
+        -1, -1, states.shape[2]
+    )  # torch.export makes constants of take_along_dim's lengths
+    y = states.gather(1, index)  # (batch, time, units) or (batch, 1, units)
     return y if layer.return_sequences else y[:, 0]
 
 
@@ -81,4 +92,4 @@ def lstm_slots(plan: LayerPlan, module: nn.LSTM) -> dict[str, Slot]:
     return slots
 
 
-TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm)}
+TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm, absorb_lstm)}

@@ -1,0 +1,321 @@
+"""Models and trainings that are ejected, beside the conformance list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import unidl
+from unidl import layers, losses, ops, optimizers, schedules
+
+RNG = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype("float32")
+
+
+# -- layers of one's own -----------------------------------------------------------------------------------------------------
+
+
+class Residual(layers.Layer):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        self.first = layers.Conv2D(channels, 3, padding="same", use_bias=False)
+        self.norm = layers.BatchNormalization()
+        self.second = layers.Conv2D(channels, 3, padding="same")
+
+    def forward(self, x: Any) -> Any:
+        return ops.relu(x + self.second(ops.relu(self.norm(self.first(x)))))
+
+
+class Attention(layers.Layer):
+    """One head, by hand."""
+
+    def __init__(self, units: int) -> None:
+        self.units = units
+        self.query, self.key, self.value = (layers.Dense(units) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        scores = ops.matmul(self.query(x), ops.swapaxes(self.key(x), 1, 2)) / self.units**0.5
+        return ops.matmul(ops.softmax(scores), self.value(x))
+
+
+class Block(layers.Layer):
+    """A transformer's block."""
+
+    def __init__(self, units: int) -> None:
+        self.norm = layers.LayerNormalization()
+        self.attention = Attention(units)
+        self.mlp = [layers.Dense(2 * units, "gelu"), layers.Dense(units)]
+        self.drop = layers.Dropout(0.1)
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.attention(self.norm(x))
+        y = x
+        for layer in self.mlp:
+            y = layer(y)
+        return x + self.drop(y)
+
+
+class Transformer(unidl.Model):
+    def __init__(self) -> None:
+        self.tokens = layers.Embedding(20, 8)
+        self.blocks = [Block(8) for _ in range(3)]
+        self.heads = {"all": layers.Dense(2), "last": layers.Dense(3)}
+
+    def setup(self, shape: Any) -> None:
+        self.add_weight("places", (shape[-1], 8), "normal")
+
+    def forward(self, x: Any) -> Any:
+        x = self.tokens(x) + self.places
+        for block in self.blocks:
+            x = block(x)
+        return {"all": self.heads["all"](x), "last": self.heads["last"](x[:, -1])}
+
+
+class TwoInputs(unidl.Model):
+    def __init__(self) -> None:
+        self.lstm = layers.LSTM(4, return_sequences=True)
+        self.last = layers.LSTM(3)
+
+    def forward(self, x: Any, mask: Any) -> Any:
+        return self.last(self.lstm(x, mask=mask))
+
+
+class Running(layers.Layer):
+    """A scan."""
+
+    def setup(self, shape: Any) -> None:
+        self.add_weight("decay", (shape[-1],))
+
+    def forward(self, x: Any) -> Any:
+        decay = self.decay
+        start = ops.zeros((ops.shape(x)[0], x.shape[-1]), like=x)
+        last, all_of_them = ops.scan(lambda c, v: (c * ops.sigmoid(decay) + v, c - v), start, x, axis=1)
+        return all_of_them, last
+
+
+class Noisy(layers.Layer):
+    """Something else in training."""
+
+    def forward(self, x: Any) -> Any:
+        return x + ops.random.normal(like=x) * 0.1 if self.training else x
+
+
+class Borrower(layers.Layer):
+    """Has a layer of somebody else's."""
+
+    def __init__(self, shared: Any) -> None:
+        self.shared = shared
+        self.own = layers.Dense(3)
+
+    def forward(self, x: Any) -> Any:
+        return self.own(self.shared(x))
+
+
+class Sharing(unidl.Model):
+    def __init__(self) -> None:
+        shared = layers.Dense(5)
+        self.one, self.two = Borrower(shared), Borrower(shared)
+
+    def forward(self, x: Any) -> Any:
+        return self.one(x) + self.two(x)
+
+
+class Skip(unidl.Model):
+    """Joins images along their channels; two outputs."""
+
+    def __init__(self) -> None:
+        self.down = layers.Conv2D(4, 3, padding="same", activation="relu")
+        self.deep = layers.Conv2D(4, 3, padding="same")
+        self.out = layers.Conv2D(1, 1)
+        self.top = layers.GlobalMaxPooling2D()
+
+    def forward(self, x: Any) -> Any:
+        a = self.down(x)
+        return self.out(ops.concatenate([a, self.deep(a)], axis=-1)), self.top(a)
+
+
+class Widths(unidl.Model):
+    """A list of unequal layers."""
+
+    def __init__(self) -> None:
+        self.hidden = [layers.Dense(units, "relu") for units in (8, 16, 4)]
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.hidden:
+            x = layer(x)
+        return x
+
+
+# -- models ------------------------------------------------------------------------------------------------------------------
+
+
+def functional() -> unidl.Model:
+    left, right = unidl.Input((4,), name="left"), unidl.Input((6,), name="right")
+    a, shared = layers.Dense(6)(left), layers.Dense(5, name="shared")
+    total = shared(a) + shared(right)
+    joined = layers.Concatenate()([total, a])
+    return unidl.Model([left, right], {"out": layers.Dense(2)(joined), "share": ops.sigmoid(total)})
+
+
+def of_a_dict() -> unidl.Model:
+    left, right = unidl.Input((4,), name="left"), unidl.Input((4,), name="right")
+    return unidl.Model({"left": left, "right": right}, [layers.Add()([left, right]), left * right])
+
+
+def twins() -> unidl.Model:
+    encoder = unidl.Sequential([layers.Dense(8, activation="relu"), layers.Dense(4)])
+    x, y = unidl.Input((6,)), unidl.Input((6,))
+    return unidl.Model([x, y], ops.sum(ops.square(encoder(x) - encoder(y)), axis=-1))
+
+
+def images() -> unidl.Model:
+    return unidl.Sequential(
+        [
+            layers.Conv2D(8, 3, padding="same", activation="relu"),
+            Residual(8),
+            Residual(8),
+            layers.MaxPooling2D(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+        ]
+    )
+
+
+def of_any_size() -> unidl.Model:
+    return unidl.Sequential(
+        [
+            layers.Conv2D(4, 3, padding="same", strides=2, activation="relu"),
+            layers.MaxPooling2D(3, 2, "same"),
+            layers.AveragePooling2D(3, 2, "same"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2),
+        ]
+    )
+
+
+# name -> the description, what it is built for, and its inputs
+MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
+    "images": (images, [(8, 8, 3)], [floats(2, 8, 8, 3)]),
+    "images of any size": (of_any_size, [(None, None, 3)], [floats(2, 13, 9, 3)]),
+    "a list of inputs": (functional, [], [[floats(3, 4), floats(3, 6)]]),
+    "a dict of inputs": (of_a_dict, [], [{"left": floats(3, 4), "right": floats(3, 4)}]),
+    "a model twice": (twins, [], [[floats(3, 6), floats(3, 6)]]),
+    "a transformer": (Transformer, [unidl.Input((7,), dtype="int64")], [RNG.integers(0, 20, (2, 7))]),
+    "several inputs": (
+        TwoInputs,
+        [(5, 3), unidl.Input((5,), dtype="bool")],
+        [floats(2, 5, 3), RNG.integers(0, 2, (2, 5)).astype(bool)],
+    ),
+    "a scan": (lambda: unidl.Sequential([Running()]), [(5, 3)], [floats(2, 5, 3)]),
+    "noise in training": (
+        lambda: unidl.Sequential([layers.Dense(4), Noisy(), layers.Dense(2)]),
+        [(3,)],
+        [floats(2, 3)],
+    ),
+    "a shared layer": (Sharing, [(4,)], [floats(2, 4)]),
+    "a skip over images": (Skip, [(6, 6, 2)], [floats(2, 6, 6, 2)]),
+    "unequal layers": (Widths, [(5,)], [floats(2, 5)]),
+}
+
+
+# -- trainings ---------------------------------------------------------------------------------------------------------------
+
+
+class Tagger(unidl.Model):
+    def __init__(self) -> None:
+        self.lstm, self.classes = layers.LSTM(4, return_sequences=True), layers.Dense(3)
+
+    def forward(self, x: Any) -> Any:
+        return self.classes(self.lstm(x))
+
+
+class Sum(unidl.Model):
+    def __init__(self) -> None:
+        self.a, self.b, self.out = layers.Dense(4), layers.Dense(4), layers.Dense(2)
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return self.out(ops.tanh(self.a(x) + self.b(y)))
+
+
+def absolute(targets: Any, predictions: Any) -> Any:
+    return ops.abs(targets - predictions)
+
+
+def half(targets: Any, predictions: Any) -> Any:
+    return ops.square(targets - predictions) * 0.5
+
+
+def small() -> unidl.Model:
+    return unidl.Sequential(
+        [layers.Dense(8, "tanh", name="first"), layers.LayerNormalization(), layers.Dense(2, name="last")]
+    )
+
+
+def convolutions() -> unidl.Model:
+    return unidl.Sequential(
+        [layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Flatten(), layers.Dense(3)]
+    )
+
+
+IMAGES, CLASSES = floats(48, 6, 6, 2), RNG.integers(0, 3, 48)
+ROWS, NUMBERS = floats(40, 5), floats(40, 2)
+SERIES, TAGS = floats(24, 5, 3), RNG.integers(0, 3, (24, 5))
+
+# name -> the description, its inputs and targets, the Trainer's arguments, and the layers that rest
+TRAININGS: dict[str, tuple[Any, Any, Any, dict[str, Any], tuple[str, ...]]] = {
+    "Adam": (convolutions, IMAGES, CLASSES, {"loss": "cross_entropy", "metrics": ["accuracy"]}, ()),
+    "SGD, decay, smoothing": (
+        convolutions,
+        IMAGES,
+        CLASSES,
+        {
+            "loss": losses.CrossEntropy(label_smoothing=0.1),
+            "optimizer": optimizers.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
+            "metrics": ["accuracy"],
+        },
+        (),
+    ),
+    "AdamW, warm-up, clipping": (
+        small,
+        ROWS,
+        NUMBERS,
+        {
+            "loss": "mse",
+            "optimizer": optimizers.AdamW(
+                schedules.Cosine(0.02, steps=20, warmup=3),
+                weight_decay=0.1,
+                no_decay=("*bias", "*gamma", "*beta"),
+                clip_norm=0.5,
+            ),
+            "metrics": [absolute],
+        },
+        (),
+    ),
+    "a loss of one's own": (
+        small,
+        ROWS,
+        NUMBERS,
+        {"loss": half, "optimizer": optimizers.SGD(schedules.Cosine(0.1, steps=30, floor=0.01))},
+        (),
+    ),
+    "frozen": (
+        small,
+        ROWS,
+        NUMBERS,
+        {"loss": "mse", "optimizer": optimizers.SGD(0.1, weight_decay=0.01, no_decay=("*bias",))},
+        ("first",),
+    ),
+    "series": (
+        Tagger,
+        SERIES,
+        TAGS,
+        {"loss": "cross_entropy", "optimizer": optimizers.Adam(0.01, epsilon=1e-6), "metrics": ["accuracy"]},
+        (),
+    ),
+    "several inputs": (Sum, (ROWS, ROWS[:, :3]), NUMBERS, {"loss": "mse", "optimizer": optimizers.SGD(0.1)}, ()),
+}

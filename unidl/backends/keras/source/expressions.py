@@ -1,0 +1,300 @@
+"""Every op as an expression of keras.ops: a template of its arguments, or a function of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl.codegen.code import UNARY, Code, Value, call, literal
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.codegen.language import Expression, Given
+from unidl.codegen.scope import unpacked
+from unidl.graph.node import leaves
+from unidl.graph.window import convolution, pooling, transposed_convolution
+
+
+def _reduction(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        return call(f"ops.{name}", g.x, axis=axes_of(g), keepdims=g.keepdims or None)
+
+    return written
+
+
+def _truth(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        x = g.x if g.x.dtype == "bool" else g.scope.casted(g.x, "bool")
+        return call(f"ops.{name}", x, axis=axes_of(g), keepdims=g.keepdims or None)
+
+    return written
+
+
+def _dtype(g: Given) -> str | None:
+    dtype = g.out.dtype
+    return None if dtype == "float32" else dtype
+
+
+def _lengths(shape: Any) -> Any:
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+
+def _filled(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        value = (g.value,) if name == "full" else ()
+        return call(f"ops.{name}", _lengths(g.shape), *value, dtype=_dtype(g))
+
+    return written
+
+
+def _like(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        value = (g.value,) if name == "full_like" else ()
+        return call(f"ops.{name}", g.x, *value, dtype=None if g.out.dtype == g.x.dtype else g.out.dtype)
+
+    return written
+
+
+def _arange(g: Given) -> Code:
+    start, stop = (0, g.start) if g.stop is None else (g.start, g.stop)
+    bounds = [stop] if isinstance(start, int) and start == 0 and g.step == 1 else [start, stop]
+    return call("ops.arange", *bounds, *([] if g.step == 1 else [g.step]), dtype=g.out.dtype)
+
+
+def _drawn(name: str, *parameters: str) -> Expression:
+    def written(g: Given) -> Code:
+        shape = Code(f"ops.shape({g.like})") if g.shape is None else _lengths(g.shape)
+        given = [getattr(g, parameter) for parameter in parameters]
+        given = [] if given in ([0.0, 1.0], []) and g.op_name != "random_randint" else given
+        return call(f"keras.random.{name}", shape, *given, dtype=_dtype(g))
+
+    return written
+
+
+def _transpose(g: Given) -> Code:
+    rank = len(g.x.shape)
+    axes = None if g.axes is None else tuple(a % rank for a in g.axes)
+    return call("ops.transpose", g.x, *([] if axes is None else [axes]))
+
+
+def _split(g: Given) -> Code:
+    if isinstance(g.parts, int):
+        return call("ops.split", g.x, g.parts, axis=g.axis)
+    ends = [sum(g.parts[: i + 1]) for i in range(len(g.parts) - 1)]
+    return call("ops.split", g.x, ends, axis=g.axis)
+
+
+def _pad(g: Given) -> Code:
+    pairs = tuple(tuple(pair) for pair in g.widths)
+    return call("ops.pad", g.x, pairs, constant_values=g.value or None)
+
+
+def _clip(g: Given) -> Code:
+    if g.low is not None and g.high is not None:
+        return call("ops.clip", g.x, g.low, g.high)
+    if g.low is None and g.high is None:
+        code: Code = g.x.code
+        return code
+    return call("ops.maximum", g.x, g.low) if g.high is None else call("ops.minimum", g.x, g.high)
+
+
+def _dynamic_slice(g: Given) -> Code:
+    starts = [
+        call("ops.clip", start, 0, n - size) if isinstance(start, Value) else min(max(start, 0), n - size)
+        for start, size, n in zip(g.starts, g.sizes, g.x.shape, strict=True)
+    ]
+    if any(isinstance(start, Code) for start in starts):
+        packed = call("ops.stack", [s if isinstance(s, Code) else call("ops.array", s, dtype="int64") for s in starts])
+    else:
+        packed = Code(literal(tuple(starts)))
+    return call("ops.slice", g.x, packed, tuple(g.sizes))
+
+
+def _argsort(g: Given) -> Code:
+    if not g.descending:
+        return call("ops.argsort", g.x, axis=g.axis)
+    negated = Code(f"-{g.x.code.within(UNARY)}", UNARY, g.x.code.names)
+    return call("ops.argsort", negated, axis=g.axis)  # stable: the lowest index first at ties
+
+
+def _sort(g: Given) -> Code:
+    if not g.descending:
+        return call("ops.sort", g.x, axis=g.axis)
+    return call("ops.flip", call("ops.sort", g.x, axis=g.axis), axis=g.axis)
+
+
+def _logical(name: str) -> Expression:
+    return f"ops.{name}({{x}}, {{y}})"
+
+
+def _floor_divide(g: Given) -> Code:
+    return call("ops.floor_divide", g.x, g.y)
+
+
+# -- windows -----------------------------------------------------------------------------------------------------------------
+
+
+def _single(values: Any) -> Any:
+    values = tuple(values)
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str | None]:
+    """The image, padded where Keras has no name for that padding, and the name of the rest."""
+    if isinstance(window.padding, str):
+        return g.x, window.padding if window.padding != "valid" else None
+    if not any(map(any, window.padding)):
+        return g.x, None
+    return call("ops.pad", g.x, ((0, 0), *window.padding, (0, 0)), constant_values=value or None), None
+
+
+def _conv(g: Given) -> Code:
+    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
+    image, padding = _image(g, window)
+    strides, dilation = _single(window.strides), _single(window.dilation)
+    return call(
+        "ops.conv",
+        image,
+        g.kernel,
+        strides=None if strides == 1 else strides,
+        padding=padding,
+        dilation_rate=None if dilation == 1 else dilation,
+    )
+
+
+def _conv_transpose(g: Given) -> Code:
+    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
+    dilation = _single(window.dilation)
+    return call(
+        "ops.conv_transpose",
+        g.x,
+        g.kernel,
+        strides=_single(window.strides),
+        padding=g.padding if g.padding != "valid" else None,
+        dilation_rate=None if dilation == 1 else dilation,
+    )
+
+
+def _pool(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
+        if name == "average_pool" and not isinstance(window.padding, str):
+            raise g.refuse("average pooling with padding of one's own")
+        image, padding = _image(g, window, float("-inf"))
+        return call(f"ops.{name}", image, _single(window.size), strides=_single(window.strides), padding=padding)
+
+    return written
+
+
+# -- control -----------------------------------------------------------------------------------------------------------------
+
+
+def _scan(g: Given) -> Any:
+    """keras.ops.scan, whose outputs are part of the carry: on TensorFlow it wants them alike."""
+    scope = g.scope
+    carry_specs, y_specs = g.outputs
+    step = scope.name("step")
+    inner = scope.inner()
+    carries, items = (
+        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
+    )
+    axis = g.axis
+    slices = [
+        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
+    ]
+    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
+    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, slices, strict=True)]
+    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
+    packed = [*leaves(new), *leaves(y)]
+    with scope.function(step, "state, items"):
+        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
+        scope.say(f"{unpacked(items)} = items")
+        for line in inner.lines:
+            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
+        scope.say(f"state = [{', '.join(map(literal, packed))}]")
+        scope.say("return state, state")
+    starts = [literal(v) if isinstance(v, Value) else f"ops.convert_to_tensor({literal(v)})" for v in leaves(g.initial)]
+    first = leaves(g.xs)
+    reference = next(iter(first))
+    for spec in leaves(y_specs):
+        shape = tuple(
+            Code(f"ops.shape({reference})[0]") if n is None else n
+            for i, n in enumerate(spec.shape)
+            if i != axis % len(spec.shape)
+        )
+        starts.append(call("ops.zeros", shape, dtype=None if spec.dtype == "float32" else spec.dtype).text)
+    moved = [literal(x) if axis == 0 else f"ops.moveaxis({x}, {axis}, 0)" for x in leaves(g.xs)]
+    last, alls = scope.name("last"), scope.name("sequences")
+    extra = ", reverse=True" if g.reverse else ""
+    scope.say(f"{last}, {alls} = ops.scan({step}, [{', '.join(starts)}], [{', '.join(moved)}]{extra})")
+    result = []
+    for i, spec in enumerate(leaves(carry_specs)):
+        result.append(Value(Code(f"{last}[{i}]", names=frozenset([last])), spec))
+    for i, spec in enumerate(leaves(y_specs)):
+        text = f"{alls}[{len(carries) + i}]"
+        result.append(
+            Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec)
+        )
+    return result
+
+
+OPS: dict[str, Expression] = {
+    # arithmetic
+    "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
+    "mod": "ops.mod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
+    "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
+    "maximum": "ops.maximum({x}, {y})", "minimum": "ops.minimum({x}, {y})",
+    **{name: f"ops.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "stop_gradient"]},
+    "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
+    # comparison
+    "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": operator("<"),
+    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "logical_and": _logical("logical_and"), "logical_or": _logical("logical_or"), "logical_xor": _logical("logical_xor"),
+    "where": "ops.where({condition}, {x}, {y})",
+    # activation
+    "relu": "ops.relu({x})", "relu6": "ops.relu6({x})", "elu": lambda g: call("ops.elu", g.x, alpha=None if g.alpha == 1 else g.alpha),
+    "leaky_relu": lambda g: call("ops.leaky_relu", g.x, negative_slope=g.slope),
+    "selu": "ops.selu({x})", "gelu": "ops.gelu({x}, approximate=False)", "gelu_tanh": "ops.gelu({x}, approximate=True)",
+    "hard_sigmoid": "ops.hard_sigmoid({x})", "hard_silu": "ops.hard_silu({x})", "softplus": "ops.softplus({x})",
+    "log_sigmoid": "ops.log_sigmoid({x})", "softsign": "ops.softsign({x})",
+    "silu": "ops.silu({x})", "mish": lambda g: call("keras.activations.mish", g.x),
+    "softmax": "ops.softmax({x}, axis={axis})", "log_softmax": "ops.log_softmax({x}, axis={axis})",
+    "logsumexp": lambda g: call("ops.logsumexp", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
+    # reduction
+    **{name: _reduction(other) for name, other in (
+        ("sum", "sum"), ("mean", "mean"), ("max", "max"), ("min", "min"), ("prod", "prod"), ("var", "var"), ("std", "std"))},
+    "any": _truth("any"), "all": _truth("all"), "norm": lambda g: call("ops.norm", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
+    "cumsum": "ops.cumsum({x}, axis={axis})", "cumprod": "ops.cumprod({x}, axis={axis})",
+    "count_nonzero": lambda g: call("ops.count_nonzero", g.x, axis=axes_of(g)),
+    "argmax": lambda g: g.scope.language.cast(call("ops.argmax", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
+    "argmin": lambda g: g.scope.language.cast(call("ops.argmin", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
+    # products
+    "matmul": operator("@"), "einsum": lambda g: call("ops.einsum", g.equation, *g.operands),
+    # creation
+    "zeros": _filled("zeros"), "ones": _filled("ones"), "full": _filled("full"), "arange": _arange,
+    "linspace": lambda g: call("ops.linspace", g.start, g.stop, g.count, dtype=g.out.dtype),
+    "eye": lambda g: call("ops.eye", g.rows, g.columns, dtype=_dtype(g)) if g.columns is not None else call("ops.eye", g.rows, dtype=_dtype(g)),
+    "zeros_like": _like("zeros_like"), "ones_like": _like("ones_like"), "full_like": _like("full_like"),
+    "tensor": lambda g: g.value.code if isinstance(g.value, Value) else call("ops.array", g.value, dtype=g.out.dtype),
+    # random
+    "random_uniform": _drawn("uniform", "low", "high"), "random_normal": _drawn("normal", "mean", "stddev"),
+    "random_randint": _drawn("randint", "low", "high"), "random_dropout": lambda g: call("keras.random.dropout", g.x, g.rate),
+    "random_permutation": lambda g: call("keras.random.shuffle", call("ops.arange", g.count, dtype="int64")),
+    # manipulation
+    "size": lambda g: inline_size(g, f"ops.size({g.x})"),
+    "reshape": lambda g: call("ops.reshape", g.x, tuple(reshaped(g))), "transpose": _transpose,
+    "expand_dims": "ops.expand_dims({x}, {axis})", "squeeze": lambda g: call("ops.squeeze", g.x, g.axis if isinstance(g.axis, int) else tuple(g.axis)),
+    "concatenate": lambda g: call("ops.concatenate", list(g.xs), axis=g.axis), "stack": lambda g: call("ops.stack", list(g.xs), axis=g.axis),
+    "unstack": "ops.unstack({x}, axis={axis})", "split": _split, "tile": lambda g: call("ops.tile", g.x, tuple(g.repeats)),
+    "repeat": "ops.repeat({x}, {count}, axis={axis})", "broadcast_to": lambda g: call("ops.broadcast_to", g.x, tuple(g.shape)),
+    "flip": lambda g: call("ops.flip", g.x, g.axis if isinstance(g.axis, int) else tuple(g.axis)), "roll": "ops.roll({x}, {shift}, axis={axis})",
+    "pad_constant": _pad,
+    # indexing
+    "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
+    "take": "ops.take({x}, {indices}, axis={axis})", "take_along_axis": "ops.take_along_axis({x}, {indices}, axis={axis})",
+    "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=g.dtype),
+    # sorting
+    "sort": _sort, "argsort": lambda g: g.scope.language.cast(_argsort(g), "int64"),
+    "top_k": lambda g: call("ops.top_k", g.x, g.k),
+    # windows
+    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("average_pool"),
+    # control
+    "scan": _scan,
+}  # fmt: skip

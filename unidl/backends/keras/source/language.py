@@ -1,0 +1,294 @@
+"""How Keras' models, layers and files are written."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from unidl.backends.keras.source.expressions import OPS
+from unidl.backends.keras.source.images import IMAGES
+from unidl.backends.keras.source.layers import LAYERS, called
+from unidl.backends.keras.source.loop import train_file
+from unidl.backends.keras.source.sequences import SEQUENCES
+from unidl.codegen.author import Author, Class, class_name
+from unidl.codegen.code import Code, Line, Value, call, literal
+from unidl.codegen.folding import folded
+from unidl.codegen.inputs import inputs_of
+from unidl.codegen.language import Language, attribute, row_of
+from unidl.codegen.layout import indented, written
+from unidl.codegen.loop import Loop
+from unidl.codegen.scope import Scope, shape_text
+from unidl.description.plan import LayerPlan, WeightSpec
+from unidl.errors import SourceError
+from unidl.graph.node import LayerCall, OpCall, WeightRead, ancestors, leaves, map_nest, symbols
+from unidl.graph.tensor import SymbolicTensor
+from unidl.initializers import Constant, Ones, Zeros
+
+# what a functional model cannot hold: it needs a layer around it
+_IN_LAYERS = ("random_", "scan", "while_loop", "cond", "zeros", "ones", "full", "arange", "eye", "linspace", "tensor")
+
+
+class Keras(Language):
+    """A functional model of Keras' layers; a layer of one's own is a keras.layers.Layer that Keras can save."""
+
+    name = "keras"
+    title = "Keras"
+    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    ops: ClassVar = OPS
+    inlines_objects = True
+
+    def cast(self, code: Code, dtype: str) -> Code:
+        """ops.cast."""
+        return call("ops.cast", code, dtype)
+
+    def array(self, array: np.ndarray, dtype: str) -> Code:
+        """A constant."""
+        return call("ops.array", array.tolist(), dtype=dtype)
+
+    def length(self, value: Value, axis: int) -> Code:
+        """An int where it is known, else a scalar."""
+        return Code(f"ops.shape({value})[{axis}]", names=value.code.names)
+
+    def copied(self, code: Code) -> Code:
+        """A copy."""
+        return Code(f"ops.copy({code})", names=code.names)
+
+    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
+        """The variable is assigned."""
+        return [Line(f"{self.member(name)}.assign({value})")]
+
+    def path_of(self, key: str) -> str:
+        """A layer's name."""
+        return self.object_name(key)
+
+    def root_path(self, author: Author) -> str:
+        """The layer that holds all, if the model's graph cannot stand alone."""
+        return _root_name(author) if _needs_layer(author.root) else ""
+
+    def nest(self, written: Any) -> str:
+        """Plain lists and dicts, which Keras tracks."""
+        if isinstance(written, dict):
+            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
+            return f"{{{pairs}}}"
+        if isinstance(written, (list, tuple)):
+            parts = [self.nest(item) for item in written if item is not None]
+            looped = _as_comprehension(parts)
+            return looped or f"[{', '.join(parts)}]"
+        return str(written)
+
+    def construct(self, cls: Class, name: str) -> str:
+        """With the name that makes paths clean."""
+        return f'{cls.name}(name="{name}")'
+
+    def constructed(self, author: Author, plan: LayerPlan, name: str) -> str | None:
+        """keras.Sequential, for a Sequential of Keras' layers, each called once."""
+        if plan.kind != "Sequential" or plan.weights:
+            return None
+        parts, calls = [], [node for node in ancestors(plan.calls[0].outputs) if isinstance(node, LayerCall)]
+        if len(calls) != len({id(node.layer) for node in calls}):
+            return None
+        for key, child in plan.children.items():
+            row = row_of(self, child)
+            if row is None or row.call is not called or child.path != f"{plan.path}/{key}":
+                return None
+            parts.append(author.constructor(child, self.object_name(key)).text)
+        return f'keras.Sequential([{", ".join(parts)}], name="{name}")'
+
+    def weight(self, spec: WeightSpec, author: Author) -> Line:
+        """In build."""
+        keywords = {"shape": spec.shape, "initializer": _initial(spec), "trainable": None if spec.trainable else False}
+        dtype = None if spec.dtype == "float32" else spec.dtype
+        return Line(f"{self.member(spec.name)} = {call('self.add_weight', **keywords, dtype=dtype, name=spec.name)}")
+
+    def training(self, loop: Loop) -> str:
+        """compile and fit."""
+        return train_file(loop)
+
+    def class_lines(self, cls: Class, author: Author) -> list[str]:
+        """A layer, or the function that makes the model."""
+        if cls.is_root:
+            return [
+                "def make_model():",
+                *indented(cls.docstring),
+                *written(cls.lines, 1),
+            ]
+        weights = [line for line in cls.init if " = self.add_weight(" in line.text]
+        objects = [line for line in cls.init if line not in weights]
+        lines = ["@keras.saving.register_keras_serializable()", f"class {cls.name}(layers.Layer):"]
+        lines += [*indented(cls.docstring), ""]
+        if objects:
+            lines += [
+                "    def __init__(self, **kwargs):",
+                "        super().__init__(**kwargs)",
+                *written(objects, 2),
+                "",
+            ]
+        if weights:
+            lines += ["    def build(self, input_shape):", *written(weights, 2), ""]
+        training = ["training=False"] if cls.reads_training else []
+        return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
+
+    def file(self, author: Author, name: str, loads: bool = False) -> str:
+        """Imports, functions, layers, and the function that makes the model."""
+        root = author.class_of(author.root)
+        blocks = [*author.helpers.values(), *author.function_texts]
+        blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
+        blocks.append("\n".join(self.class_lines(root, author)))
+        if loads:
+            blocks.append(LOAD)
+        text = "\n\n\n".join(blocks)
+        used = [word for word in ("layers", "ops") if any(f"{b}{word}." in text for b in " ([{=-~*,\n")]
+        head = ["from pathlib import Path", ""] if loads else []
+        head += ["import keras", *([f"from keras import {', '.join(used)}"] if used else [])]
+        head += ["from safetensors.numpy import load_file"] if loads else []
+        return "\n".join([f'"""{name} in Keras."""', "", *head]) + f"\n\n\n{text}\n"
+
+    # -- the model -------------------------------------------------------------------------------------------------------
+
+    def drafted_root(self, author: Author) -> Class:
+        """A function: inputs, layers called on tensors, keras.Model."""
+        plan = author.root
+        cls = Class("make_model", plan, is_root=True, trains=author.trains(plan))
+        call_ = plan.calls[0]
+        scope = Scope(author, plan, owner="")
+        scope.chain = "x"
+        inner = author.drafted(plan, False) if _needs_layer(plan) else None
+        if inner is not None:
+            inner.is_root = False
+            inner.name = author._global(class_name(plan, plan))
+            author.classes.append(inner)
+        given = inputs_of(plan, call_)
+        names = iter(self.input_hints(plan, list(symbols(list(given.values())))))
+
+        def make(leaf: Any) -> Any:
+            if not isinstance(leaf, SymbolicTensor):
+                return leaf
+            if not leaf.shape:
+                raise SourceError(f"{plan.title} has a scalar among its inputs, which a Keras model cannot have.")
+            hint = next(names)
+            name = scope.parameter(leaf, "inputs" if hint == "input" else hint)
+            dtype = None if leaf.dtype == "float32" else leaf.dtype
+            text = call("keras.Input", tuple(leaf.shape[1:]), dtype=dtype, name=hint if hint != "input" else None)
+            scope.say(f"{name} = {text}", shape_text(leaf.shape), [name])
+            return scope.values[id(leaf)]
+
+        inputs = [map_nest(make, value) for value in given.values()]
+        whole = inputs[0] if len(inputs) == 1 else inputs
+        # the name of an input is kept, for the model needs it again at the end
+        for value in leaves(inputs):
+            for key, known in scope.values.items():
+                if known is value:
+                    scope.uses[key] += 1
+        if inner is not None:
+            made = self.construct(inner, _root_name(author))
+            result: Any = f"{made}({', '.join(map(literal, inputs))})"
+            scope.say(f"outputs = {result}", names=["outputs"])
+            result = "outputs"
+        else:
+            self._share(author, scope, plan)
+            result = literal(scope.graph(call_.outputs))
+        cls.lines = folded(scope.lines)
+        cls.lines.append(Line(f"return keras.Model({literal(whole)}, {result})"))
+        return cls
+
+    def _share(self, author: Author, scope: Scope, plan: LayerPlan) -> None:
+        """Layers that several owners have: those owners are made first, and given them."""
+        for child in plan.children.values():
+            if child.reached and row_of(self, child) is None and not self.constructed(author, child, "x"):
+                author.class_of(child)
+        for owner, key, child in author.shared:
+            target, found = (author.reference(*which).removeprefix("self.") for which in ((owner, key), (child,)))
+            for text in (found, target):
+                first = text.partition(".")[0].partition("[")[0]
+                keys = [k for k in plan.children if self.member(k).removeprefix("self.").partition("[")[0] == first]
+                for k in keys:
+                    self._variable(author, scope, plan, k)
+            objects = scope.__dict__["objects"]
+            scope.say(f"{_through(objects, plan, target, self)} = {_through(objects, plan, found, self)}")
+
+    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+        """The constructor where the layer is called, or a variable if it is called several times."""
+        made: dict[str, str] = scope.__dict__.setdefault("objects", {})
+        if key in made:
+            return made[key]
+        owner, _, rest = key.partition(".")
+        if rest:
+            return f"{self.inline_object(author, scope, plan, owner)}.{rest}"
+        if author.count_calls(plan, key) > 1:
+            return self._variable(author, scope, plan, key)
+        making = author.constructor(plan.children[key], self.object_name(key))
+        if making.note:
+            scope.say("", making.note)
+        return making.text
+
+    def _variable(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+        """A layer in a variable."""
+        made: dict[str, str] = scope.__dict__.setdefault("objects", {})
+        if key not in made:
+            making = author.constructor(plan.children[key], self.object_name(key))
+            name = made[key] = scope.name(self.object_name(key))
+            scope.say(f"{name} = {making.text}", making.note, [name])
+        return made[key]
+
+
+LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
+
+
+def load(path=WEIGHTS):
+    """The model with its weights."""
+    model = make_model()
+    arrays = load_file(path)
+    for variable in model.weights:
+        variable.assign(arrays[variable.path])
+    return model'''
+
+
+def _through(objects: dict[str, str], plan: LayerPlan, text: str, language: Keras) -> str:
+    """A path of attributes that begins with a variable."""
+    for key, name in objects.items():
+        member = language.member(key).removeprefix("self.")
+        if text == member or text.startswith((f"{member}.", f"{member}[")):
+            return name + text.removeprefix(member)
+    return text
+
+
+def _root_name(author: Author) -> str:
+    return attribute(author.root.layer.name)
+
+
+def _needs_layer(plan: LayerPlan) -> bool:
+    """Whether the model's own graph has what a functional model cannot hold."""
+    if plan.weights or plan.reads_training:
+        return True
+    for node in ancestors(plan.calls[0].outputs):
+        if isinstance(node, WeightRead):
+            return True
+        if isinstance(node, OpCall):
+            if node.op.name.startswith(_IN_LAYERS) and not node.op.name.endswith("_like"):
+                return True
+            if node.op.name == "shape" and any(isinstance(t, SymbolicTensor) for t in leaves(node.outputs)):
+                return True
+    return False
+
+
+def _as_comprehension(parts: list[str]) -> str:
+    """`[Block(name=f"blocks_{i}") for i in range(3)]`, where the parts differ in the number at the end of the name only."""
+    found = set()
+    for i, part in enumerate(parts):
+        head, mark, tail = part.rpartition('name="')
+        name, _, rest = tail.partition('"')
+        if not mark or not name.endswith(f"_{i}"):
+            return ""
+        found.add(f'{head}name=f"{name.removesuffix(str(i))}{{i}}"{rest}')
+    return f"[{found.pop()} for i in range({len(parts)})]" if len(found) == 1 and len(parts) > 2 else ""
+
+
+def _initial(spec: WeightSpec) -> Any:
+    if isinstance(spec.initializer, Ones):
+        return "ones"
+    if isinstance(spec.initializer, Zeros):
+        return "zeros"
+    if isinstance(spec.initializer, Constant):
+        return Code(f"keras.initializers.Constant({float(spec.initializer.value)!r})")
+    return None

@@ -1,0 +1,335 @@
+"""A model as plain Keras: its own, untouched layers, and its own operations between them. No class of unidl's is in it.
+
+The traced definition is played once more on KerasTensors, in inference. Where Keras has a class that infers the same, that class
+stands there and gets the weights; of any other layer the definition is played, so that it becomes `keras.ops`. Differences in
+training (a moving variance, the generator of a dropout, the gradient at a tie) do not count here: the file holds what Keras has.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import unidl.backends.keras as backend
+from unidl.backends.keras.deferred import Deferred, Length, plainly
+from unidl.backends.keras.engine import ENGINE, keras
+from unidl.backends.keras.layers import LOWERINGS
+from unidl.backends.keras.layers.attention import attention_slots, call_attention, make_attention
+from unidl.backends.keras.layers.convolution import make_convolution
+from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
+from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
+from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
+from unidl.backends.keras.module import child_of, layer_name
+from unidl.backends.keras.program import made_by, name_operations, slots
+from unidl.backends.lowering import Lowering, choose
+from unidl.description.layer import Layer, bind
+from unidl.description.plan import LayerPlan
+from unidl.description.trace import ChildKey
+from unidl.errors import ExportError
+from unidl.graph.node import leaves, map_nest, symbols
+from unidl.graph.tensor import SymbolicTensor
+from unidl.layers import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    GlobalMaxPooling2D,
+    LayerNormalization,
+    Maximum,
+    Minimum,
+    MultiHeadAttention,
+)
+from unidl.models.input_names import input_names
+from unidl.ops import op
+
+# -- where inference differs from the table of lowerings ---------------------------------------------------------------------
+
+
+def refuses_axes(plan: LayerPlan) -> str | None:
+    """Keras on torch takes the axes for trailing ones."""
+    axes, rank = plan.attributes["axes"], len(plan.input_shapes[0])
+    if ENGINE == "torch" and axes != tuple(range(rank - len(axes), rank)):
+        return "on torch, keras.layers.LayerNormalization takes trailing axes only"
+    return None
+
+
+def refuses_masks(plan: LayerPlan) -> str | None:
+    """Keras' attention looks everywhere where a place may look nowhere."""
+    if any(True for call in plan.calls for _ in symbols(plan.arguments(call).get("mask"))):
+        return "keras.layers.MultiHeadAttention looks everywhere where a place may look nowhere"
+    return None
+
+
+def call_masked_lstm(
+    layer: LSTM, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None
+) -> Any:
+    """(batch, time, inputs) -> as the layer is configured; its mask goes no further."""
+    ops = keras.ops
+    if lengths is not None:
+        count = ops.cumsum(ops.ones_like(x[:, :, 0], dtype="int64"), axis=1)  # (batch, time): 1, 2, …
+        mask = ops.less_equal(count, ops.expand_dims(ops.cast(lengths, "int64"), 1))
+    y = call_lstm(layer, native, x, initial_state, mask)
+    if mask is None:
+        return y
+    y = map_nest(ops.copy, y)  # an operation hands no mask on
+    if initial_state is None:
+        return y
+    output, *state = y if layer.return_state else (y,)
+    output = _from_the_state(layer, output, mask, initial_state[0])
+    return (output, *state) if layer.return_state else output
+
+
+def _from_the_state(layer: LSTM, y: Any, mask: Any, h: Any) -> Any:
+    """The initial state, where Keras gives zeros because no step has counted yet."""
+    ops = keras.ops
+    if not layer.return_sequences:
+        return ops.where(ops.any(mask, axis=1, keepdims=True), y, h)  # (batch, units)
+    mask = ops.flip(mask, 1) if layer.go_backwards else mask
+    counted = ops.cumsum(ops.cast(mask, "int64"), axis=1) > 0  # (batch, time)
+    return ops.where(ops.expand_dims(counted, -1), y, ops.expand_dims(h, 1))  # (batch, time, units)
+
+
+def refuses_activation(plan: LayerPlan) -> str | None:
+    """An activation that Keras has not."""
+    layer: LSTM = plan.layer  # type: ignore[assignment]
+    names = (activation_name(layer.activation, plan), activation_name(layer.recurrent_activation, plan))
+    return "keras.activations has none that computes its activation" if None in names else None
+
+
+def global_max(plan: LayerPlan) -> Any:
+    """Its value at a tie is the same, whichever pixel it took."""
+    layer: GlobalMaxPooling2D = plan.layer  # type: ignore[assignment]
+    return keras.layers.GlobalMaxPooling2D(data_format="channels_last", keepdims=layer.keepdims, **common(plan))
+
+
+INFERENCE: dict[type, Lowering] = {
+    **LOWERINGS,
+    Conv2D: Lowering(make_convolution, call_activated, own_slots),
+    BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots),
+    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_axes),
+    LSTM: Lowering(make_lstm, call_masked_lstm, lstm_slots, refuses_activation),
+    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_masks),
+    GlobalMaxPooling2D: Lowering(global_max, call_layer),
+    Maximum: Lowering(lambda plan: keras.layers.Maximum(**common(plan)), call_layer),
+    Minimum: Lowering(lambda plan: keras.layers.Minimum(**common(plan)), call_layer),
+}
+"""How plain Keras runs each layer in inference."""
+
+# Keras' class keeps their weights alike even where a mask or an activation makes the definition run
+SAME_WEIGHTS = (LSTM, MultiHeadAttention)
+
+
+# -- playing -----------------------------------------------------------------------------------------------------------------
+
+
+class Part:
+    """Binds a description whose definition is played into the graph.
+
+    Args:
+        player: Plays the model.
+        plan: The layer's plan.
+        native: Its native object, which has the weights.
+    """
+
+    locked = True
+    training = False
+
+    def __init__(self, player: Player, plan: LayerPlan, native: Any) -> None:
+        self.player = player
+        self.plan = plan
+        self.native = native
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        if name in self.plan.weights:
+            return keras.ops.convert_to_tensor(keras.ops.copy(slots(self.plan, self.native)[name].read()))
+        if name in self.plan.structure:
+            nest = self.plan.structure[name]
+            return map_nest(lambda leaf: self.child(leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+        raise layer._no_attribute(name)
+
+    def child(self, key: str) -> Layer:
+        return self.player.bound(self.plan.children[key], child_of(self.native, key))
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.player.played(self, layer, args, kwargs)
+
+    def update(self, name: str, value: Any) -> None:
+        """Nothing: a state stays as it is in inference."""
+
+    def add_weight(self, *_: Any) -> None:
+        raise RuntimeError("setup does not run on a native object")
+
+
+class Player:
+    """Plays a model's definition on KerasTensors.
+
+    Args:
+        custom: What becomes of a layer with weights that Keras has not: None refuses it, "constants" plays its definition.
+    """
+
+    def __init__(self, custom: str | None) -> None:
+        self.custom = custom
+        self.made: dict[int, tuple[Lowering | None, str, Any]] = {}
+        self.filled: list[tuple[LayerPlan, Any, Any, Lowering]] = []
+
+    def bound(self, plan: LayerPlan, native: Any) -> Layer:
+        """The description, bound to be played."""
+        return bind(plan.layer, plan.attributes, Part(self, plan, native))
+
+    def played(self, part: Part, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call of a layer."""
+        if id(part.plan) not in self.made:
+            self.made[id(part.plan)] = self._make(part)
+        lowering, why, vanilla = self.made[id(part.plan)]
+        if lowering is not None:
+            return lowering.call(layer, vanilla, *args, **kwargs)
+        self._check(part.plan, why)
+        with _telling(part.plan):
+            return layer.forward(*args, **kwargs)
+
+    def _make(self, part: Part) -> tuple[Lowering | None, str, Any]:
+        lowering, why = choose(INFERENCE, backend.NAME, part.plan)
+        if lowering is None:
+            return None, why, None
+        made = lowering.make(part.plan)
+        cls = own_class(type(made))
+        if cls is None:
+            return None, f"{type(made).__name__} is no class of Keras' own", None
+        config = made.get_config()
+        names = {layer.name for _, _, layer, _ in self.filled}
+        free = (name for n in count(1) if (name := config["name"] + (f"_{n}" if n > 1 else "")) not in names)
+        vanilla = cls.from_config({**config, **initializers(part.plan, cls), "name": next(free)})
+        self.filled.append((part.plan, part.native, vanilla, lowering))
+        return lowering, "", vanilla
+
+    def _check(self, plan: LayerPlan, why: str) -> None:
+        if plan.dynamic:
+            raise ExportError(
+                f"{plan.title} cannot be exported to Keras: its forward branches on a tensor in Python, and a functional "
+                "model has no branches."
+            )
+        own = "weights of its own" if plan.weights else "another meaning in training" if plan.reads_training else ""
+        if own and self.custom is None:
+            raise ExportError(
+                f"{plan.title} has {own}, and plain Keras has no class for it: {why}.",
+                expected="to be told how it is to leave",
+                fix='unidl.export(model, "keras", path, custom="constants") writes its definition as operations, for inference '
+                'only, its weights as constants; custom="layers" writes a file with a real Keras layer beside it.',
+            )
+
+    def fill(self) -> None:
+        """Write the weights, and let frozen layers rest."""
+        for plan, native, vanilla, lowering in self.filled:
+            targets = lowering.slots(plan, vanilla)
+            for name, slot in slots(plan, native).items():
+                targets[name].write(slot.read())
+            vanilla.trainable = not plan.layer._unidl.frozen
+
+
+def own_class(cls: type) -> Any:
+    """Keras' own class behind one of unidl's small subclasses; None for a class that is neither."""
+    found = next(base for base in cls.__mro__ if not base.__module__.startswith("unidl."))
+    return found if found.__module__.startswith("keras.") and found is not keras.layers.Layer else None
+
+
+def initializers(plan: LayerPlan, cls: Any) -> dict[str, Any]:
+    """What Keras would draw the weights from, should somebody start anew: the description's, by name, else Keras' own."""
+    found = {}
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():
+        if name.endswith("_initializer"):
+            wanted = getattr(plan.layer, name, None)
+            found[name] = wanted if isinstance(wanted, str) else parameter.default
+    return found
+
+
+@contextmanager
+def _telling(plan: LayerPlan) -> Iterator[None]:
+    """What Keras cannot record is the layer's matter, not a crash."""
+    try:
+        yield
+    except ExportError:
+        raise
+    # what Keras, or code that needs values, raises on a KerasTensor
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError) as error:
+        raise ExportError(
+            f"{plan.title} cannot be exported to Keras: an operation of its definition cannot stand in a functional model.",
+            received=f"{type(error).__name__}: {error}"[:500],
+            fix='custom="layers" writes it as a Keras layer in a file beside; or export to another format.',
+        ) from error
+
+
+def vanilla_model(plan: LayerPlan, native: Any, custom: str | None) -> Any:
+    """A functional Keras model of Keras' own classes alone, with the weights of the native object.
+
+    Raises:
+        ExportError: A layer cannot be there.
+    """
+    call = plan.calls[0]
+    if any(symbols(call.kwargs)):
+        raise ExportError(
+            f"{plan.title} cannot be a functional Keras model: it was built for inputs that are given by name "
+            f"({', '.join(call.kwargs)}).",
+            fix="Build it for inputs in order.",
+        )
+    if any(tensor.shape == () for tensor in symbols(call.args)):
+        raise ExportError(
+            f"{plan.title} cannot be a functional Keras model: an input is a scalar, without a batch axis."
+        )
+    player = Player(custom)
+    taken = {layer_name(part) for part in plan.walk()}
+    before = random.getstate()  # Keras' initializers draw their seeds from Python's generator, which is the user's
+    try:
+        with keras.device("cpu"), plainly(), op.running(backend):
+            inputs = [
+                keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+                for tensor, name in zip(symbols(call.args), input_names(plan, taken), strict=True)
+            ]
+            values = dict(zip(map(id, symbols(call.args)), inputs, strict=True))
+            args = map_nest(lambda leaf: values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf, call.args)
+            outputs = player.played(Part(player, plan, native), player.bound(plan, native), args, call.kwargs)
+            return _model(plan, args, inputs, outputs, taken, player)
+    finally:
+        random.setstate(before)
+
+
+def _model(plan: LayerPlan, args: Any, inputs: list[Any], outputs: Any, taken: set[str], player: Player) -> Any:
+    if any(not isinstance(leaf, keras.KerasTensor) for leaf in leaves(outputs)):
+        raise ExportError(
+            f"{plan.title} cannot be a Keras model: one of its outputs is None or depends on no input.",
+            fix="Leave it out of what forward returns.",
+        )
+    name_operations(outputs, taken | {tensor.name for tensor in inputs})
+    only_tensors = len(args) == 1 and all(isinstance(leaf, keras.KerasTensor) for leaf in leaves(args))
+    model = keras.Model(args[0] if only_tensors else inputs, outputs, name=layer_name(plan))
+    strange = [operation for operation in model.operations if not type(operation).__module__.startswith("keras.")]
+    if strange:
+        names = {
+            operation.op if isinstance(operation, Deferred) else "shape"
+            for operation in strange
+            if isinstance(operation, (Deferred, Length))
+        }
+        raise ExportError(
+            f"{plan.title} cannot be a file of plain Keras: it would hold what Keras has not.",
+            received=", ".join(sorted(names)) or type(strange[0]).__name__,
+        )
+    player.fill()
+    return model
+
+
+def vanilla_layer(plan: LayerPlan) -> tuple[Any, Mapping[str, Any]] | None:
+    """Keras' own layer for a plan, built and outside any model, and its slots; None where Keras has none."""
+    lowering, _ = choose(INFERENCE, backend.NAME, plan)
+    if lowering is None and type(plan.layer) in SAME_WEIGHTS:
+        lowering = INFERENCE[type(plan.layer)]
+    if lowering is None:
+        return None
+    before = random.getstate()
+    try:
+        with keras.device("cpu"):
+            layer = made_by(lowering, plan)
+    finally:
+        random.setstate(before)
+    return layer, lowering.slots(plan, layer)

@@ -1,0 +1,347 @@
+"""Every op as an expression of TensorFlow: a template of its arguments, or a function of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.codegen.language import Expression, Given
+from unidl.codegen.scope import unpacked
+from unidl.graph.node import leaves
+from unidl.graph.window import convolution, pooling, transposed_convolution
+
+FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+
+
+def _reduction(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        axes = axes_of(g)
+        return call(
+            f"tf.{name}", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None
+        )
+
+    return written
+
+
+def _truth(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        x = g.x if g.x.dtype == "bool" else g.scope.casted(g.x, "bool")
+        return call(f"tf.{name}", x, axis=axes_of(g), keepdims=g.keepdims or None)
+
+    return written
+
+
+def _dtype(dtype: str | None) -> Code | None:
+    return None if dtype in (None, "float32") else Code(f"tf.{dtype}")
+
+
+def _lengths(shape: Any) -> list[Any]:
+    return list(shape) if isinstance(shape, (tuple, list)) else [shape]
+
+
+def _filled(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        return call(f"tf.{name}", _lengths(g.shape), dtype=_dtype(g.out.dtype))
+
+    return written
+
+
+def _full(g: Given) -> Code:
+    return call("tf.fill", _lengths(g.shape), call("tf.constant", g.value, Code(f"tf.{g.out.dtype}")))
+
+
+def _like(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        return call(f"tf.{name}", g.x, dtype=None if g.out.dtype == g.x.dtype else Code(f"tf.{g.out.dtype}"))
+
+    return written
+
+
+def _arange(g: Given) -> Code:
+    start, stop = (0, g.start) if g.stop is None else (g.start, g.stop)
+    bounds = [stop] if isinstance(start, int) and start == 0 and g.step == 1 else [start, stop]
+    return call("tf.range", *bounds, *([] if g.step == 1 else [g.step]), dtype=Code(f"tf.{g.out.dtype}"))
+
+
+def _drawn(name: str, *parameters: str) -> Expression:
+    def written(g: Given) -> Code:
+        shape = Code(f"tf.shape({g.like})") if g.shape is None else _lengths(g.shape)
+        given = [getattr(g, parameter) for parameter in parameters]
+        given = [] if given in ([0.0, 1.0], []) and g.op_name != "random_randint" else given
+        return call(f"tf.random.{name}", shape, *given, dtype=_dtype(g.out.dtype))
+
+    return written
+
+
+def _transpose(g: Given) -> Code:
+    rank = len(g.x.shape)
+    return call("tf.transpose", g.x, *([] if g.axes is None else [[a % rank for a in g.axes]]))
+
+
+def _split(g: Given) -> Code:
+    return call("tf.split", g.x, g.parts if isinstance(g.parts, int) else list(g.parts), axis=g.axis)
+
+
+def _pad(g: Given) -> Code:
+    return call("tf.pad", g.x, [list(pair) for pair in g.widths], constant_values=g.value or None)
+
+
+def _clip(g: Given) -> Code:
+    if g.low is not None and g.high is not None:
+        return call("tf.clip_by_value", g.x, g.low, g.high)
+    if g.low is None and g.high is None:
+        code: Code = g.x.code
+        return code
+    return call("tf.maximum", g.x, g.low) if g.high is None else call("tf.minimum", g.x, g.high)
+
+
+def _dynamic_slice(g: Given) -> Code:
+    starts = [
+        call("tf.clip_by_value", start, 0, n - size) if isinstance(start, Value) else min(max(start, 0), n - size)
+        for start, size, n in zip(g.starts, g.sizes, g.x.shape, strict=True)
+    ]
+    computed = [s for s in g.starts if isinstance(s, Value)]
+    sizes: Any = list(g.sizes)
+    if computed and computed[0].dtype != "int32":
+        sizes = call("tf.constant", sizes, Code(f"tf.{computed[0].dtype}"))
+    return call("tf.slice", g.x, starts, sizes)
+
+
+def _argsort(g: Given) -> Code:
+    direction = "DESCENDING" if g.descending else None
+    found = call("tf.argsort", g.x, axis=g.axis, direction=direction, stable=True)
+    code: Code = g.scope.language.cast(found, "int64")
+    return code
+
+
+def _sort(g: Given) -> Code:
+    return call("tf.sort", g.x, axis=g.axis, direction="DESCENDING" if g.descending else None)
+
+
+def _position(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        x = g.x if g.axis is not None else call("tf.reshape", g.x, [-1])
+        found = call(f"tf.{name}", x, axis=0 if g.axis is None else g.axis)
+        if not g.keepdims:
+            return found
+        if g.axis is None:
+            return call("tf.reshape", found, [1] * len(g.x.shape))
+        return call("tf.expand_dims", found, g.axis)
+
+    return written
+
+
+def _matmul(g: Given) -> Code:
+    if 1 not in (len(g.x.shape), len(g.y.shape)):
+        return binary(g.x, "@", g.y)
+    if len(g.y.shape) == 1 and len(g.x.shape) > 1:
+        return call("tf.linalg.matvec", g.x, g.y)
+    if len(g.y.shape) == 1:
+        return call("tf.tensordot", g.x, g.y, 1)
+    return call("tf.einsum", "i,...ij->...j", g.x, g.y)
+
+
+def _leaky(g: Given) -> Code:
+    return call("tf.nn.leaky_relu", g.x, alpha=g.slope)
+
+
+def _norm(g: Given) -> Code:
+    axes = axes_of(g)
+    return call("tf.norm", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None)
+
+
+# -- windows -----------------------------------------------------------------------------------------------------------------
+
+
+def _single(values: Any) -> Any:
+    values = tuple(values)
+    return values[0] if len(set(values)) == 1 else list(values)
+
+
+def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str]:
+    """The image, padded where TensorFlow has no name for that padding, and the name of the rest."""
+    if isinstance(window.padding, str):
+        return g.x, window.padding.upper()
+    if not any(map(any, window.padding)):
+        return g.x, "VALID"
+    pads = [[0, 0], *map(list, window.padding), [0, 0]]
+    return call("tf.pad", g.x, pads, constant_values=value or None), "VALID"
+
+
+def _conv(g: Given) -> Code:
+    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
+    rank = len(window.size)
+    if max(window.strides) > 1 and max(window.dilation) > 1:
+        raise g.refuse("strides together with dilation, which TensorFlow has not")
+    image, padding = _image(g, window)
+    if g.groups > 1:
+        raise g.refuse(f"groups={g.groups}; layers.Conv2D has source code")
+    strides, dilation = _single(window.strides), _single(window.dilation)
+    return call(
+        "tf.nn.convolution",
+        image,
+        g.kernel,
+        strides=None if strides == 1 else strides,
+        padding=padding,
+        data_format=None if rank == 2 else FORMAT[rank],
+        dilations=None if dilation == 1 else dilation,
+    )
+
+
+def _conv_transpose(g: Given) -> Code:
+    window, result = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
+    if None in result[1:]:
+        raise g.refuse("a transposed convolution over an axis of unknown length")
+    dilation = _single(window.dilation)
+    return call(
+        "tf.nn.conv_transpose",
+        g.x,
+        g.kernel,
+        [Code(f"tf.shape({g.x})[0]"), *result[1:]],
+        _single(window.strides),
+        g.padding.upper(),
+        dilations=None if dilation == 1 else dilation,
+    )
+
+
+def _pool(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
+        if name == "avg_pool" and not isinstance(window.padding, str):
+            raise g.refuse("average pooling with padding of one's own")
+        image, padding = _image(g, window, float("-inf"))
+        return call(f"tf.nn.{name}", image, _single(window.size), _single(window.strides), padding)
+
+    return written
+
+
+# -- control -----------------------------------------------------------------------------------------------------------------
+
+
+def _scan(g: Given) -> Any:
+    """tf.scan, whose state has the outputs too."""
+    scope = g.scope
+    carry_specs, y_specs = g.outputs
+    step = scope.name("step")
+    inner = scope.inner()
+    carries, items = (
+        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
+    )
+    axis = g.axis
+    specs = [
+        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
+    ]
+    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
+    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, specs, strict=True)]
+    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
+    outputs = list(leaves(y))
+    with scope.function(step, "state, items"):
+        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
+        scope.say(f"{unpacked(items)} = items")
+        for line in inner.lines:
+            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
+        scope.say(f"return ({', '.join(literal(v) for v in [*leaves(new), *outputs])})")
+    starts = [literal(v) if isinstance(v, Value) else f"tf.constant({literal(v)})" for v in leaves(g.initial)]
+    reference = next(iter(leaves(g.xs)))
+    for spec in leaves(y_specs):
+        lengths = [
+            Code(f"tf.shape({reference})[0]") if n is None else n
+            for i, n in enumerate(spec.shape)
+            if i != axis % len(spec.shape)
+        ]
+        starts.append(call("tf.zeros", lengths, dtype=_dtype(spec.dtype)).text)
+    moved = [_moved(literal(x), len(x.shape), axis, 0) for x in leaves(g.xs)]
+    states = scope.name("states")
+    extra = ", reverse=True" if g.reverse else ""
+    elements = f"({', '.join(moved)},)"
+    scope.say(f"{states} = tf.scan({step}, {elements}, ({', '.join(starts)}){extra})", names=[states])
+    result = []
+    end = 0 if g.reverse else -1
+    for i, spec in enumerate(leaves(carry_specs)):
+        result.append(Value(Code(f"{states}[{i}][{end}]", names=frozenset([states])), spec))
+    for i, spec in enumerate(leaves(y_specs)):
+        text = _moved(f"{states}[{len(carries) + i}]", len(spec.shape), 0, axis)
+        result.append(Value(Code(text, names=frozenset([states])), spec))
+    return result
+
+
+def _moved(text: str, rank: int, source: int, destination: int) -> str:
+    order = [i for i in range(rank) if i != source % rank]
+    order.insert(destination % rank, source % rank)
+    return text if order == list(range(rank)) else f"tf.transpose({text}, {order})"
+
+
+def _top_k(g: Given) -> Code:
+    return call("tf.math.top_k", g.x, g.k)
+
+
+_ROOT = "abs sign square sqrt exp sin cos tan tanh floor round sigmoid"
+_MATH = "rsqrt reciprocal expm1 log log1p ceil erf"
+
+OPS: dict[str, Expression] = {
+    # arithmetic
+    "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
+    "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": "tf.math.floordiv({x}, {y})",
+    "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
+    "maximum": "tf.maximum({x}, {y})", "minimum": "tf.minimum({x}, {y})",
+    **{name: f"tf.{name}({{x}})" for name in _ROOT.split()}, **{name: f"tf.math.{name}({{x}})" for name in _MATH.split()},
+    "stop_gradient": "tf.stop_gradient({x})", "isnan": "tf.math.is_nan({x})", "isinf": "tf.math.is_inf({x})",
+    "isfinite": "tf.math.is_finite({x})",
+    "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
+    # comparison
+    "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": operator("<"),
+    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "logical_and": "tf.logical_and({x}, {y})", "logical_or": "tf.logical_or({x}, {y})",
+    "logical_xor": "tf.math.logical_xor({x}, {y})", "logical_not": "tf.logical_not({x})",
+    "where": "tf.where({condition}, {x}, {y})",
+    # activation
+    "relu": "tf.nn.relu({x})", "relu6": "tf.nn.relu6({x})",
+    "elu": lambda g: call("tf.nn.elu", g.x) if g.alpha == 1 else Code(
+        f"tf.where({g.x} > 0, {g.x}, {g.alpha} * tf.math.expm1(tf.minimum({g.x}, 0)))"),
+    "leaky_relu": _leaky, "selu": "tf.nn.selu({x})", "gelu": "tf.nn.gelu({x})",
+    "gelu_tanh": "tf.nn.gelu({x}, approximate=True)", "hard_sigmoid": lambda g: Code(f"tf.nn.relu6({g.x} + 3) / 6", 4),
+    "softplus": "tf.nn.softplus({x})", "log_sigmoid": "tf.math.log_sigmoid({x})", "softsign": "tf.nn.softsign({x})",
+    "silu": "tf.nn.silu({x})", "softmax": lambda g: call("tf.nn.softmax", g.x, axis=None if g.axis == -1 else g.axis),
+    "log_softmax": lambda g: call("tf.nn.log_softmax", g.x, axis=None if g.axis == -1 else g.axis),
+    "logsumexp": _reduction("reduce_logsumexp"),
+    # reduction
+    **{name: _reduction(f"reduce_{name}") for name in ("sum", "mean", "max", "min", "prod")},
+    "var": _reduction("math.reduce_variance"), "std": _reduction("math.reduce_std"), "norm": _norm,
+    "any": _truth("reduce_any"), "all": _truth("reduce_all"),
+    "cumsum": "tf.cumsum({x}, axis={axis})", "cumprod": "tf.math.cumprod({x}, axis={axis})",
+    "count_nonzero": _reduction("math.count_nonzero"), "argmax": _position("argmax"), "argmin": _position("argmin"),
+    # products
+    "matmul": _matmul, "einsum": lambda g: call("tf.einsum", g.equation, *g.operands),
+    # creation
+    "zeros": _filled("zeros"), "ones": _filled("ones"), "full": _full, "arange": _arange,
+    "linspace": lambda g: call("tf.linspace", float(g.start), float(g.stop), g.count),
+    "eye": lambda g: call("tf.eye", g.rows, g.columns, dtype=_dtype(g.out.dtype)) if g.columns is not None else call("tf.eye", g.rows, dtype=_dtype(g.out.dtype)),
+    "zeros_like": _like("zeros_like"), "ones_like": _like("ones_like"),
+    "full_like": lambda g: call("tf.fill", Code(f"tf.shape({g.x})"), call("tf.constant", g.value, Code(f"tf.{g.out.dtype}"))),
+    "tensor": lambda g: g.value.code if isinstance(g.value, Value) else call("tf.constant", g.value, Code(f"tf.{g.out.dtype}")),
+    # random
+    "random_uniform": _drawn("uniform", "low", "high"), "random_normal": _drawn("normal", "mean", "stddev"),
+    "random_randint": _drawn("uniform", "low", "high"), "random_dropout": "tf.nn.dropout({x}, {rate})",
+    "random_permutation": lambda g: call("tf.random.shuffle", call("tf.range", g.count, dtype=Code("tf.int64"))),
+    # manipulation
+    "size": lambda g: inline_size(g, f"tf.size({g.x}, tf.int64)"),
+    "reshape": lambda g: call("tf.reshape", g.x, list(reshaped(g))), "transpose": _transpose,
+    "expand_dims": "tf.expand_dims({x}, {axis})", "squeeze": lambda g: call("tf.squeeze", g.x, g.axis if isinstance(g.axis, int) else list(g.axis)),
+    "concatenate": lambda g: call("tf.concat", list(g.xs), axis=g.axis), "stack": lambda g: call("tf.stack", list(g.xs), axis=g.axis),
+    "unstack": "tf.unstack({x}, axis={axis})", "split": _split, "tile": lambda g: call("tf.tile", g.x, list(g.repeats)),
+    "repeat": "tf.repeat({x}, {count}, axis={axis})", "broadcast_to": lambda g: call("tf.broadcast_to", g.x, list(g.shape)),
+    "flip": lambda g: call("tf.reverse", g.x, [g.axis] if isinstance(g.axis, int) else list(g.axis)), "roll": "tf.roll({x}, {shift}, {axis})",
+    "pad_constant": _pad,
+    # indexing
+    "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
+    "take": "tf.gather({x}, {indices}, axis={axis})",
+    "take_along_axis": lambda g: call("tf.gather", g.x, g.indices, axis=g.axis, batch_dims=g.axis % len(g.x.shape)),
+    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=_dtype(g.dtype)),
+    # sorting
+    "sort": _sort, "argsort": _argsort, "top_k": _top_k,
+    # windows
+    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("avg_pool"),
+    # control
+    "scan": _scan,
+}  # fmt: skip

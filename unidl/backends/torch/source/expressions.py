@@ -1,0 +1,441 @@
+"""Every op as an expression of torch: a template of its arguments, or a function of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, outputs_of, reshaped
+from unidl.codegen.language import Expression, Given
+from unidl.graph.node import leaves
+from unidl.graph.window import convolution, pooling, transposed_convolution
+
+
+def _dtype(name: str | None) -> Code | None:
+    return None if name is None else Code(f"torch.{name}")
+
+
+def _method(name: str) -> Expression:
+    """`x.name()`."""
+    return f"{{x:a}}.{name}()"
+
+
+def _reduction(name: str, **more: Any) -> Expression:
+    def written(g: Given) -> Code:
+        axes = axes_of(g)
+        return call(f"{g.x:a}.{name}", **{} if axes is None else {"dim": axes}, **more, keepdim=g.keepdims or None)
+
+    return written
+
+
+def _product(g: Given) -> Code:
+    axes = axes_of(g)
+    code = g.x.code
+    if axes is None:
+        return Code(f"{code:a}.prod()")
+    for axis in sorted((axes,) if isinstance(axes, int) else axes, reverse=True):
+        code = call(f"{code:a}.prod", dim=axis, keepdim=g.keepdims or None)
+    return code
+
+
+def _beside(g: Given) -> dict[str, Any]:
+    """dtype and device of a new tensor."""
+    like = g.arguments.get("like")
+    dtype = g.arguments.get("dtype") or (g.out.dtype if like is None or like.dtype != g.out.dtype else None)
+    if like is None:
+        return {"dtype": _dtype(dtype) if dtype != "float32" else None}
+    if dtype is None:
+        dtype = g.out.dtype
+    return {"dtype": _dtype(dtype) if dtype != "float32" else None, "device": Code(f"{like:a}.device")}
+
+
+def _lengths(shape: Any) -> Any:
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+
+def _filled(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        value = (g.value,) if name == "full" else ()
+        return call(f"torch.{name}", _lengths(g.shape), *value, **_beside(g))
+
+    return written
+
+
+def _like(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        value = (g.value,) if name == "full_like" else ()
+        return call(f"torch.{name}", g.x, *value, dtype=_dtype(g.dtype))
+
+    return written
+
+
+def _arange(g: Given) -> Code:
+    start, stop = (0, g.start) if g.stop is None else (g.start, g.stop)
+    bounds = [stop] if isinstance(start, int) and start == 0 and g.step == 1 else [start, stop]
+    return call("torch.arange", *bounds, *([] if g.step == 1 else [g.step]), **_beside(g))
+
+
+def _uniform(g: Given) -> Code:
+    drawn = call("torch.rand_like", g.like) if g.shape is None else call("torch.rand", *_lengths(g.shape), **_beside(g))
+    if (g.low, g.high) == (0.0, 1.0):
+        return drawn
+    return binary(binary(drawn, "*", g.high - g.low), "+", g.low)
+
+
+def _normal(g: Given) -> Code:
+    drawn = (
+        call("torch.randn_like", g.like) if g.shape is None else call("torch.randn", *_lengths(g.shape), **_beside(g))
+    )
+    if (g.mean, g.stddev) == (0.0, 1.0):
+        return drawn
+    return binary(binary(drawn, "*", g.stddev), "+", g.mean)
+
+
+def _randint(g: Given) -> Code:
+    shape = Code(f"{g.like:a}.shape") if g.shape is None else _lengths(g.shape)
+    return call("torch.randint", g.low, g.high, shape, **{**_beside(g), "dtype": _dtype(g.dtype)})
+
+
+def _transpose(g: Given) -> Code:
+    rank = len(g.x.shape)
+    axes = tuple(reversed(range(rank))) if g.axes is None else tuple(a % rank for a in g.axes)
+    moved = [i for i, a in enumerate(axes) if a != i]
+    if len(moved) == 2:
+        return call(f"{g.x:a}.transpose", *moved)
+    return call(f"{g.x:a}.permute", *axes)
+
+
+def _squeeze(g: Given) -> Code:
+    return call(f"{g.x:a}.squeeze", g.axis if isinstance(g.axis, int) else tuple(g.axis))
+
+
+def _concatenate(g: Given) -> Code:
+    rank = len(g.out.shape)
+    axis = g.axis % rank
+    if g.first:
+        axis = {0: 0, rank - 1: 1}.get(axis, axis + 1)
+    return call("torch.cat", list(g.xs), dim=-1 if axis == rank - 1 else axis)
+
+
+def _split(g: Given) -> Code:
+    if isinstance(g.parts, int):
+        return call(f"{g.x:a}.chunk", g.parts, dim=g.axis)
+    return call(f"{g.x:a}.split", list(g.parts), dim=g.axis)
+
+
+def _repeat(g: Given) -> Code:
+    return call(f"{g.x:a}.repeat_interleave", g.count, dim=g.axis)
+
+
+def _flip(g: Given) -> Code:
+    return call(f"{g.x:a}.flip", g.axis if isinstance(g.axis, int) else tuple(g.axis))
+
+
+def _pad(g: Given) -> Code:
+    pairs = list(g.widths)
+    while pairs and tuple(pairs[0]) == (0, 0):
+        pairs.pop(0)
+    flat = tuple(width for pair in reversed(pairs) for width in pair)
+    return call("F.pad", g.x, flat, value=g.value or None) if flat else g.x.code
+
+
+def _clip(g: Given) -> Code:
+    if g.low is not None and g.high is not None:
+        return call(f"{g.x:a}.clamp", g.low, g.high)
+    return call(f"{g.x:a}.clamp", min=g.low, max=g.high)
+
+
+def _where(g: Given) -> Code:
+    return call("torch.where", g.condition, g.x, g.y)
+
+
+def _pairwise(name: str, method: str) -> Expression:
+    def written(g: Given) -> Code:
+        numbers = [v for v in (g.x, g.y) if not isinstance(v, Value)]
+        if numbers:
+            tensor = g.x if isinstance(g.x, Value) else g.y
+            return call(f"{tensor:a}.clamp", **{method: numbers[0]})
+        return call(f"torch.{name}", g.x, g.y)
+
+    return written
+
+
+def _floor_divide(g: Given) -> Code:
+    return call("torch.div", g.x, g.y, rounding_mode="floor")
+
+
+def _take(g: Given) -> Code:
+    rank = len(g.x.shape)
+    axis = g.axis % rank
+    if rank == 2 and axis == 0:
+        return call("F.embedding", g.indices, g.x)
+    if len(g.indices.shape) == 0:
+        return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]")
+    return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]", names=names_in(g.arguments))
+
+
+def _take_along(g: Given) -> Code:
+    indices = g.indices if g.indices.dtype == "int64" else g.scope.casted(g.indices, "int64")
+    return call(f"{g.x:a}.gather", g.axis, indices)
+
+
+def _one_hot(g: Given) -> Code:
+    rank = len(g.indices.shape)
+    if g.axis % (rank + 1) != rank:
+        raise g.refuse(f"one_hot with axis={g.axis}; torch has the classes last")
+    cast = {"float32": ".float()", "int64": "", "bool": ".bool()"}.get(g.dtype, f".to(torch.{g.dtype})")
+    return Code(
+        f"F.one_hot({g.indices}.long(), {g.classes}){cast}"
+        if g.indices.dtype != "int64"
+        else f"F.one_hot({g.indices}, {g.classes}){cast}"
+    )
+
+
+def _dynamic_slice(g: Given) -> Code:
+    code = g.x.code
+    for axis, (start, size) in enumerate(zip(g.starts, g.sizes, strict=True)):
+        if g.x.shape[axis] == size:
+            continue
+        last = f"{g.x:a}.shape[{axis}] - {size}" if g.x.shape[axis] is None else str(g.x.shape[axis] - size)
+        if isinstance(start, Value):
+            code = Code(
+                f"{code:a}.narrow({axis}, {start:a}.clamp(0, {last}), {size})", names=code.names | names_in(start)
+            )
+        else:
+            code = Code(f"{code:a}.narrow({axis}, min(max({start}, 0), {last}), {size})", names=code.names)
+    return code
+
+
+def _sort(g: Given) -> Code:
+    what = "values" if g.op_name == "sort" else "indices"
+    return Code(f"{call(f'{g.x:a}.sort', dim=g.axis, descending=g.descending or None, stable=True)}.{what}")
+
+
+def _softplus(g: Given) -> Code:
+    return Code(f"-F.logsigmoid(-{g.x.code.within(UNARY)})", UNARY)  # F.softplus is x itself above 20
+
+
+def _logsumexp(g: Given) -> Code:
+    axes = axes_of(g)
+    dim = tuple(range(len(g.x.shape))) if axes is None else axes
+    return call("torch.logsumexp", g.x, dim=dim, keepdim=g.keepdims or None)
+
+
+# -- windows -----------------------------------------------------------------------------------------------------------------
+
+
+def _moved(value: Value, first: bool) -> str:
+    rank = len(value.shape)
+    if rank == 3:
+        return f"{value:a}.transpose(1, 2)"
+    order = (0, rank - 1, *range(1, rank - 1)) if first else (0, *range(2, rank), 1)
+    return f"{value:a}.permute{order}"
+
+
+def _back(text: str, rank: int) -> Code:
+    return Code(f"{text}.transpose(1, 2)" if rank == 3 else f"{text}.permute{(0, *range(2, rank), 1)}")
+
+
+def _known_pads(g: Given, window: Any) -> Any:
+    if None in g.x.shape[1:-1] and window.padding == "same" and max(window.strides) > 1:
+        raise g.refuse('padding="same" with strides over an axis of unknown length')
+    return window.pads(
+        [0 if n is None else n for n in g.x.shape[1:-1]]
+        if window.padding != "same"
+        else [n if n is not None else 64 for n in g.x.shape[1:-1]]
+    )
+
+
+def _padded(g: Given, pads: Any, value: float = 0.0) -> tuple[str, Any]:
+    image = _moved(g.x, True)
+    if all(low == high for low, high in pads):
+        return image, tuple(low for low, _ in pads)
+    flat = tuple(width for pair in reversed(pads) for width in pair)
+    return str(call("F.pad", Code(image), flat, value=value or None)), 0
+
+
+def _single(values: Any) -> Any:
+    values = tuple(values)
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _conv(g: Given) -> Code:
+    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
+    image, even = _padded(g, _known_pads(g, window))
+    rank = len(g.x.shape)
+    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
+    written = call(
+        f"F.conv{rank - 2}d",
+        Code(image),
+        Code(kernel),
+        stride=None if _single(window.strides) == 1 else _single(window.strides),
+        padding=_single(even) or None if isinstance(even, tuple) else None,
+        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
+        groups=None if g.groups == 1 else g.groups,
+    )
+    return _back(written.text, rank)
+
+
+def _conv_transpose(g: Given) -> Code:
+    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
+    rank = len(g.x.shape)
+    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
+    run = call(
+        f"F.conv_transpose{rank - 2}d",
+        Code(_moved(g.x, True)),
+        Code(kernel),
+        stride=_single(window.strides),
+        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
+    )
+    # torch gives (n - 1) * stride + extent places
+    flat: list[int] = []
+    for e, s in zip(window.extent, window.strides, strict=True):
+        cut = max(e - s, 0) // 2 if g.padding == "same" else 0
+        end = s - e if g.padding == "same" else max(s - e, 0)
+        flat = [-cut, end + cut, *flat]
+    text = run.text if not any(flat) else str(call("F.pad", run, tuple(flat)))
+    return _back(text, rank)
+
+
+def _max_pool(g: Given) -> Code:
+    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
+    pads = _known_pads(g, window)
+    fits = all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True))
+    if not fits and all(low == high for low, high in pads):
+        pads = [(low, high) for low, high in pads]
+    image, even = _padded(g, pads, float("-inf"))
+    rank = len(g.x.shape)
+    written = call(
+        f"F.max_pool{rank - 2}d",
+        Code(image),
+        _single(window.size),
+        stride=_single(window.strides),
+        padding=_single(even) or None if isinstance(even, tuple) else None,
+    )
+    return _back(written.text, rank)
+
+
+def _average_pool(g: Given) -> Code:
+    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
+    pads = _known_pads(g, window)
+    rank = len(g.x.shape)
+    if not all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True)):
+        raise g.refuse("average pooling with uneven padding; layers.AveragePooling2D has source code")
+    even = tuple(low for low, _ in pads)
+    written = call(
+        f"F.avg_pool{rank - 2}d",
+        Code(_moved(g.x, True)),
+        _single(window.size),
+        stride=_single(window.strides),
+        padding=_single(even) or None,
+        count_include_pad=False if any(even) else None,
+    )
+    return _back(written.text, rank)
+
+
+# -- control -----------------------------------------------------------------------------------------------------------------
+
+
+def _scan(g: Given) -> Any:
+    """A loop in Python."""
+    scope = g.scope
+    carry_specs, y_specs = g.outputs
+    carries = [scope.name("carry") for _ in leaves(carry_specs)]
+    for name, start in zip(carries, leaves(g.initial), strict=True):
+        text = literal(start) if isinstance(start, Value) else f"torch.tensor({literal(start)})"
+        scope.say(f"{name} = {text}", names=[name])
+    ys = [scope.name("outputs") for _ in leaves(y_specs)]
+    for name in ys:
+        scope.say(f"{name} = []", names=[name])
+    items = [scope.name("item") for _ in leaves(g.xs)]
+    unbound = [f"{x:a}.unbind({g.axis})" for x in leaves(g.xs)]
+    over = unbound[0] if len(items) == 1 else f"zip({', '.join(unbound)})"
+    if g.reverse:
+        over = f"reversed({over})" if len(items) == 1 else f"reversed(list({over}))"
+    scope.say(f"for {', '.join(items)} in {over}:")
+    scope.depth += 1
+    axis = g.axis
+    inner = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
+    slices = [
+        Value(
+            Code(n, names=frozenset([n])),
+            type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype),
+        )
+        for n, x in zip(items, leaves(g.xs), strict=True)
+    ]
+    new, y = scope.nested(g.step, g.initial, inner, g.xs, slices)
+    for name, value in zip(ys, leaves(y), strict=True):
+        scope.say(f"{name}.append({literal(value)})")
+    scope.say(f"{', '.join(carries)} = {', '.join(literal(v) for v in leaves(new))}")
+    scope.depth -= 1
+    if g.reverse:
+        for name in ys:
+            scope.say(f"{name}.reverse()")
+    stacked = [Code(f"torch.stack({name}, dim={g.axis})", names=frozenset([name])) for name in ys]
+    return outputs_of(
+        [
+            *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
+            *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
+        ]
+    )
+
+
+OPS: dict[str, Expression] = {
+    # arithmetic
+    "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
+    "mod": operator("%"), "power": operator("**"), "floor_divide": _floor_divide,
+    "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
+    "maximum": _pairwise("maximum", "min"), "minimum": _pairwise("minimum", "max"),
+    **{name: f"torch.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "zeros_like", "ones_like"] if not name.endswith("_like")},
+    "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
+    # comparison
+    "equal": operator("=="), "not_equal": operator("!="), "less": operator("<"), "less_equal": operator("<="),
+    "greater": operator(">"), "greater_equal": operator(">="),
+    "logical_and": "torch.logical_and({x}, {y})", "logical_or": "torch.logical_or({x}, {y})",
+    "logical_xor": "torch.logical_xor({x}, {y})", "where": _where,
+    # activation
+    "relu": "F.relu({x})", "relu6": "F.relu6({x})", "elu": lambda g: call("F.elu", g.x, alpha=None if g.alpha == 1 else g.alpha),
+    "leaky_relu": lambda g: call("F.leaky_relu", g.x, None if g.slope == 0.01 else g.slope) if g.slope != 0.01 else call("F.leaky_relu", g.x),
+    "selu": "F.selu({x})", "gelu": "F.gelu({x})", "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
+    "hard_sigmoid": "F.hardsigmoid({x})", "hard_silu": "F.hardswish({x})", "softplus": _softplus,
+    "log_sigmoid": "F.logsigmoid({x})", "softsign": "F.softsign({x})", "silu": "F.silu({x})", "mish": "F.mish({x})",
+    "softmax": "torch.softmax({x}, dim={axis})", "log_softmax": "torch.log_softmax({x}, dim={axis})", "logsumexp": _logsumexp,
+    # reduction
+    "sum": _reduction("sum"), "mean": _reduction("mean"), "max": _reduction("amax"), "min": _reduction("amin"),
+    "prod": _product, "any": _reduction("any"), "all": _reduction("all"),
+    "var": _reduction("var", correction=0), "std": _reduction("std", correction=0),
+    "norm": lambda g: call("torch.linalg.vector_norm", g.x, dim=axes_of(g), keepdim=g.keepdims or None),
+    "cumsum": "{x:a}.cumsum({axis})", "cumprod": "{x:a}.cumprod({axis})",
+    "count_nonzero": lambda g: call(f"({g.x} != 0).sum", **{} if axes_of(g) is None else {"dim": axes_of(g)}, keepdim=g.keepdims or None),
+    "argmax": lambda g: call(f"{g.x:a}.argmax", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
+    "argmin": lambda g: call(f"{g.x:a}.argmin", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
+    # products
+    "matmul": operator("@"), "einsum": lambda g: call("torch.einsum", g.equation, *g.operands),
+    # creation
+    "zeros": _filled("zeros"), "ones": _filled("ones"), "full": _filled("full"), "arange": _arange,
+    "linspace": lambda g: call("torch.linspace", g.start, g.stop, g.count, **_beside(g)),
+    "eye": lambda g: call("torch.eye", g.rows, *([] if g.columns is None else [g.columns]), **_beside(g)),
+    "zeros_like": _like("zeros_like"), "ones_like": _like("ones_like"), "full_like": _like("full_like"),
+    "tensor": lambda g: g.value.code if isinstance(g.value, Value) else call("torch.tensor", g.value, **_beside(g)),
+    # random
+    "random_uniform": _uniform, "random_normal": _normal, "random_randint": _randint,
+    "random_dropout": lambda g: call("F.dropout", g.x, g.rate),
+    "random_permutation": lambda g: call("torch.randperm", g.count, device=None if g.like is None else Code(f"{g.like:a}.device")),
+    # manipulation
+    "size": lambda g: inline_size(g, f"{g.x:a}.numel()"),
+    "reshape": lambda g: Code(f"{g.x:a}.reshape({', '.join(map(literal, reshaped(g)))})"),
+    "transpose": _transpose, "expand_dims": "{x:a}.unsqueeze({axis})", "squeeze": _squeeze,
+    "concatenate": _concatenate, "stack": lambda g: call("torch.stack", list(g.xs), dim=g.axis),
+    "unstack": "{x:a}.unbind({axis})", "split": _split, "tile": lambda g: call(f"{g.x:a}.repeat", *g.repeats), "repeat": _repeat,
+    "broadcast_to": lambda g: call(f"{g.x:a}.expand", *g.shape), "flip": _flip, "roll": "{x:a}.roll({shift}, {axis})",
+    "pad_constant": _pad,
+    # indexing
+    "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice, "take": _take,
+    "take_along_axis": _take_along, "one_hot": _one_hot,
+    # sorting
+    "sort": _sort, "argsort": _sort,
+    # windows
+    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _max_pool, "average_pool": _average_pool,
+    # control
+    "stop_gradient": "{x:a}.detach()", "scan": _scan,
+}  # fmt: skip

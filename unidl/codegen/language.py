@@ -1,0 +1,323 @@
+"""What a backend says of its framework's code: a row for each layer, an expression for each op, how classes and files look."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from unidl.codegen.code import Code, Line, Value, call
+from unidl.codegen.layout import written
+from unidl.description.plan import LayerPlan, WeightSpec
+from unidl.errors import SourceError
+from unidl.graph.spec import TensorSpec
+from unidl.models.input_names import input_names
+
+if TYPE_CHECKING:
+    from unidl.codegen.author import Author, Class
+    from unidl.codegen.loop import Loop
+    from unidl.codegen.scope import Scope
+
+Arrays = dict[str, np.ndarray]
+FIRST, EITHER, LAST = "channels first", "either", "channels last"
+
+
+@dataclass
+class Making:
+    """A layer's object that is to be written.
+
+    Args:
+        plan: The layer.
+        author: Who writes the file: it takes imports and helpers.
+        name: The object's name, where the framework wants one.
+        note: Why the framework's class trains differently from unidl's meaning; stands behind or above the line.
+        after: Statements on the new object, which they call `{me}`.
+        text: The expression that makes it, once it is known.
+    """
+
+    plan: LayerPlan
+    author: Author
+    name: str = ""
+    note: str = ""
+    after: list[str] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def layer(self) -> Any:
+        """The description."""
+        return self.plan.layer
+
+    def length(self, weight: str, axis: int) -> int:
+        """The length of a weight's axis."""
+        return self.plan.weights[weight].shape[axis]
+
+
+@dataclass
+class Calling:
+    """A layer's call that is to be written.
+
+    Args:
+        plan: The layer.
+        scope: Where the call stands.
+        me: The layer's object, as the code names it.
+        args: The call's inputs, by the names of forward's parameters: values, nests of them, plain values; without those that
+            are None.
+        outputs: The specs of what it gives.
+    """
+
+    plan: LayerPlan
+    scope: Scope
+    me: str
+    args: dict[str, Any]
+    outputs: Any
+
+    @property
+    def layer(self) -> Any:
+        """The description."""
+        return self.plan.layer
+
+    @property
+    def x(self) -> Value:
+        """The first input."""
+        value: Value = next(iter(self.args.values()))
+        return value
+
+    def of(self, *args: Any, **kwargs: Any) -> Code:
+        """A call of the layer's object."""
+        return call(self.me, *args, **kwargs)
+
+    def activated(self, y: Code) -> Value:
+        """The layer's activation of something."""
+        spec = self.outputs if isinstance(self.outputs, TensorSpec) else self.outputs[0]
+        return self.scope.apply(self.layer.activation, Value(y, spec, self.x.first))
+
+    def axis(self, axis: int) -> int:
+        """An axis of the inputs, where it is in the code."""
+        one: Value = self.x if isinstance(self.x, Value) else self.x[0]
+        axis %= len(one.shape)
+        return axis if not one.first else {0: 0, len(one.shape) - 1: 1}.get(axis, axis + 1)
+
+
+def _make_nothing(making: Making) -> str:
+    return ""
+
+
+def _no_arrays(plan: LayerPlan, values: Arrays) -> Arrays:
+    return {}
+
+
+def _never(plan: LayerPlan) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one layer is written.
+
+    Args:
+        call: The expression of a call; a list of them, as the outputs are nested, where there are several.
+        make: The constructor's expression; "" where the layer has no object.
+        arrays: The layer's weights by the names under which its object has them.
+        layout: Whether images come with channels first.
+        trains: Whether it does something else in training.
+        serves: Whether this is how that layer is written; its definition is, where it is not.
+        reads: The expression of a weight in canonical layout, for a layer that reads another's.
+    """
+
+    call: Callable[[Calling], Any]
+    make: Callable[[Making], str] = _make_nothing
+    arrays: Callable[[LayerPlan, Arrays], Arrays] = _no_arrays
+    layout: str = LAST
+    trains: Callable[[LayerPlan], bool] = _never
+    serves: Callable[[LayerPlan], bool] = lambda plan: True
+    reads: Callable[[LayerPlan, str, str], str] | None = None
+
+
+Expression = str | Callable[["Given"], Any]
+
+
+class Given:
+    """The arguments of an op, as its expression sees them: `g.x` is a Value, or a plain value.
+
+    Args:
+        scope: Where the call stands.
+        name: The op's.
+        arguments: Every parameter's value; tensors are Values.
+        outputs: The specs of what it gives.
+        first: Whether images come, and go, with channels first.
+    """
+
+    def __init__(self, scope: Scope, name: str, arguments: dict[str, Any], outputs: Any, first: bool = False) -> None:
+        self.scope = scope
+        self.op_name = name
+        self.arguments = arguments
+        self.outputs = outputs
+        self.first = first
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.arguments[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def out(self) -> TensorSpec:
+        """The spec of the one output."""
+        spec: TensorSpec = self.outputs
+        return spec
+
+    def refuse(self, why: str) -> SourceError:
+        """The error for what has no expression."""
+        return SourceError(
+            f"ops.{self.op_name} as it is used here cannot be written as {self.scope.language.title} source.",
+            received=why,
+            fix="Write it with other ops, or keep the model in unidl and export it (unidl.export).",
+        )
+
+
+class Language(ABC):
+    """One framework's code. The three backends have one each, as `SOURCE`."""
+
+    name: str
+    title: str
+    layers: ClassVar[Mapping[type, Row]]
+    ops: ClassVar[Mapping[str, Expression]]
+    elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
+    channels_first = False  # whether convolutions want channels first
+    inlines_objects = False  # whether the root's layers are made where they are called
+
+    # -- expressions -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def cast(self, code: Code, dtype: str) -> Code:
+        """The tensor in another dtype."""
+
+    @abstractmethod
+    def array(self, array: np.ndarray, dtype: str) -> Code:
+        """A constant tensor."""
+
+    @abstractmethod
+    def length(self, value: Value, axis: int) -> Code:
+        """The length of an axis, when the code runs."""
+
+    @abstractmethod
+    def copied(self, code: Code) -> Code:
+        """A state's value now, which a later update leaves alone."""
+
+    @abstractmethod
+    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
+        """The statements that give a state its next value."""
+
+    def moved(self, value: Value, first: bool) -> Code:
+        """The tensor with its channels first, or last."""
+        raise NotImplementedError
+
+    # -- names -----------------------------------------------------------------------------------------------------------
+
+    training_flag = "training"  # how a method knows that it trains
+
+    def member(self, key: str) -> str:
+        """A sublayer or weight as its owner's methods name it: "self.hidden", "self.blocks[0]"."""
+        name, *rest = key.split("/")
+        return f"self.{attribute(name)}" + "".join(f"[{part}]" if part.isdigit() else f'["{part}"]' for part in rest)
+
+    def object_name(self, key: str) -> str:
+        """The name that a sublayer's object gets, where the framework gives names."""
+        return attribute(key.replace("/", "_"))
+
+    def path_of(self, key: str) -> str:
+        """A sublayer's part of the paths in the weights' file."""
+        name, *rest = key.split("/")
+        return "/".join([attribute(name), *rest])
+
+    def joined(self, path: str, name: str) -> str:
+        """The path in the weights' file of what is below another."""
+        return f"{path}/{name}" if path else name
+
+    def root_path(self, author: Author) -> str:
+        """Where the model's own weights are in the weights' file."""
+        return ""
+
+    def input_hints(self, plan: LayerPlan, nest: Any) -> list[str]:
+        """Names for the tensors of a list that is a model's input."""
+        names = input_names(plan)
+        return names if len(names) == len(nest) else [f"x{i + 1}" for i in range(len(nest))]
+
+    # -- classes and files -----------------------------------------------------------------------------------------------
+
+    def constructed(self, author: Author, plan: LayerPlan, name: str) -> str | None:
+        """The expression that makes a layer of layers, where the framework has a class for it; else None."""
+        return None
+
+    def is_move(self, text: str) -> bool:
+        """Whether a statement only moves the channels."""
+        return False
+
+    def construct(self, cls: Class, name: str) -> str:
+        """The expression that makes an object of a class of the file."""
+        return f"{cls.name}()"
+
+    def passed_training(self, cls: Class) -> list[str]:
+        """What a call of a class of the file says of training."""
+        return []
+
+    def drafted_root(self, author: Author) -> Class:
+        """The model, for a framework where a function makes it (`inlines_objects`)."""
+        raise NotImplementedError
+
+    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+        """A layer's object in a function that makes its layers where they are called."""
+        raise NotImplementedError
+
+    def function_lines(self, name: str, parameters: list[str], lines: list[Line]) -> list[str]:
+        """A function of the file."""
+        return [f"def {name}({', '.join(parameters)}):", *written(lines, 1)]
+
+    @abstractmethod
+    def nest(self, written: Any) -> str:
+        """The expression of a nest of sublayers' expressions: one, or lists, tuples and dicts of them."""
+
+    @abstractmethod
+    def weight(self, spec: WeightSpec, author: Author) -> Line:
+        """The statement that makes a weight of a class."""
+
+    @abstractmethod
+    def class_lines(self, cls: Class, author: Author) -> list[str]:
+        """A class, line by line."""
+
+    @abstractmethod
+    def file(self, author: Author, name: str, loads: bool = False) -> str:
+        """The whole file.
+
+        Args:
+            author: Who has written it.
+            name: What the model is called.
+            loads: Whether it has the function `load()`, which reads the weights beside it.
+        """
+
+    @abstractmethod
+    def training(self, loop: Loop) -> str:
+        """The file train.py."""
+
+
+def attribute(key: str) -> str:
+    """The attribute under which a sublayer or weight is kept."""
+    found = "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in key)
+    return found if found.isidentifier() else f"layer_{found}"
+
+
+def row_of(language: Language, plan: LayerPlan) -> Row | None:
+    """The row by which a layer is written; None where its definition is.
+
+    A subclass is written as its parent only where it changed neither setup nor forward.
+    """
+    cls = type(plan.layer)
+    for base in cls.__mro__:
+        row = language.layers.get(base)
+        if row is not None:
+            changed = any(getattr(cls, name, None) is not getattr(base, name, None) for name in ("setup", "forward"))
+            return row if not changed and row.serves(plan) else None
+    return None

@@ -1,0 +1,168 @@
+"""A model, and its training, as source code of a framework that runs without unidl."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from unidl.backends import registry
+from unidl.codegen.author import Author
+from unidl.codegen.language import Language
+from unidl.codegen.loop import class_title, loop_of
+from unidl.description.trace import Tracer
+from unidl.errors import ArgumentError, NotBuiltError, SourceError
+from unidl.graph.node import map_nest
+from unidl.models import Model
+from unidl.models.input import to_specs
+
+if TYPE_CHECKING:
+    from unidl.training import Trainer
+
+
+def source(model: Model | Trainer, backend: str) -> str:
+    """A model as source code of a framework, which runs without unidl.
+
+    Each layer is written as one writes it there: `nn.Linear` in an `nn.Module`, `keras.layers.Dense` in a functional model, a
+    `tf.Module` with variables and one `tf.function`. A layer of one's own becomes a class, from its traced graph. Lines that bind
+    a tensor say its shape; where the framework's own class trains otherwise than unidl, the line says so.
+
+    Args:
+        model: A model that is built or begins with its Input, or a Trainer of one: its loop then follows, as a second file.
+        backend: "torch", "keras" or "tensorflow": whose code it is to be. The model may be of any other.
+
+    Returns:
+        The file's text; with a Trainer the texts of model.py and train.py.
+
+    Raises:
+        NotBuiltError: The model's shapes are not known.
+        SourceError: Something has no such code: a forward that branches on a tensor in Python, a training_step of one's own.
+        BackendUnavailableError: The backend is missing, misspelt or broken.
+
+    Example:
+        >>> import unidl
+        >>> m = unidl.Sequential([unidl.Input((4,)), unidl.layers.Dense(2, activation="relu")])
+        >>> print(unidl.source(m, "torch").partition("class Model(nn.Module):")[2])  # doctest: +ELLIPSIS
+        <BLANKLINE>
+        ...
+            def __init__(self):
+                super().__init__()
+                self.dense = nn.Linear(4, 2)
+        <BLANKLINE>
+            def forward(self, x):
+                return F.relu(self.dense(x))  # (batch, 2)
+        <BLANKLINE>
+    """
+    described, trainer = _parts(model)
+    author = author_of(described, backend)
+    text = author.language.file(author, class_title(author))
+    if trainer is None:
+        return text
+    return f"# model.py\n{text}\n\n# train.py\n{author.language.training(loop_of(author, trainer))}"
+
+
+def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) -> None:
+    """Write a model as source code and weights of a framework, to leave with.
+
+    The folder then holds `model.py`, with a function `load()` that gives the model with its weights, and
+    `weights.safetensors`, in the framework's own names and layouts: torch's `load_state_dict` takes it as it is. With a Trainer
+    there is `train.py` too, the same training as the framework's own loop.
+
+    Args:
+        model: A built model, or a Trainer of one, of any backend.
+        backend: "torch", "keras" or "tensorflow": whose code it is to be.
+        folder: A new folder. It is written aside and renamed.
+
+    Raises:
+        ArgumentError: There is something at that path.
+        NotBuiltError: The model has no weights.
+        SourceError: Something has no such code (see `unidl.source`).
+        BackendUnavailableError: The backend is missing, misspelt or broken.
+
+    Example:
+        >>> import pathlib, tempfile, unidl
+        >>> m = unidl.Sequential([unidl.layers.Dense(2)]).build((4,), backend="torch")
+        >>> folder = pathlib.Path(tempfile.mkdtemp(), "mine")
+        >>> unidl.eject(m, "torch", folder)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['model.py', 'weights.safetensors']
+    """
+    described, trainer = _parts(model)
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ArgumentError(
+            f"Ejecting to {str(target)!r}: something is there.",
+            fix="Remove it, or choose another name: what is ejected is never mixed with what was there.",
+        )
+    if not target.absolute().parent.is_dir():
+        raise ArgumentError(
+            f"Ejecting to {str(target)!r}: there is no folder {str(target.absolute().parent)!r}.", fix="Make it first."
+        )
+    if not described.is_built:
+        raise NotBuiltError(
+            f"{described.name!r} is not built, so there are no weights to eject.",
+            fix="model.build((28, 28, 1)) with your input's shape; unidl.source gives the code alone.",
+        )
+    author = author_of(described, backend)
+    files = {"model.py": author.language.file(author, class_title(author), loads=True)}
+    if trainer is not None:
+        files["train.py"] = author.language.training(loop_of(author, trainer))
+    # a copy: safetensors writes what lies behind a view
+    arrays = {name: np.array(array, order="C") for name, array in author.arrays(described.weights()).items()}
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as made:
+        aside = Path(made, target.name)
+        aside.mkdir()
+        save_file(arrays, aside / "weights.safetensors")
+        for name, text in files.items():
+            (aside / name).write_text(text, encoding="utf-8")
+        aside.replace(target)
+
+
+def author_of(model: Model, backend: str) -> Author:
+    """Who has written a model's source code, and knows its classes and the weights' names."""
+    language: Language | None = registry.load(backend).SOURCE
+    if language is None:
+        raise SourceError(f"The backend {backend!r} has no source code.", fix="Choose torch, keras or tensorflow.")
+    args, kwargs = _inputs(model)
+    inference = Tracer("float32").trace(model, args, kwargs, training=False)
+    training = Tracer("float32").trace(model, args, kwargs, inference=False)
+    author = Author(language, inference, training)
+    author.class_of(author.root)
+    return author
+
+
+def _parts(given: Any) -> tuple[Model, Any]:
+    """The model, and the Trainer if one was given."""
+    if isinstance(given, Model):
+        return given, None
+    inside = getattr(given, "model", None)
+    if not isinstance(inside, Model):
+        raise ArgumentError(
+            "Source code is of a model.", expected="an unidl model, or a Trainer of one", received=type(given).__name__
+        )
+    return inside, given
+
+
+def _inputs(model: Model) -> tuple[Any, Any]:
+    """The specs of what the model is called with."""
+    if model.is_built:
+        built = model._need_built()
+        if built.precision != "float32":
+            raise SourceError(
+                f"The source code of {model.name!r} would be of a model in float32, and it is one in {built.precision}.",
+                fix=f'unidl.convert(model, {built.backend.NAME!r}, precision="float32").',
+            )
+        call = built.plan.calls[0]
+        specs: tuple[Any, Any] = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
+        return specs
+    inputs = model.inputs()
+    if not inputs:
+        raise NotBuiltError(
+            f"{model.name!r} is not built, so its shapes are not known.",
+            fix="model.build((28, 28, 1)) with your input's shape, or unidl.Input first.",
+        )
+    return to_specs(inputs, "float32"), {}
