@@ -13,7 +13,7 @@ from tensorflow.lite.python.convert import ConverterError
 
 from unidl.backends.tensorflow.module import Adapter, compute, scope_name
 from unidl.backends.tensorflow.ops.random import drawing_from, new_state
-from unidl.backends.tensorflow.tracing import Traced
+from unidl.backends.tensorflow.tracing import Traced, for_elsewhere
 from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
 from unidl.graph.node import leaves, map_nest, symbols
@@ -82,7 +82,8 @@ def write_litert(plan: LayerPlan, native: Adapter, names: list[str], path: Path,
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what TensorFlow calls in itself
-        _save(plan, native, names, Path(folder, "served"), batch_size)
+        with for_elsewhere():
+            _save(plan, native, names, Path(folder, "served"), batch_size)
         converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, "served")))
         try:
             path.write_bytes(converter.convert())

@@ -40,8 +40,24 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
-def in_xla() -> bool:
-    """Whether what is being traced will be compiled by XLA, which lacks some of TensorFlow's kernels."""
+# Whether the trace in progress is for another runtime than TensorFlow's own
+_elsewhere: ContextVar[bool] = ContextVar("unidl_tensorflow_elsewhere", default=False)
+
+
+@contextmanager
+def for_elsewhere() -> Iterator[None]:
+    """Inside, what is traced will be run by another runtime (LiteRT), which lacks some of TensorFlow's kernels."""
+    token = _elsewhere.set(True)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+def lacks_kernels() -> bool:
+    """Whether what is being traced will be compiled by XLA, or run elsewhere, where some of TensorFlow's kernels are missing."""
+    if _elsewhere.get():
+        return True
     graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     while graph is not None:
         context = graph._get_control_flow_context()  # tf.function(jit_compile=True) marks its trace there

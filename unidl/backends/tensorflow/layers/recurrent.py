@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
-from unidl.backends.tensorflow.tracing import in_xla
+from unidl.backends.tensorflow.tracing import lacks_kernels
 from unidl.description.plan import LayerPlan
 from unidl.layers import LSTM
 from unidl.ops import sigmoid, tanh
 
 
 class BlockLSTM(Holder):
-    """Variables of an LSTM that `tf.raw_ops.BlockLSTM` computes; where XLA compiles, which has no such kernel, the definition."""
+    """Variables of an LSTM that `tf.raw_ops.BlockLSTM` computes; where XLA compiles and in LiteRT, which have no such kernel, the definition."""
 
 
 def refuses_lstm(plan: LayerPlan) -> str | None:
@@ -47,7 +47,7 @@ def call_lstm(
     layer: LSTM, module: BlockLSTM, x: tf.Tensor, initial_state: Any = None, mask: None = None, lengths: None = None
 ) -> Any:
     """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
-    if in_xla():
+    if lacks_kernels():
         return layer.forward(x, initial_state)
     series = tf.transpose(x, (1, 0, 2))  # (time, batch, inputs)
     if layer.go_backwards:
