@@ -130,6 +130,16 @@ def long_runs(rows: list[Row]) -> list[list[str]]:
     return lines
 
 
+def controls(rows: list[Row]) -> list[list[str]]:
+    """How soon a fit stops."""
+    lines = [["backend", "times", "Ctrl-C: median, largest", "a loss that is no number: median, largest"]]
+    for row in rows:
+        if row["kind"] == "control":
+            told = [f"{row[f'{name}_median']:.2f} s, {row[f'{name}_max']:.2f} s" for name in ("ctrl_c", "nonfinite")]
+            lines.append([row["backend"], str(row["times"]), *told])
+    return lines
+
+
 def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
     """Heading, words, table."""
     found = [
@@ -151,6 +161,11 @@ def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
             "Long runs",
             "A small model, resident memory when an epoch ends; Python's runs of a layer's forward, which in a graph happen once a trace.",
             long_runs(rows),
+        ),
+        (
+            "How soon a fit stops",
+            "A small network; from the signal, or the step, to the end of `fit`. Asked: about 0.2 s.",
+            controls(rows),
         ),
     ]
     return [section for section in found if len(section[2]) > 1]

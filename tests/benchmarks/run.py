@@ -26,7 +26,7 @@ from tests.benchmarks.workload import NAMES  # noqa: E402
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
 )
-KINDS = ("train", "predict-1", "predict-large", "memory", "first", "long")
+KINDS = ("train", "predict-1", "predict-large", "memory", "first", "long", "control")
 
 
 FAILED: list[str] = []
@@ -102,18 +102,17 @@ def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[
                 }  # fmt: skip
 
 
-def long(chosen: argparse.Namespace, pairs: list[Pair]) -> Iterator[dict[str, Any]]:
-    """10,000 steps."""
+def alone(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:
+    """unidl by itself: 10,000 steps; how soon a fit can be stopped."""
+    module, number = {"long": ("long_run", chosen.steps), "control": ("control", 10)}[kind]
     for pair in pairs:
-        if pair in BY_HAND:
-            keys = {"kind": "long", "backend": pair.name.partition(" / ")[0]}
-            known = next((row for row in chosen.known if keys.items() <= row.items()), None)
-            if known is not None:
-                yield known
-                continue
-            row = child("long_run", pair.backend, str(chosen.steps), threads="1", engine=pair.engine)
-            if row is not None:
-                yield {**row, "kind": "long", "backend": pair.name.partition(" / ")[0]}
+        if pair not in BY_HAND:
+            continue
+        keys = {"kind": kind, "backend": pair.name.partition(" / ")[0]}
+        known = next((row for row in chosen.known if keys.items() <= row.items()), None)
+        row = known or child(module, pair.backend, str(number), threads="1", engine=pair.engine)
+        if row is not None:
+            yield {**row, **keys}
 
 
 def main() -> None:
@@ -150,7 +149,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     sources = [timed(chosen, pairs, [kind for kind in KINDS[:3] if kind in chosen.kind])]
     sources += [apart(chosen, pairs, kind) for kind in ("memory", "first") if kind in chosen.kind]
-    sources += [long(chosen, pairs)] if "long" in chosen.kind else []
+    sources += [alone(chosen, pairs, kind) for kind in ("long", "control") if kind in chosen.kind]
     for source in sources:
         for row in source:
             rows.append(row)
