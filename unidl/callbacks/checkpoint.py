@@ -68,10 +68,17 @@ class Checkpoint(Callback):
     def on_start(self, trainer: Any) -> None:
         """Make the folder, and see that it can be written to before anything is trained."""
         self._failed = None
+        left = self._files()
+        if left and not trainer.resuming and left[0][0] > trainer.steps_taken:
+            raise CheckpointError(
+                f"{str(self.directory)!r} has checkpoints of another run (the newest is {left[0][1].name}), and this one begins.",
+                expected="an empty folder, or fit(…, resume=True) to go on with that run",
+                fix="Choose another folder, or move the old checkpoints away.",
+            )
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            for left in self.directory.glob(".step-*.part"):
-                left.unlink()  # of a process that was killed while it wrote
+            for part in self.directory.glob(".step-*.part"):
+                part.unlink()  # of a process that was killed while it wrote
             probe = self.directory / ".probe"
             probe.write_bytes(b"x")
             probe.unlink()
@@ -97,12 +104,12 @@ class Checkpoint(Callback):
         self._try(trainer)
 
     def on_end(self, trainer: Any) -> None:
-        """Write again what could not be written.
+        """Write the end of the run: what other callbacks made of the weights, and what could not be written before.
 
         Raises:
-            CheckpointError: It cannot be written now either. The Trainer has all of it: `trainer.model.save` may go elsewhere.
+            CheckpointError: It cannot be written. The Trainer has all of it: `trainer.model.save` may go elsewhere.
         """
-        if self._failed is None:
+        if trainer.progress.is_broken():
             return
         try:
             self.save(trainer)
@@ -127,7 +134,8 @@ class Checkpoint(Callback):
         saving.save(trainer.model, path, trainer.state())
         self._failed = None
         for _, old in self._files()[self.keep :]:
-            old.unlink()
+            if old != path:
+                old.unlink()
         return path
 
     def newest(self, beyond: int = -1) -> Mapping[str, Any] | None:

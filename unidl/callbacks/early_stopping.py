@@ -39,12 +39,13 @@ class EarlyStopping(Callback):
         self.min_delta = min_delta
         self.mode = mode
         self.restore_best = restore_best
-
-    def on_start(self, trainer: Any) -> None:
-        """Forget what was before."""
         self.best = math.inf
         self.waited = 0
         self._weights: dict[str, Any] | None = None
+
+    def on_start(self, trainer: Any) -> None:
+        """Forget what was before."""
+        self.best, self.waited, self._weights = math.inf, 0, None
 
     def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
         """Compare with the best so far."""

@@ -89,11 +89,24 @@ class Arrays(Source):
 
 def array_of(value: Any) -> np.ndarray:
     """The value as an array of numbers with an axis of examples."""
+    if hasattr(value, "detach"):
+        value = value.detach()  # a torch tensor, which gives no array while it takes a gradient
     array = np.asarray(value)
+    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biuf" or array.ndim == 0:
         raise DataError(
             "The data is no array of numbers with examples along its first axis.",
             expected="a NumPy array of bool, integers or floats",
             received=f"{type(value).__name__} of dtype {array.dtype}, shape {array.shape}",
+            fix=_way(value),
         )
     return array
+
+
+def _way(value: Any) -> str | None:
+    """What somebody meant who gave something else than an array."""
+    if isinstance(value, (bool, int, float)):
+        return "Lists are nests of arrays here; np.asarray(list) makes one array."
+    if hasattr(value, "__iter__") and not isinstance(value, (str, bytes, np.ndarray)):
+        return "unidl.data.Stream(…) makes a source of anything that gives batches: a generator function, a DataLoader, a Dataset."
+    return None

@@ -55,11 +55,10 @@ class Stream(Source):
                 received=type(batches).__name__,
                 fix="Give the function that makes it (Stream(batches), not Stream(batches())), or a list.",
             )
-        self._arguments = _arguments(batches)
+        self._names = _names(batches)
         self._batches: Any = batches
         self.seek = seek
-        known = len(batches) if isinstance(batches, Sized) else None
-        self._steps = known if steps is None else steps
+        self._steps = _length(batches) if steps is None else steps
         self._limit = steps
         self._sample: tuple[Any, ...] | None = None
 
@@ -70,16 +69,16 @@ class Stream(Source):
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch."""
-        if start and self._arguments < 2 and self.seek == "refuse":
+        seeks = "start" in self._names
+        if start and not seeks and self.seek == "refuse":
             raise DataError(
                 f"This Stream cannot begin behind its first {start} batches.",
                 expected="a source that seeks",
                 fix='Give a function batches(epoch, start), or seek="replay" to read the batches before and drop them.',
             )
-        opened = iter(
-            self._batches if isinstance(self._batches, Iterable) else self._batches(*(epoch, start)[: self._arguments])
-        )
-        skipped = start if self._arguments < 2 else 0
+        given = {name: value for name, value in (("epoch", epoch), ("start", start)) if name in self._names}
+        opened = iter(self._batches if isinstance(self._batches, Iterable) else self._batches(**given))
+        skipped = 0 if seeks else start
         for place in range(skipped):
             if next(opened, _END) is _END:
                 raise DataError(f"The Stream ended after {place} batches, before the {start} that were taken already.")
@@ -100,19 +99,39 @@ class Stream(Source):
         return {"source": "Stream", "steps": self._steps}
 
 
-def _arguments(batches: Any) -> int:
-    """How many of (epoch, start) the function takes."""
+def _names(batches: Any) -> frozenset[str]:
+    """Which of epoch and start the function takes."""
     if isinstance(batches, Iterable):
-        return 0
+        return frozenset()
     if not callable(batches):
         raise ArgumentError(
             "A Stream needs something that can be iterated.",
             expected="an iterable of batches, or a function that gives one",
             received=type(batches).__name__,
         )
-    parameters = inspect.signature(batches).parameters.values()
-    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return min(len(places), 2)
+    parameters = inspect.signature(batches).parameters
+    needed = [
+        n for n, p in parameters.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    unknown = [name for name in needed if name not in ("epoch", "start")]
+    if unknown:
+        raise ArgumentError(
+            "A Stream's function takes the epoch and the first batch by their names.",
+            expected="a function of (), (epoch) or (epoch, start); others of its parameters have defaults",
+            received=f"({', '.join(parameters)})",
+            fix=f"Stream(lambda epoch: function({unknown[0]}=…)).",
+        )
+    return frozenset(parameters) & {"epoch", "start"}
+
+
+def _length(batches: Any) -> int | None:
+    """How many batches there are, if that is known: len() of a DataLoader over an iterable, or of a tf.data.Dataset, may refuse."""
+    if not isinstance(batches, Sized):
+        return None
+    try:
+        return len(batches)
+    except TypeError:
+        return None
 
 
 def _batch(batch: Any) -> tuple[Any, ...]:

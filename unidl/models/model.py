@@ -29,9 +29,9 @@ _in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
 
 
 @contextmanager
-def training_step() -> Iterator[None]:
-    """Inside, a call of a model is part of training unless it says otherwise."""
-    token = _in_step.set(True)
+def training_step(inside: bool = True) -> Iterator[None]:
+    """Inside, a call of a model is part of training unless it says otherwise; with False it is not, whatever stands around it."""
+    token = _in_step.set(inside)
     try:
         yield
     finally:

@@ -78,6 +78,13 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
                 received=repr(callback),
                 fix=f"Call it: {callback.__name__}()." if called else None,
             )
+        every = callback.every_steps
+        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+            raise ArgumentError(
+                f"{type(callback).__name__}.every_steps is no number of steps.",
+                expected="a whole number of at least 1, or None",
+                received=repr(every),
+            )
 
 
 def scalar(value: Any) -> Any:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unidl import ops
-from unidl.backends.contract import Backend, Generator, Stepper, Steps
+from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
 from unidl.data import Arrays, Source
-from unidl.errors import ArgumentError
+from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
+from unidl.models.change import weight_shapes
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
@@ -58,6 +59,8 @@ class Engine:
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
         self._rates: dict[str, Any] = {}
         self._states: dict[str, Any] = {}
+        self._names: list[str] | None = None  # of the numbers that a training step gives
+        self.measured = False  # whether a training step has added a batch to the metrics
         self._programs: dict[Any, Steps] = {}
         self._admitted = False  # whether the inputs of the steps in progress came through the model's door
         self._native: Any = None  # the native object that all these are of
@@ -78,6 +81,7 @@ class Engine:
             self._native = self.model.native
             self.steppers.clear()
             self._programs.clear()
+            self._names = None
             self.pace = Pace()
         # where other weights are trained, it is by an optimizer that starts anew
         self._trained = tuple(self.model.trainable_slots())
@@ -86,7 +90,8 @@ class Engine:
 
     def minimize(self, function: Callable[[], Any], part: Model, name: str) -> Any:
         """One step of an optimizer (see Trainer.minimize)."""
-        stepper = self._stepper((name, self._path_of(part), self._trained), part)
+        slots = part.trainable_slots()
+        stepper = self._stepper((name, self._path_of(part), tuple(slots)), part, slots)
         paired = False
 
         def loss_and_aux() -> tuple[Any, Any]:
@@ -99,26 +104,31 @@ class Engine:
         stepper.apply(gradients, self._rates[name])
         return (loss, aux) if paired else loss
 
-    def _stepper(self, key: Key, part: Model) -> Stepper:
+    def _stepper(self, key: Key, part: Model, slots: Mapping[str, Slot]) -> Stepper:
         if key not in self.steppers:
-            slots = part.trainable_slots()
             if not slots:
                 raise ArgumentError(
                     "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
                 )
             self.steppers[key] = self.backend.optimizer(self.trainer.optimizers[key[0]], slots)
-            if key in self.waiting:
-                self.steppers[key].write(self.waiting.pop(key))
+            held = self.waiting.pop(key, None)
+            # a layer may have been replaced since by one of the same path and other shapes: it starts anew
+            if held is not None and _fits(held, weight_shapes(part._need_built())):
+                self.steppers[key].write(held)
         return self.steppers[key]
 
     def _path_of(self, part: Model) -> str:
-        """The part's path in the model; for a model that is no part of it, a name of its own."""
+        """The part's path in the model."""
         if part is self.model:
             return ""
         for plan in self.model._need_built().plan.walk():
             if plan.layer is part:
                 return plan.path
-        return f"beside {part.name} {id(part)}"
+        raise ArgumentError(
+            f"minimize was given {part.name!r} as the part whose weights move, and that is no part of {self.model.name!r}.",
+            expected="the Trainer's model, or a model inside it: a checkpoint keeps the weights of that one",
+            fix="Make one model that holds both, and give the Trainer that: class Pair(unidl.Model) with self.generator and self.critic.",
+        )
 
     def predictions(self, x: Any) -> Any:
         """The model's outputs for a batch; what came through the model's door already does not go through it again."""
@@ -128,6 +138,7 @@ class Engine:
 
     def measure(self, targets: Any, predictions: Any) -> None:
         """Add a batch to the metrics; the predictions take no gradient."""
+        self.measured = True
         for i, metric in enumerate(self.trainer.metrics):
             state = metric.update(self._states[str(i)], targets, predictions)
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
@@ -139,10 +150,34 @@ class Engine:
 
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         self._states, self._rates = dict(states), rates
-        result = self.trainer.training_step(
-            batch[0] if len(batch) == 1 else batch
-        )  # x alone, or (x, y), as fit was given
-        return self._states, result if isinstance(result, dict) else {"loss": result}
+        given = batch[0] if len(batch) == 1 else batch  # x alone, or (x, y), as fit was given
+        result = self.trainer.training_step(given)
+        numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
+        numbers = {name: self._number(name, value) for name, value in numbers.items()}
+        if self._names is None:
+            self._names = list(numbers)
+        if self._names != list(numbers):
+            raise ArgumentError(
+                "training_step gives other numbers than at its first step.",
+                expected=", ".join(self._names) or "none",
+                received=", ".join(numbers) or "none",
+                fix="Give each number at every step.",
+            )
+        return self._states, numbers
+
+    def _number(self, name: str, value: Any) -> Any:
+        """What training_step returned under a name, as a scalar tensor."""
+        if isinstance(value, (bool, int, float, np.generic)):
+            return self.backend.to_tensor(float(value), dtype=self.model.precision, device=self.model.device)
+        shape = getattr(value, "shape", None)
+        if shape is None or len(shape):
+            raise ShapeError(
+                f"training_step returned {name!r}, which is no single number.",
+                expected="scalars: a loss, or a dict of numbers",
+                received=type(value).__name__ if shape is None else f"a tensor of shape {tuple(shape)}",
+                fix=f"ops.mean({name}).",
+            )
+        return value
 
     def _train_portably(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         with step_of(self.backend.next_random_state(self._native)):
@@ -159,43 +194,38 @@ class Engine:
 
     def take_steps(self, load: Load, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
         """Train on a load; the numbers of each step are read once all were taken."""
-        states, numbers = self._run("train", load, states, self._rates_of(load.count))
-        for name in self.trainer.optimizers:
-            self.steps_of[name] = self.steps_of.get(name, 0) + load.count
-        self.trainer.steps_taken += load.count
+        with self.mode(training=True):
+            states, numbers = self._run("train", load, states, self._rates_of(load.count))
+        self._count(load.count)
         return states, {name: self._array(value) for name, value in numbers.items()}
 
-    def evaluate(self, feed: Feed) -> dict[str, float]:
-        """Loss and metrics over a feed."""
-        states, sizes = self.initial_states(), []
-        columns: dict[str, list[Any]] = {}
-        with self.mode(training=False):
-            take = feed.open(0, 0)
-            while (load := take(feed.steps or 1)) is not None:
-                states, numbers = self._run("evaluate", load, states, {})
-                sizes += load.sizes
-                for name, value in numbers.items():
-                    columns.setdefault(name, []).append(value)
-        means = {
-            name: float(np.average(np.concatenate([self._array(value) for value in column]), weights=sizes))
-            for name, column in columns.items()
-        }
-        return means | self.results(states)
+    def _count(self, steps: int) -> None:
+        for name in self.trainer.optimizers:
+            self.steps_of[name] = self.steps_of.get(name, 0) + steps
+        self.trainer.steps_taken += steps
+
+    def evaluate(self, feed: Feed, interrupted: Callable[[], bool] = lambda: False) -> dict[str, float]:
+        """Loss and metrics over a feed; what there is of them where somebody interrupted."""
+        gathered, pace = Progress({}, states=self.initial_states()), Pace()
+        take = feed.open(0, 0)
+        while not interrupted() and (load := take(pace.steps)) is not None:
+            started = time.perf_counter()
+            with self.mode(training=False):
+                states, numbers = self._run("evaluate", load, gathered.states, {})
+            gathered.add({name: self._array(value) for name, value in numbers.items()}, load.sizes, states, 0.0)
+            pace.measured(load.count, time.perf_counter() - started)
+        return gathered.means() | self.results(gathered.states)
 
     def step(self, source: Arrays) -> Numbers:
         """One step on all of a source, its numbers unread."""
-        seed = (
-            self.trainer.seed * 1_000_003 + self.trainer.steps_taken + 1
-        ) % 2**63  # each step draws anew, and alike in each run
+        seed = _mixed(self.trainer.seed, self.trainer.steps_taken, 1)  # each step draws anew, and alike in each run
         with self.backend.random_state(seed, self.model.device), self.mode(training=True):
             size = source.examples
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
             load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
             states, numbers = self._run("train", load, self.initial_states(), self._rates_of(1))
-        for name in self.trainer.optimizers:
-            self.steps_of[name] = self.steps_of.get(name, 0) + 1
-        self.trainer.steps_taken += 1
+        self._count(1)
         reads = {name: functools.partial(self._first, value) for name, value in numbers.items()}
         return Numbers(reads, lambda: self.results(states))
 
@@ -233,31 +263,40 @@ class Engine:
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
         """Inside, the model is called as in training, or as in evaluation."""
-        with self.backend.training_mode(self.model.native, training), running(self.backend):
-            if not training:
-                yield
-                return
-            with training_step():  # and ops without a tensor are of the model's backend
-                yield
+        native, backend = self.model.native, self.backend
+        with backend.training_mode(native, training), running(backend), training_step(training):
+            yield  # ops without a tensor are of the model's backend
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """Inside, random ops draw from the Trainer's generator."""
-        with self.backend.random_state(self.epoch_seed(), self.model.device) as self.generator:
+        with self.backend.random_state(self.epoch_seed(), self.model.device) as generator:
+            self.generator = generator
             if self.drawn is not None:
                 self.generator.write(self.drawn)
                 self.drawn = None
-            yield
-        self.generator = None
+            try:
+                yield
+            finally:  # a run that was stopped in the middle of an epoch goes on drawing from here
+                self.drawn, self.generator = generator.read(), None
 
-    def seed_epoch(self) -> None:
-        """A new epoch's random ops draw from (seed, epoch)."""
+    @contextmanager
+    def opening_epoch(self, position: int) -> Iterator[None]:
+        """A new epoch's random ops draw from (seed, epoch).
+
+        So does a source that is opened again in the middle of one, whose order may come from the same generator; afterwards the
+        generator is where the epoch left it.
+        """
         assert self.generator is not None
+        before = self.generator.read() if position else None
         self.generator.seed(self.epoch_seed())
+        yield
+        if before is not None:
+            self.generator.write(before)
 
     def epoch_seed(self) -> int:
         """From which an epoch's random ops draw."""
-        return self.trainer.seed + self.trainer.epoch
+        return _mixed(self.trainer.seed, self.trainer.epoch, 0)
 
     # -- the compiler ----------------------------------------------------------------------------------------------------
 
@@ -280,7 +319,8 @@ class Engine:
         else:
             compile_seconds, compiled = self._timed(load, progress.states, jit=True)
             self.choice = compiling.choose(plain, compiled, compile_seconds, steps)
-        self.trainer.restore({**before, "choice": self.choice.as_dict(), "progress": None})
+        self.trainer.restore({**before, "choice": self.choice.as_dict(), "callbacks": []})
+        self.trainer.progress = progress
         self.generator.write(drawn)
         bar.say(f"jit: {'on' if self.choice.compiled else 'off'}; {self.choice.reason}")
 
@@ -302,7 +342,8 @@ class Engine:
         begun = time.perf_counter()
         while len(taken) < 3 or (time.perf_counter() - begun < 0.5 and len(taken) < 30):
             started = time.perf_counter()
-            _, numbers = program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
+            with self.mode(training=True):
+                _, numbers = program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
             for value in numbers.values():
                 self._array(value)
             taken.append(time.perf_counter() - started)
@@ -364,6 +405,21 @@ class Engine:
 def arguments_of(x: Any) -> tuple[Any, ...]:
     """What forward is called with: a tuple is several arguments, anything else is one."""
     return x if isinstance(x, tuple) else (x,)
+
+
+def _mixed(seed: int, number: int, use: int) -> int:
+    """A seed of 63 bits from another, a number and a use: neighbours share no draws, as they would if they were added."""
+    drawn = np.random.SeedSequence([seed % 2**64, number, use]).generate_state(1, np.uint64)
+    return int(drawn[0] >> np.uint64(1))
+
+
+def _fits(held: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether an optimizer's state is of weights of these shapes; what lies behind a parametrization has none of its own."""
+    return all(
+        "#" in path or array.shape == shapes.get(path)
+        for path, own in held["weights"].items()
+        for array in own.values()
+    )
 
 
 def _dtype_of(tensor: Any) -> str:

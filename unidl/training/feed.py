@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from unidl.backends.contract import LONGEST
 from unidl.data import Arrays, Source
 from unidl.graph.node import leaves, map_nest
 
@@ -71,12 +73,14 @@ class Feed:
     def open(self, epoch: int, start: int) -> Callable[[int], Load | None]:
         """A function of the number of steps wanted, at least 1, that gives as many or fewer; None at the epoch's end."""
         if not isinstance(self.source, Arrays):
-            return self._stream(self.source.batches(epoch, start))
+            batches = self.source.batches(epoch, start)
+            first = next(batches, None)  # now: what was taken before is read and dropped while the source is opened
+            return self._stream(batches if first is None else itertools.chain([first], batches))
         return self._arrays(self.source, self.source.order(epoch), start)
 
     def sample(self) -> Load:
         """One batch, whichever, without taking it from the source."""
-        batch = map_nest(lambda array: array[:32], self.source.sample())
+        batch = self.source.sample()
         size = len(next(iter(leaves(batch))))
         return Load(self._bring(batch), self._put(np.arange(size)), 0, 1, size, [size], self._admitted)
 
@@ -88,7 +92,7 @@ class Feed:
 
         def take(wanted: int) -> Load | None:
             nonlocal done
-            count = min(wanted, total - done)
+            count = min(wanted, total - done, LONGEST if self._uniform else total)
             if count <= 0:
                 return None
             if self._uniform and count > 1 and (done + count) * size > source.examples:
@@ -107,15 +111,18 @@ class Feed:
 
     def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
         orders: dict[int, Any] = {}
+        width = 0  # that of the first batch: shorter ones are none for a compiler's program
 
         def take(wanted: int) -> Load | None:
+            nonlocal width
             batch = next(batches, None)
             if batch is None:
                 return None
             size = len(next(iter(leaves(batch))))
+            width = width or size
             if size not in orders:
                 orders[size] = self._put(np.arange(size))
-            return Load(self._bring(batch), orders[size], 0, 1, size, [size], self._admitted)
+            return Load(self._bring(batch), orders[size], 0, 1, max(size, width), [size], self._admitted)
 
         return take
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unidl.callbacks import Callback, Checkpoint
-from unidl.errors import NonFiniteWarning, TrainingInterrupted
+from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
-from unidl.training.progress import Progress
+from unidl.training.progress import ASKED, CTRL_C, Progress
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
@@ -67,44 +67,54 @@ class Fit:
             number = len(progress.epochs) + 1
             engine.look_at_model()
             self.bar.begin(number, self.epochs, self.feed.steps)
-            if progress.position == 0:
-                engine.seed_epoch()
             if not self._epoch(progress):
                 break
-            started = time.perf_counter()
-            numbers = progress.means() | engine.results(progress.states)
-            if self.validation is not None:
-                validated = engine.evaluate(self.validation)
-            numbers["seconds"] = progress.seconds + time.perf_counter() - started
-            if self.validation is not None:
-                numbers |= {f"val_{name}": value for name, value in validated.items()}
+            numbers = self._numbers(progress)
+            self._heed(progress)
             progress.end_epoch(numbers)
             trainer.epoch += 1
             self.bar.end(number, self.epochs, numbers)
             for callback in self.callbacks:
                 callback.on_epoch_end(trainer, numbers)
             if trainer.asked_to_stop():
-                progress.stopped = "a callback asked for it"
+                progress.stopped = ASKED
+            self._heed(progress)
+
+    def _numbers(self, progress: Progress) -> dict[str, float]:
+        """What an epoch is told by, its validation included."""
+        engine = self.trainer.engine
+        started = time.perf_counter()
+        measured = engine.results(progress.states) if engine.measured else {}
+        validated = {}
+        if self.validation is not None:
+            validated = engine.evaluate(self.validation, lambda: self.interruption.asked)
+        seconds = progress.seconds + time.perf_counter() - started
+        return progress.means() | measured | {"seconds": seconds} | {f"val_{name}": v for name, v in validated.items()}
 
     def _epoch(self, progress: Progress) -> bool:
         """The steps of an epoch that are not taken yet; whether it came to its end."""
         trainer, engine = self.trainer, self.trainer.engine
-        with self._source_at_fault(progress):
+        with self._source_at_fault(progress), engine.opening_epoch(progress.position):
             take = self.feed.open(trainer.epoch, progress.position)
-        with engine.mode(training=True):
-            if progress.states is None:
-                progress.states = engine.initial_states()
-            engine.choose_compiler(self.feed, progress, self.steps_left(progress), self.bar)
-            while (load := self._take(take, progress)) is not None:
-                started = time.perf_counter()
-                states, numbers = engine.take_steps(load, progress.states)
-                seconds = time.perf_counter() - started
-                engine.pace.measured(load.count, seconds)
-                progress.add(numbers, load.sizes, states, seconds)
-                self._look(progress, numbers, load)
-                if progress.stopped is not None:
-                    break
-        return progress.stopped is None
+        if progress.states is None:
+            progress.states = engine.initial_states()
+        engine.choose_compiler(self.feed, progress, self.steps_left(progress), self.bar)
+        while (load := self._take(take, progress)) is not None:
+            started = time.perf_counter()
+            states, numbers = engine.take_steps(load, progress.states)
+            seconds = time.perf_counter() - started
+            engine.pace.measured(load.count, seconds)
+            progress.add(numbers, load.sizes, states, seconds)
+            self._look(progress, numbers, load)
+            if progress.stopped is not None:
+                return False
+        if progress.position == 0:
+            raise DataError(
+                f"The source had no batch for epoch {trainer.epoch + 1}.",
+                expected="a source that gives its batches anew for each epoch",
+                fix="Stream(function) is called for each epoch, and must make a new iterator each time.",
+            )
+        return True
 
     def _take(self, take: Callable[[int], Load | None], progress: Progress) -> Load | None:
         """Steps up to the next one at which a callback wants control, at most as many as fill the time."""
@@ -124,9 +134,13 @@ class Fit:
             if callback.every_steps and trainer.steps_taken % callback.every_steps == 0:
                 callback.on_steps(trainer, progress.last())
         if trainer.asked_to_stop():
-            progress.stopped = "a callback asked for it"
+            progress.stopped = ASKED
+        self._heed(progress)
+
+    def _heed(self, progress: Progress) -> None:
+        """Ctrl-C, if somebody pressed it."""
         if self.interruption.asked:
-            progress.stopped = "Ctrl-C"
+            progress.stopped = CTRL_C
             self._interrupt()
             raise TrainingInterrupted(self._how_to_go_on(progress), progress.history())
 

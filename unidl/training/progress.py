@@ -12,6 +12,11 @@ from unidl.training.history import History
 Numbers = dict[str, float]
 
 
+ASKED = "a callback asked for it"  # why a run ended that is not gone on with
+CTRL_C = "Ctrl-C"
+ENDED = (ASKED, CTRL_C)
+
+
 @dataclass
 class Progress:
     """A run of `fit`, from its first epoch to where it stands.
@@ -61,6 +66,10 @@ class Progress:
         self.step_loss.append(np.full(self.position, np.nan) if loss is None else np.concatenate(loss))
         self.epochs.append(numbers)
         self.position, self.columns, self.sizes, self.states, self.seconds = 0, {}, [], None, 0.0
+
+    def is_broken(self) -> bool:
+        """Whether the run ended with a number that is none."""
+        return self.stopped is not None and self.stopped not in ENDED
 
     def history(self) -> History:
         """What the run leaves behind; the steps of an epoch that was not finished count too."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unidl.callbacks import Callback
 from unidl.errors import ArgumentError
 from unidl.training.compiling import Choice
 from unidl.training.progress import Progress
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
 def read(trainer: Trainer) -> dict[str, Any]:
     """See Trainer.state."""
     engine = trainer.engine
-    steppers = [[*key, stepper.read()] for key, stepper in engine.steppers.items()]
-    steppers += [[*key, held] for key, held in engine.waiting.items()]
+    engine.look_at_model()
+    held_by = [(key, stepper.read()) for key, stepper in engine.steppers.items()]
+    held_by += list(engine.waiting.items())
     progress = trainer.progress
     generator = engine.drawn if engine.generator is None else engine.generator.read()
     return {
         "weights": trainer.model.weights(),
-        "optimizers": [[name, part, list(trained), held] for name, part, trained, held in steppers],
+        "frozen": sorted(plan.path for plan in trainer.model._need_built().plan.walk() if plan.layer._unidl.frozen),
+        "optimizers": [
+            [name, type(trainer.optimizers[name]).__name__, part, list(trained), held]
+            for (name, part, trained), held in held_by
+        ],
         "steps_of": dict(engine.steps_of),
         "epoch": trainer.epoch,
         "steps_taken": trainer.steps_taken,
@@ -32,7 +38,7 @@ def read(trainer: Trainer) -> dict[str, Any]:
         "backend": trainer.model.backend,
         "generator": None if generator is None else dict(generator),
         "choice": None if engine.choice is None else engine.choice.as_dict(),
-        "callbacks": [[type(callback).__name__, callback.state()] for callback in trainer.callbacks],
+        "callbacks": states_of(trainer.callbacks),
         "progress": None if progress is None else _of_progress(trainer, progress),
     }
 
@@ -51,23 +57,27 @@ def _of_progress(trainer: Trainer, progress: Progress) -> dict[str, Any]:
 def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
     """See Trainer.restore."""
     engine = trainer.engine
-    unknown = {name for name, *_ in saved["optimizers"]} - trainer.optimizers.keys()
-    if unknown:
+    given = {(name, kind) for name, kind, *_ in saved["optimizers"]}
+    here = {(name, type(optimizer).__name__) for name, optimizer in trainer.optimizers.items()}
+    if not given <= here:
         raise ArgumentError(
-            "The saved training has other optimizers.",
-            expected=", ".join(trainer.optimizers),
-            received=", ".join(sorted(unknown)),
+            "The saved training has other optimizers; nothing was restored.",
+            expected=", ".join(sorted(f"{name}: {kind}" for name, kind in here)),
+            received=", ".join(sorted(f"{name}: {kind}" for name, kind in given)),
+            fix="Give the Trainer the optimizers that it was trained with; trainer.model.set_weights takes the weights alone.",
         )
     trainer.model.set_weights(saved["weights"])
+    _freeze(trainer, set(saved["frozen"]))
+    engine.look_at_model()
     engine.waiting.clear()
-    for name, part, trained, held in saved["optimizers"]:
+    for name, _, part, trained, held in saved["optimizers"]:
         key = (name, part, tuple(trained))
         if key in engine.steppers:
             engine.steppers[key].write(held)
         else:
             engine.waiting[key] = held
     for key in engine.steppers.keys() - {
-        (name, part, tuple(trained)) for name, part, trained, _ in saved["optimizers"]
+        (name, part, tuple(trained)) for name, _, part, trained, _ in saved["optimizers"]
     }:
         _begin_anew(engine.steppers[key])
     engine.steps_of = dict(saved["steps_of"])
@@ -75,16 +85,37 @@ def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
     # another backend's generators have other states: there the epoch's seed is begun with
     engine.drawn = saved["generator"] if saved["backend"] == trainer.model.backend else None
     engine.choice = None if saved["choice"] is None else Choice(**saved["choice"])
-    states = [(kind, held) for kind, held in saved["callbacks"]]
-    for callback in trainer.callbacks:  # in order; one that was not there then starts as it is
-        place = next((i for i, (kind, _) in enumerate(states) if kind == type(callback).__name__), None)
-        if place is not None:
-            callback.restore(states.pop(place)[1])
+    restore_callbacks(trainer.callbacks, saved["callbacks"])
+    trainer.progress = None
     if saved["progress"] is not None:
         progress = Progress(**{**saved["progress"], "sizes": saved["progress"]["sizes"].tolist()})
         if progress.states is not None:
             progress.states = engine.states_from(progress.states)
         trainer.progress = progress
+
+
+def states_of(callbacks: Sequence[Callback]) -> list[list[Any]]:
+    """What callbacks go on from, each with its class's name."""
+    return [[type(callback).__name__, callback.state()] for callback in callbacks]
+
+
+def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[Any]]) -> None:
+    """Hand states to callbacks of the same class, in order; one that was not there then starts as it is."""
+    left = [(kind, held) for kind, held in saved]
+    for callback in callbacks:
+        place = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
+        if place is not None:
+            callback.restore(left.pop(place)[1])
+
+
+def _freeze(trainer: Trainer, frozen: set[str]) -> None:
+    """Freeze exactly these layers."""
+    built = trainer.model._need_built()
+    natives = built.natives()
+    for plan in built.plan.walk():
+        if plan.reached and plan.layer._unidl.frozen != (plan.path in frozen):
+            plan.layer._unidl.frozen = plan.path in frozen
+            built.backend.set_trainable(plan, natives[id(plan)], plan.path not in frozen)
 
 
 def _begin_anew(stepper: Any) -> None:

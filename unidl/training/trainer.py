@@ -14,7 +14,7 @@ from unidl.callbacks import Callback, Checkpoint
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, DataError
+from unidl.errors import ArgumentError, DataError, NotSerializableError
 from unidl.graph.node import map_nest
 from unidl.interchange import convert
 from unidl.models import saving
@@ -23,11 +23,12 @@ from unidl.models.model import Model, in_training_step
 from unidl.training import state
 from unidl.training.bar import Bar
 from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
+from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.fitting import Fit
 from unidl.training.history import History
-from unidl.training.progress import Progress
+from unidl.training.progress import ASKED, Progress
 
 
 class Trainer:
@@ -104,11 +105,12 @@ class Trainer:
             )
         self.jit = jit
         self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
-        self.seed = 0 if seed is None else seed
+        self.seed = 0 if seed is None else _checked_seed(seed)
         self.epoch = 0  # epochs done, over all calls of fit
         self.steps_taken = 0  # optimizer steps, over all calls of fit and step
         self.progress: Progress | None = None  # of the last call of fit
         self.callbacks: list[Callback] = []  # of the last call of fit
+        self.resuming = False  # whether that call goes on with a run
         self.engine = Engine(self)
         self._stop = False
         if model.is_built:
@@ -146,8 +148,17 @@ class Trainer:
             return self.loss(y, predictions), predictions
 
         value, predictions = self.minimize(loss)
-        self.engine.measure(y, predictions)
+        self.measure(y, predictions)
         return value
+
+    def measure(self, targets: Any, predictions: Any) -> None:
+        """Add a batch to the metrics; inside `training_step`, which else leaves them out of the epoch's numbers.
+
+        Args:
+            targets: As the metrics take them.
+            predictions: Likewise; with no gradient, as `minimize` gives them back.
+        """
+        self.engine.measure(targets, predictions)
 
     @property
     def loss(self) -> losses.Loss:
@@ -237,20 +248,23 @@ class Trainer:
         if validation is not None:
             self._check_data(validation)
         self._stop = False
-        self.callbacks = list(callbacks)
         run = self._begin(source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
             held_out = None if validation is None else self.engine.feed(validation, training=False)
             feed = self.engine.feed(source, training=True)
             Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
-        for callback in callbacks:
+        for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
             callback.on_end(self)
         return run.history()
 
     @told_arguments
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics on data, without training."""
+        if y is None and not isinstance(x, Source):
+            raise DataError("evaluate needs targets beside the inputs.", expected="evaluate(x, y)", received="x alone")
         source = self._validation(x if isinstance(x, Source) else (x, y), batch_size)
+        if len(source.sample()) != 2:
+            raise DataError("evaluate needs targets in each batch.", expected="batches (x, y)", received="x alone")
         self._prepare(source)
         return self.engine.evaluate(self.engine.feed(source, training=False))
 
@@ -272,13 +286,19 @@ class Trainer:
         Returns:
             The numbers of this batch. They stay on the device until one is looked at: a loop that looks seldom does not wait.
         """
-        source = Arrays(*(batch if isinstance(batch, tuple) else (batch,)), batch_size=2**31)
+        pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
+        source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=2**31)
         self._prepare(source)
         return self.engine.step(source)
 
     def stop(self) -> None:
-        """End `fit`, after this step or this epoch; for callbacks."""
+        """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so."""
         self._stop = True
+
+    @property
+    def jit_choice(self) -> Choice | None:
+        """What jit="auto" measured and chose; None before it did."""
+        return self.engine.choice
 
     def asked_to_stop(self) -> bool:
         """Whether a callback has called `stop`."""
@@ -321,13 +341,29 @@ class Trainer:
 
     def converted(self, backend: str, device: str | None = None, precision: str | None = None) -> Self:
         """The same training on another backend (see unidl.convert). Parts of the model that a subclass keeps are those of the old one."""
-        new = copy.copy(self)
+        new: Self = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
         new.model = convert(self.model, backend, device, precision)
         new.callbacks = []
         new.engine = Engine(new)
-        new.engine.look_at_model()
         new.restore({**self.state(), "callbacks": [], "choice": None})
         return new
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = memo[id(self)] = self.converted(self.model.backend) if self.model.is_built else self._unbuilt()
+        return new
+
+    def _unbuilt(self) -> Self:
+        new: Self = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.model, new.callbacks, new.engine = copy.deepcopy(self.model), [], Engine(new)
+        return new
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise NotSerializableError(
+            "A Trainer cannot be pickled: it holds the framework's own objects.",
+            fix="trainer.save(path) and trainer.restore(path) keep all of it; unidl.convert(trainer, backend) and copy.deepcopy copy it.",
+        )
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
@@ -343,40 +379,51 @@ class Trainer:
         if isinstance(given, Source):
             return given
         if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise DataError("validation_data is a pair.", expected="(x, y)", received=type(given).__name__)
+            raise DataError(
+                "validation_data is a pair.",
+                expected="(x, y), or a source of batches",
+                received=type(given).__name__,
+                fix="unidl.data.Stream(…) makes a source of anything that gives batches.",
+            )
         return Arrays(*given, batch_size=batch_size)
 
     def _begin(self, source: Source, callbacks: Sequence[Callback], resume: bool) -> Progress:
         """The run to go on with, or a new one; callbacks know of it."""
-        before, saved = self.progress, None
-        self.progress = run = Progress(source.describe())
-        for callback in callbacks:
-            callback.on_start(self)
-        if not resume:
-            return run
-        checkpoint = next((c for c in callbacks if isinstance(c, Checkpoint)), None)
-        if checkpoint is not None:
-            saved = checkpoint.newest(self.steps_taken if before is not None else -1)
-        if saved is not None:
-            self.restore(saved)
-            before = self.progress
-        elif before is None and checkpoint is None:
+        before, run, held = self.progress, Progress(source.describe()), state.states_of(self.callbacks)
+        checkpoints = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+        if resume and before is None and not checkpoints:
             raise ArgumentError(
                 "There is nothing that fit(resume=True) could go on from: this Trainer has not run yet.",
                 fix='callbacks=[callbacks.Checkpoint("runs/a", every_steps=100)] keeps a run beyond its process.',
             )
-        if before is None:
-            return run
-        if before.data != run.data:
+        saved = None
+        if resume:  # what ended with a number that is none is no better than what was saved before
+            taken = -1 if before is None or before.is_broken() else self.steps_taken
+            found = [kept for c in checkpoints if (kept := c.newest(taken)) is not None]
+            saved = max(found, key=lambda kept: int(kept["steps_taken"]), default=None)
+        begun = (
+            saved["progress"]["data"] if saved is not None else before.data if resume and before is not None else None
+        )
+        if begun is not None and begun != run.data:
             raise DataError(
                 "The run was begun with other data, and would not go on as if it had never stopped.",
-                expected=str(before.data),
+                expected=str(begun),
                 received=str(run.data),
                 fix="Give the same data, batch_size, shuffle and seed, or begin a new run without resume=True.",
             )
-        before.stopped = None
-        self.progress = before
-        return before
+        self.callbacks, self.resuming = list(callbacks), resume
+        self.progress = run
+        for callback in callbacks:
+            callback.on_start(self)
+        if saved is not None:
+            self.restore(saved)
+            run = self.progress
+        elif resume and before is not None:
+            state.restore_callbacks(self.callbacks, held)
+            self.progress = run = before
+        if run.stopped != ASKED:  # a run that a callback ended is at its end
+            run.stopped = None
+        return run
 
     def _build(self, x: Any) -> None:
         self.model.build(
@@ -407,6 +454,12 @@ class Trainer:
 
 
 Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ArgumentError("A seed is a whole number.", expected="0 to 2^63 - 1", received=repr(seed))
+    return int(seed)
 
 
 def _metric(given: Any) -> metrics.Metric:
