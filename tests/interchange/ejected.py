@@ -98,6 +98,16 @@ class Running(layers.Layer):
         return all_of_them, last
 
 
+class Deciding(layers.Layer):
+    """Branches and loops that are ops."""
+
+    def forward(self, x: Any) -> Any:
+        y = ops.cond(ops.sum(x) > 0.0, lambda v: v * 2.0, lambda v: v - 1.0, (x,))
+        count, z = ops.while_loop(lambda n, v: n < 3, lambda n, v: (n + 1, v * 0.5), (0, y))
+        values, places = ops.top_k(z, 2)
+        return values, places, ops.cast(count, "float32") + z
+
+
 class Noisy(layers.Layer):
     """Something else in training."""
 
@@ -212,6 +222,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [floats(2, 5, 3), RNG.integers(0, 2, (2, 5)).astype(bool)],
     ),
     "a scan": (lambda: unidl.Sequential([Running()]), [(5, 3)], [floats(2, 5, 3)]),
+    "branches and loops": (lambda: unidl.Sequential([Deciding()]), [(5,)], [floats(2, 5)]),
     "noise in training": (
         lambda: unidl.Sequential([layers.Dense(4), Noisy(), layers.Dense(2)]),
         [(3,)],

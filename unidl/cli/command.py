@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     source.add_argument("model", metavar="MODEL", help="a saved model, or script.py:name")
     source.add_argument("--backend", metavar="NAME", required=True, help="whose code: torch, keras or tensorflow")
-    source.add_argument("--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed")
+    source.add_argument(
+        "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
+    )
     return parser
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from unidl.codegen.code import Code, Value, binary, literal
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.scope import variable
+from unidl.graph.node import leaves
+from unidl.graph.spec import TensorSpec
+from unidl.graph.stand_in import spec_of
 
 
 def operator(symbol: str) -> Expression:
@@ -49,6 +54,40 @@ def inline_size(g: Given, text: str) -> Any:
     if isinstance(g.outputs, int):
         return Code(str(math.prod(n for n in g.x.shape if n is not None)))
     return Code(text)
+
+
+def nested_function(g: Given, hint: str, function: Any, nests: list[Any], flat: bool = False) -> str:
+    """A function inside this one, written from one of ops; its name.
+
+    Args:
+        g: The op's arguments.
+        hint: For its name.
+        function: Takes the nests.
+        nests: What it takes; each leaf becomes a parameter.
+        flat: Whether it returns a list of the leaves.
+    """
+    scope = g.scope
+    name, inner = scope.name(hint), scope.inner()
+    leaf_specs = [[spec_of_value(leaf) for leaf in leaves(nest)] for nest in nests]
+    values = [[Value(variable(inner.name("item")), spec) for spec in specs] for specs in leaf_specs]
+    arguments = [part for pair in zip(nests, values, strict=True) for part in pair]
+    result = inner.nested(function, *arguments)
+    with scope.function(name, ", ".join(v.code.text for vs in values for v in vs)):
+        for line in inner.lines:
+            scope.lines.append(replace(line, indent=scope.depth + line.indent))
+        scope.say(f"return {literal(list(leaves(result)) if flat else result)}")
+    return name
+
+
+def spec_of_value(leaf: Any) -> TensorSpec:
+    """The spec of a Value or a number."""
+    return leaf.spec if isinstance(leaf, Value) else spec_of(leaf)
+
+
+def picked_outputs(g: Given, name: str) -> Any:
+    """The outputs of an op that gives a nest, out of a variable that has them in a list."""
+    specs = list(leaves(g.outputs))
+    return [Value(Code(f"{name}[{i}]", names=frozenset([name])), spec) for i, spec in enumerate(specs)]
 
 
 def outputs_of(values: list[Value]) -> list[Value]:

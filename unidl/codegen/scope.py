@@ -115,7 +115,8 @@ class Scope:
     @contextmanager
     def function(self, name: str, parameters: str) -> Iterator[None]:
         """Inside, statements are the body of a nested function."""
-        if self.lines and not (self.lines[-1].text.endswith(":") and self.lines[-1].indent < self.depth):
+        last = self.lines[-1] if self.lines else Line("", "")
+        if last.text and not (last.text.endswith(":") and last.indent < self.depth):
             self.say("")
         self.say(f"def {name}({parameters}):")
         self.depth += 1
@@ -352,6 +353,19 @@ class Scope:
     def inner(self) -> Scope:
         """The scope of a function inside this one."""
         return Scope(self.author, self.plan, self.training, self, self.owner)
+
+    def symbolic(self, nest: Any) -> Any:
+        """A nest of Values as symbolic tensors that stand for them."""
+
+        def stand_in(leaf: Any) -> Any:
+            if not isinstance(leaf, Value):
+                return leaf
+            made = placeholder(leaf.spec)
+            self.bind(made, leaf)
+            self.uses[id(made)] += 1
+            return made
+
+        return map_nest(stand_in, nest)
 
     def nested(self, function: Callable[..., Any], *nests: Any) -> Any:
         """What a function of nests gives, written here.

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import UNARY, Code, Value, call, literal
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.codegen.expressions import (
+    axes_of,
+    index_text,
+    inline_size,
+    nested_function,
+    operator,
+    picked_outputs,
+    reshaped,
+)
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked
+from unidl.codegen.scope import unpacked, variable
 from unidl.graph.node import leaves
+from unidl.graph.spec import TensorSpec
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
@@ -235,6 +244,41 @@ def _scan(g: Given) -> Any:
     return result
 
 
+def _cond(g: Given) -> Any:
+    """Both ways as functions without arguments."""
+    flat = not isinstance(g.outputs, TensorSpec)
+    given = g.scope.symbolic(g.operands)
+    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
+    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
+    code = call("ops.cond", g.predicate, Code(yes), Code(no))
+    if not flat:
+        return code
+    name = g.scope.name("found")
+    g.scope.say(f"{name} = {code}", names=[name])
+    return picked_outputs(g, name)
+
+
+def _while_loop(g: Given) -> Any:
+    """Condition and body as functions of the state's leaves."""
+    many = isinstance(g.state, (list, tuple))
+    nests = list(g.state) if many else [g.state]
+    go_on = nested_function(g, "go_on", g.condition, nests)
+    body = nested_function(g, "body", g.body, nests, True)
+    states = [v if isinstance(v, Value) else call("ops.convert_to_tensor", v) for v in leaves(nests)]
+    name = g.scope.name("state")
+    code = call("ops.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
+    g.scope.say(f"{name} = {code}", names=[name])
+    found = picked_outputs(g, name)
+    return found if many else found[0]
+
+
+def _top_k(g: Given) -> Any:
+    values, indices = g.scope.name("largest"), g.scope.name("indices")
+    g.scope.say(f"{values}, {indices} = {call('ops.top_k', g.x, g.k)}")
+    found = [Value(variable(n), s) for n, s in zip((values, indices), g.outputs, strict=True)]
+    return [found[0], g.scope.casted(found[1], "int64")]
+
+
 OPS: dict[str, Expression] = {
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
@@ -292,9 +336,9 @@ OPS: dict[str, Expression] = {
     "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=g.dtype),
     # sorting
     "sort": _sort, "argsort": lambda g: g.scope.language.cast(_argsort(g), "int64"),
-    "top_k": lambda g: call("ops.top_k", g.x, g.k),
+    "top_k": _top_k,
     # windows
     "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("average_pool"),
     # control
-    "scan": _scan,
+    "scan": _scan, "cond": _cond, "while_loop": _while_loop,
 }  # fmt: skip

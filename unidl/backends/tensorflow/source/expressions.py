@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.codegen.expressions import (
+    axes_of,
+    index_text,
+    inline_size,
+    nested_function,
+    operator,
+    picked_outputs,
+    reshaped,
+)
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked
+from unidl.codegen.scope import unpacked, variable
 from unidl.graph.node import leaves
+from unidl.graph.spec import TensorSpec
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
@@ -272,12 +281,44 @@ def _moved(text: str, rank: int, source: int, destination: int) -> str:
     return text if order == list(range(rank)) else f"tf.transpose({text}, {order})"
 
 
-def _top_k(g: Given) -> Code:
-    return call("tf.math.top_k", g.x, g.k)
-
-
 _ROOT = "abs sign square sqrt exp sin cos tan tanh floor round sigmoid"
 _MATH = "rsqrt reciprocal expm1 log log1p ceil erf"
+
+
+def _cond(g: Given) -> Any:
+    """Both ways as functions without arguments."""
+    flat = not isinstance(g.outputs, TensorSpec)
+    given = g.scope.symbolic(g.operands)
+    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
+    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
+    code = call("tf.cond", g.predicate, Code(yes), Code(no))
+    if not flat:
+        return code
+    name = g.scope.name("found")
+    g.scope.say(f"{name} = {code}", names=[name])
+    return picked_outputs(g, name)
+
+
+def _while_loop(g: Given) -> Any:
+    """Condition and body as functions of the state's leaves."""
+    many = isinstance(g.state, (list, tuple))
+    nests = list(g.state) if many else [g.state]
+    go_on = nested_function(g, "go_on", g.condition, nests)
+    body = nested_function(g, "body", g.body, nests, True)
+    states = [v if isinstance(v, Value) else call("tf.constant", v) for v in leaves(nests)]
+    name = g.scope.name("state")
+    code = call("tf.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
+    g.scope.say(f"{name} = {code}", names=[name])
+    found = picked_outputs(g, name)
+    return found if many else found[0]
+
+
+def _top_k(g: Given) -> Any:
+    values, indices = g.scope.name("largest"), g.scope.name("indices")
+    g.scope.say(f"{values}, {indices} = {call('tf.math.top_k', g.x, g.k)}")
+    found = [Value(variable(n), s) for n, s in zip((values, indices), g.outputs, strict=True)]
+    return [found[0], g.scope.casted(found[1], "int64")]
+
 
 OPS: dict[str, Expression] = {
     # arithmetic
@@ -343,5 +384,5 @@ OPS: dict[str, Expression] = {
     # windows
     "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("avg_pool"),
     # control
-    "scan": _scan,
+    "scan": _scan, "cond": _cond, "while_loop": _while_loop,
 }  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, outputs_of, reshaped
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, outputs_of, reshaped, spec_of_value
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.scope import variable
 from unidl.graph.node import leaves
+from unidl.graph.spec import TensorSpec
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
@@ -380,6 +382,65 @@ def _scan(g: Given) -> Any:
     )
 
 
+def _cond(g: Given) -> Any:
+    """An if in Python."""
+    scope = g.scope
+    specs = list(leaves(g.outputs))
+    names = [scope.name("y") for _ in specs]
+    for head, function in ((f"if {g.predicate}:", g.true_fn), ("else:", g.false_fn)):
+        scope.say(head)
+        scope.depth += 1
+        given = [part for operand in g.operands for part in (operand, _values(operand))]
+        result = scope.nested(function, *given)
+        for name, value in zip(names, leaves(result), strict=True):
+            scope.say(f"{name} = {literal(value)}", names=[name])
+        scope.depth -= 1
+    found = [Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)]
+    return found[0] if isinstance(g.outputs, TensorSpec) else found
+
+
+def _values(nest: Any) -> list[Value]:
+    return [v if isinstance(v, Value) else Value(Code(literal(v)), spec_of_value(v)) for v in leaves(nest)]
+
+
+def _while_loop(g: Given) -> Any:
+    """A while in Python."""
+    scope = g.scope
+    specs = list(leaves(g.outputs))
+    names = [scope.name("state") for _ in specs]
+    for name, start in zip(names, _values(g.state), strict=True):
+        text = literal(start) if start.code.names else f"torch.tensor({start})"
+        scope.say(f"{name} = {text}", names=[name])
+    many = isinstance(g.state, (list, tuple))
+    values = iter([Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)])
+    states = list(g.state) if many else [g.state]
+    given = [part for state in states for part in (state, [next(values) for _ in leaves(state)])]
+    scope.say("while True:" if g.max_iterations is None else f"for _ in range({g.max_iterations}):")
+    place = len(scope.lines)
+    scope.depth += 1
+    holds = scope.nested(g.condition, *given)
+    if len(scope.lines) == place and g.max_iterations is None:
+        scope.lines[-1].text = f"while {holds}:"
+    else:
+        scope.say(f"if not {holds.code.within(UNARY)}:")
+        scope.say("    break")
+    result = scope.nested(g.body, *given)
+    scope.say(f"{', '.join(names)} = {', '.join(literal(v) for v in leaves(result))}")
+    scope.depth -= 1
+    found = [Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)]
+    return found if many else found[0]
+
+
+def _top_k(g: Given) -> Any:
+    """A stable sort: torch.topk promises no order at ties."""
+    values, indices = g.scope.name("largest"), g.scope.name("indices")
+    g.scope.say(f"{values}, {indices} = {g.x:a}.sort(dim=-1, descending=True, stable=True)")
+    return [
+        Value(Code(f"{n}[..., :{g.k}]", names=frozenset([n])), s)
+        for n, s in zip((values, indices), g.outputs, strict=True)
+    ]
+
+
 OPS: dict[str, Expression] = {
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
@@ -433,9 +494,9 @@ OPS: dict[str, Expression] = {
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice, "take": _take,
     "take_along_axis": _take_along, "one_hot": _one_hot,
     # sorting
-    "sort": _sort, "argsort": _sort,
+    "sort": _sort, "argsort": _sort, "top_k": _top_k,
     # windows
     "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _max_pool, "average_pool": _average_pool,
     # control
-    "stop_gradient": "{x:a}.detach()", "scan": _scan,
+    "stop_gradient": "{x:a}.detach()", "scan": _scan, "cond": _cond, "while_loop": _while_loop,
 }  # fmt: skip
