@@ -23,6 +23,32 @@ def operator(symbol: str) -> Expression:
     return written
 
 
+def ordered(symbol: str) -> Expression:
+    """`x < y`, where bools have no order of their own: false is below true."""
+
+    def written(g: Given) -> Code:
+        dtypes = {v.dtype for v in (g.x, g.y) if isinstance(v, Value)}
+        if dtypes != {"bool"}:
+            return binary(g.x, symbol, g.y)
+        x, y = (g.scope.casted(v, "int8") if isinstance(v, Value) else int(v) for v in (g.x, g.y))
+        return binary(x, symbol, y)
+
+    return written
+
+
+def whole_indices(g: Given) -> Any:
+    """Indices in a dtype that every framework takes."""
+    plain = g.indices.dtype in ("int32", "int64")
+    return g.indices if plain else g.scope.casted(g.indices, "int64")
+
+
+def class_axis(g: Given) -> int | None:
+    """Where the classes stand; None for the end."""
+    rank = len(g.indices.shape)
+    axis: int = g.axis % (rank + 1)
+    return None if axis == rank else axis
+
+
 def axes_of(g: Given) -> Any:
     """The axis or axes of a reduction, one as a number; None for all of them."""
     axis = g.axis

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import UNARY, Code, Value, call, literal
+from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
 from unidl.codegen.expressions import (
     axes_of,
+    class_axis,
     index_text,
     inline_size,
     nested_function,
     operator,
+    ordered,
     picked_outputs,
     reshaped,
+    whole_indices,
 )
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.scope import unpacked, variable
 from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec
+from unidl.graph.spec import TensorSpec, is_float
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
@@ -83,9 +86,13 @@ def _transpose(g: Given) -> Code:
     return call("ops.transpose", g.x, *([] if axes is None else [axes]))
 
 
-def _split(g: Given) -> Code:
+def _split(g: Given) -> Any:
+    if g.parts == 1:
+        return [g.x]
     if isinstance(g.parts, int):
         return call("ops.split", g.x, g.parts, axis=g.axis)
+    if len(g.parts) == 1:
+        return [g.x]
     ends = [sum(g.parts[: i + 1]) for i in range(len(g.parts) - 1)]
     return call("ops.split", g.x, ends, axis=g.axis)
 
@@ -134,7 +141,20 @@ def _logical(name: str) -> Expression:
 
 
 def _floor_divide(g: Given) -> Code:
-    return call("ops.floor_divide", g.x, g.y)
+    if not is_float(g.out.dtype):
+        return call("ops.floor_divide", g.x, g.y)
+    rest = binary(g.x, "-", call("ops.mod", g.x, g.y))  # exact, where the rounded quotient is not
+    return call("ops.round", binary(rest, "/", g.y))
+
+
+def _norm(g: Given) -> Code:
+    squares = call("ops.sum", call("ops.square", g.x), axis=axes_of(g), keepdims=g.keepdims or None)
+    return call("ops.sqrt", squares)
+
+
+def _count(g: Given) -> Code:
+    found = call("ops.not_equal", g.x, 0) if g.x.dtype != "bool" else g.x.code
+    return call("ops.sum", call("ops.cast", found, "int64"), axis=axes_of(g), keepdims=g.keepdims or None)
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------------
@@ -156,6 +176,8 @@ def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str | None]:
 
 def _conv(g: Given) -> Code:
     window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
+    if max(window.strides) > 1 and max(window.dilation) > 1:
+        raise g.refuse("strides together with dilation, which Keras has not")
     image, padding = _image(g, window)
     strides, dilation = _single(window.strides), _single(window.dilation)
     return call(
@@ -288,8 +310,8 @@ OPS: dict[str, Expression] = {
     **{name: f"ops.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "stop_gradient"]},
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
-    "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": operator("<"),
-    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": ordered("<"),
+    "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
     "logical_and": _logical("logical_and"), "logical_or": _logical("logical_or"), "logical_xor": _logical("logical_xor"),
     "where": "ops.where({condition}, {x}, {y})",
     # activation
@@ -298,15 +320,15 @@ OPS: dict[str, Expression] = {
     "selu": "ops.selu({x})", "gelu": "ops.gelu({x}, approximate=False)", "gelu_tanh": "ops.gelu({x}, approximate=True)",
     "hard_sigmoid": "ops.hard_sigmoid({x})", "hard_silu": "ops.hard_silu({x})", "softplus": "ops.softplus({x})",
     "log_sigmoid": "ops.log_sigmoid({x})", "softsign": "ops.softsign({x})",
-    "silu": "ops.silu({x})", "mish": lambda g: call("keras.activations.mish", g.x),
+    "silu": "ops.silu({x})",
     "softmax": "ops.softmax({x}, axis={axis})", "log_softmax": "ops.log_softmax({x}, axis={axis})",
     "logsumexp": lambda g: call("ops.logsumexp", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
     # reduction
     **{name: _reduction(other) for name, other in (
         ("sum", "sum"), ("mean", "mean"), ("max", "max"), ("min", "min"), ("prod", "prod"), ("var", "var"), ("std", "std"))},
-    "any": _truth("any"), "all": _truth("all"), "norm": lambda g: call("ops.norm", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
+    "any": _truth("any"), "all": _truth("all"), "norm": _norm,
     "cumsum": "ops.cumsum({x}, axis={axis})", "cumprod": "ops.cumprod({x}, axis={axis})",
-    "count_nonzero": lambda g: call("ops.count_nonzero", g.x, axis=axes_of(g)),
+    "count_nonzero": _count,
     "argmax": lambda g: g.scope.language.cast(call("ops.argmax", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
     "argmin": lambda g: g.scope.language.cast(call("ops.argmin", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
     # products
@@ -332,8 +354,8 @@ OPS: dict[str, Expression] = {
     "pad_constant": _pad,
     # indexing
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
-    "take": "ops.take({x}, {indices}, axis={axis})", "take_along_axis": "ops.take_along_axis({x}, {indices}, axis={axis})",
-    "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=g.dtype),
+    "take": lambda g: call("ops.take", g.x, whole_indices(g), axis=g.axis), "take_along_axis": "ops.take_along_axis({x}, {indices}, axis={axis})",
+    "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=g.dtype),
     # sorting
     "sort": _sort, "argsort": lambda g: g.scope.language.cast(_argsort(g), "int64"),
     "top_k": _top_k,

@@ -7,17 +7,20 @@ from typing import Any
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
 from unidl.codegen.expressions import (
     axes_of,
+    class_axis,
     index_text,
     inline_size,
     nested_function,
     operator,
+    ordered,
     picked_outputs,
     reshaped,
+    whole_indices,
 )
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.scope import unpacked, variable
 from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec
+from unidl.graph.spec import TensorSpec, is_float
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
@@ -106,14 +109,21 @@ def _clip(g: Given) -> Code:
 
 
 def _dynamic_slice(g: Given) -> Code:
-    starts = [
-        call("tf.clip_by_value", start, 0, n - size) if isinstance(start, Value) else min(max(start, 0), n - size)
-        for start, size, n in zip(g.starts, g.sizes, g.x.shape, strict=True)
-    ]
     computed = [s for s in g.starts if isinstance(s, Value)]
+    kind = computed[0].dtype if computed else "int32"
+    starts = []
+    for axis, (start, size, n) in enumerate(zip(g.starts, g.sizes, g.x.shape, strict=True)):
+        length = Code(f"tf.shape({g.x}, tf.{kind})[{axis}]") if n is None else Code(str(n))
+        last = str(n - size) if n is not None else f"{length} - {size}"
+        if isinstance(start, Value):
+            starts.append(call("tf.clip_by_value", start, 0, Code(last)))
+        elif n is not None or start == 0:
+            starts.append(Code(str(min(max(start, 0), n - size) if n is not None else 0)))
+        else:
+            starts.append(call("tf.minimum", start, Code(last)))
     sizes: Any = list(g.sizes)
-    if computed and computed[0].dtype != "int32":
-        sizes = call("tf.constant", sizes, Code(f"tf.{computed[0].dtype}"))
+    if kind != "int32":
+        sizes = call("tf.constant", sizes, Code(f"tf.{kind}"))
     return call("tf.slice", g.x, starts, sizes)
 
 
@@ -151,6 +161,21 @@ def _matmul(g: Given) -> Code:
     return call("tf.einsum", "i,...ij->...j", g.x, g.y)
 
 
+def _floor_divide(g: Given) -> Code:
+    if not is_float(g.out.dtype):
+        return call("tf.math.floordiv", g.x, g.y)
+    rest = binary(g.x, "-", call("tf.math.floormod", g.x, g.y))  # exact, where the rounded quotient is not
+    return call("tf.round", binary(rest, "/", g.y))
+
+
+def _take_along(g: Given) -> Code:
+    rank = len(g.x.shape)
+    axis = g.axis % rank
+    if axis == rank - 1:
+        return call("tf.gather", g.x, whole_indices(g), axis=axis, batch_dims=axis)
+    return call("tf.experimental.numpy.take_along_axis", g.x, whole_indices(g), axis=axis)
+
+
 def _leaky(g: Given) -> Code:
     return call("tf.nn.leaky_relu", g.x, alpha=g.slope)
 
@@ -184,18 +209,25 @@ def _conv(g: Given) -> Code:
     if max(window.strides) > 1 and max(window.dilation) > 1:
         raise g.refuse("strides together with dilation, which TensorFlow has not")
     image, padding = _image(g, window)
-    if g.groups > 1:
-        raise g.refuse(f"groups={g.groups}; layers.Conv2D has source code")
     strides, dilation = _single(window.strides), _single(window.dilation)
-    return call(
+    kernel: Any = g.kernel
+    if g.groups > 1:  # one after the other: on a CPU TensorFlow has no gradient of a grouped convolution
+        parts = [call("tf.split", t, g.groups, axis=-1) for t in (image, kernel)]
+        image, kernel = Code("image"), Code("taps")
+    one = call(
         "tf.nn.convolution",
         image,
-        g.kernel,
+        kernel,
         strides=None if strides == 1 else strides,
         padding=padding,
         data_format=None if rank == 2 else FORMAT[rank],
         dilations=None if dilation == 1 else dilation,
     )
+    if g.groups == 1:
+        return one
+    each = g.scope.name("parts")
+    g.scope.say(f"{each} = [{one} for image, taps in zip({parts[0]}, {parts[1]})]", names=[each])
+    return call("tf.concat", Code(each), axis=-1)
 
 
 def _conv_transpose(g: Given) -> Code:
@@ -323,7 +355,7 @@ def _top_k(g: Given) -> Any:
 OPS: dict[str, Expression] = {
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
-    "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": "tf.math.floordiv({x}, {y})",
+    "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": "tf.maximum({x}, {y})", "minimum": "tf.minimum({x}, {y})",
     **{name: f"tf.{name}({{x}})" for name in _ROOT.split()}, **{name: f"tf.math.{name}({{x}})" for name in _MATH.split()},
@@ -331,8 +363,8 @@ OPS: dict[str, Expression] = {
     "isfinite": "tf.math.is_finite({x})",
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
-    "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": operator("<"),
-    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": ordered("<"),
+    "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
     "logical_and": "tf.logical_and({x}, {y})", "logical_or": "tf.logical_or({x}, {y})",
     "logical_xor": "tf.math.logical_xor({x}, {y})", "logical_not": "tf.logical_not({x})",
     "where": "tf.where({condition}, {x}, {y})",
@@ -376,9 +408,9 @@ OPS: dict[str, Expression] = {
     "pad_constant": _pad,
     # indexing
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
-    "take": "tf.gather({x}, {indices}, axis={axis})",
-    "take_along_axis": lambda g: call("tf.gather", g.x, g.indices, axis=g.axis, batch_dims=g.axis % len(g.x.shape)),
-    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=_dtype(g.dtype)),
+    "take": lambda g: call("tf.gather", g.x, whole_indices(g), axis=g.axis),
+    "take_along_axis": _take_along,
+    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=_dtype(g.dtype)),
     # sorting
     "sort": _sort, "argsort": _argsort, "top_k": _top_k,
     # windows

@@ -22,16 +22,22 @@ def _method(name: str) -> Expression:
     return f"{{x:a}}.{name}()"
 
 
+def _dim(g: Given) -> Any:
+    """The axes, all of them by number where they are to be kept."""
+    axes = axes_of(g)
+    return tuple(range(len(g.x.shape))) if axes is None and g.keepdims else axes
+
+
 def _reduction(name: str, **more: Any) -> Expression:
     def written(g: Given) -> Code:
-        axes = axes_of(g)
+        axes = _dim(g)
         return call(f"{g.x:a}.{name}", **{} if axes is None else {"dim": axes}, **more, keepdim=g.keepdims or None)
 
     return written
 
 
 def _product(g: Given) -> Code:
-    axes = axes_of(g)
+    axes = _dim(g)
     code = g.x.code
     if axes is None:
         return Code(f"{code:a}.prod()")
@@ -170,7 +176,8 @@ def _take(g: Given) -> Code:
     rank = len(g.x.shape)
     axis = g.axis % rank
     if rank == 2 and axis == 0:
-        return call("F.embedding", g.indices, g.x)
+        plain = g.indices.dtype in ("int32", "int64")
+        return call("F.embedding", g.indices if plain else g.scope.casted(g.indices, "int64"), g.x)
     if len(g.indices.shape) == 0:
         return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]")
     return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]", names=names_in(g.arguments))
@@ -182,15 +189,15 @@ def _take_along(g: Given) -> Code:
 
 
 def _one_hot(g: Given) -> Code:
+    """By comparison: F.one_hot refuses an index without a class, which is all zeros here."""
     rank = len(g.indices.shape)
-    if g.axis % (rank + 1) != rank:
-        raise g.refuse(f"one_hot with axis={g.axis}; torch has the classes last")
-    cast = {"float32": ".float()", "int64": "", "bool": ".bool()"}.get(g.dtype, f".to(torch.{g.dtype})")
-    return Code(
-        f"F.one_hot({g.indices}.long(), {g.classes}){cast}"
-        if g.indices.dtype != "int64"
-        else f"F.one_hot({g.indices}, {g.classes}){cast}"
-    )
+    axis = g.axis % (rank + 1)
+    numbers = f"torch.arange({g.classes}, device={g.indices:a}.device)"
+    if axis < rank:
+        numbers += f".reshape({', '.join(['-1', *['1'] * (rank - axis)])})"
+    found = Code(f"({g.indices:a}.unsqueeze({axis if axis < rank else -1}) == {numbers})")
+    cast: Code = g.scope.language.cast(found, g.dtype)
+    return found if g.dtype == "bool" else cast
 
 
 def _dynamic_slice(g: Given) -> Code:
@@ -204,7 +211,12 @@ def _dynamic_slice(g: Given) -> Code:
                 f"{code:a}.narrow({axis}, {start:a}.clamp(0, {last}), {size})", names=code.names | names_in(start)
             )
         else:
-            code = Code(f"{code:a}.narrow({axis}, min(max({start}, 0), {last}), {size})", names=code.names)
+            begin = (
+                f"min({start}, {last})"
+                if start and not last.isdigit()
+                else str(min(max(start, 0), int(last)) if start else 0)
+            )
+            code = Code(f"{code:a}.narrow({axis}, {begin}, {size})", names=code.names)
     return code
 
 
@@ -322,7 +334,15 @@ def _average_pool(g: Given) -> Code:
     pads = _known_pads(g, window)
     rank = len(g.x.shape)
     if not all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True)):
-        raise g.refuse("average pooling with uneven padding; layers.AveragePooling2D has source code")
+        # padding does not count: the sums of what lies inside, by how much does
+        flat = tuple(width for pair in reversed(pads) for width in pair)
+        image = g.scope.assign("image", Code(_moved(g.x, True)), g.x.spec, True)
+        sums, shares = (
+            call(f"F.avg_pool{rank - 2}d", call("F.pad", x, flat), _single(window.size), stride=_single(window.strides))
+            for x in (image, call("torch.ones_like", image))
+        )
+        share = g.scope.assign("inside", shares, g.out, True)
+        return _back(f"({sums} / {share})", rank)
     even = tuple(low for low, _ in pads)
     written = call(
         f"F.avg_pool{rank - 2}d",
@@ -467,7 +487,7 @@ OPS: dict[str, Expression] = {
     "var": _reduction("var", correction=0), "std": _reduction("std", correction=0),
     "norm": lambda g: call("torch.linalg.vector_norm", g.x, dim=axes_of(g), keepdim=g.keepdims or None),
     "cumsum": "{x:a}.cumsum({axis})", "cumprod": "{x:a}.cumprod({axis})",
-    "count_nonzero": lambda g: call(f"({g.x} != 0).sum", **{} if axes_of(g) is None else {"dim": axes_of(g)}, keepdim=g.keepdims or None),
+    "count_nonzero": lambda g: call(f"({g.x} != 0).sum", **{} if _dim(g) is None else {"dim": _dim(g)}, keepdim=g.keepdims or None),
     "argmax": lambda g: call(f"{g.x:a}.argmax", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
     "argmin": lambda g: call(f"{g.x:a}.argmin", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
     # products
