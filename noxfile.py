@@ -107,9 +107,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of what the tests do in short: 10,200 mutated model files, each a typed error or a good load."""
+    """The long form of what the tests do in short: 10,200 mutated model files, and every case of every op as source code."""
     install(session, "all", "examples", "test")
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
+    pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
 
 
 @nox.session

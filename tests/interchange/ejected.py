@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import unidl
+from tests.interchange import source_page
 from unidl import layers, losses, ops, optimizers, schedules
 
 RNG = np.random.default_rng(0)
@@ -230,6 +231,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     ),
     "a shared layer": (Sharing, [(4,)], [floats(2, 4)]),
     "a skip over images": (Skip, [(6, 6, 2)], [floats(2, 6, 6, 2)]),
+    "the page's": (source_page.model, [], [floats(2, 28, 28, 1)]),
     "unequal layers": (Widths, [(5,)], [floats(2, 5)]),
 }
 

@@ -10,8 +10,10 @@ import pytest
 import unidl
 from tests.conformance.case import trial
 from tests.conformance.layer_cases import CASES
+from tests.interchange import source_page
 from tests.interchange.ejected import MODELS, TRAININGS
-from unidl import layers, ops
+from tests.interchange.source_refused import REFUSED
+from unidl import layers
 from unidl.errors import ArgumentError, NotBuiltError, SourceError
 from unidl.graph.node import leaves, map_nest
 
@@ -207,37 +209,27 @@ def test_a_state_dict_of_torchs_own_names(tmp_path):
 # -- what is refused -----------------------------------------------------------------------------------------------------------
 
 
-class Branching(unidl.Layer):
-    def forward(self, x):
-        return x if ops.sum(x) > 0 else -x
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.what)
+def test_what_cannot_be_written_is_refused(row, backend):
+    made = row.make()
+    if backend not in row.backends:
+        assert unidl.source(made, backend)
+        return
+    with pytest.raises(SourceError) as told:
+        unidl.source(made, backend)
+    assert row.why in str(told.value)
 
 
-class Own(unidl.Trainer):
-    def training_step(self, batch):
-        return self.minimize(lambda: ops.mean(self.model(batch[0])))
-
-
-class OwnOptimizer(unidl.optimizers.SGD):
-    pass
-
-
-def test_a_dynamic_forward_is_refused_by_name(backend):
+def test_the_error_names_the_layer_and_the_fix():
     with pytest.raises(SourceError, match="Branching 'branching' cannot be written as source code") as told:
-        unidl.source(built(Branching()), backend)
+        unidl.source(REFUSED[0].make(), "torch")
     assert told.value.fix == "Write the branch with ops.cond, ops.while_loop or ops.scan."
 
 
-def test_a_step_or_an_optimizer_of_ones_own_is_refused(backend):
-    with pytest.raises(SourceError, match="Own has a training_step of its own"):
-        unidl.source(Own(built(layers.Dense(2)), loss="mse"), backend)
-    with pytest.raises(SourceError, match="The optimizer OwnOptimizer is one of your own"):
-        unidl.source(unidl.Trainer(built(layers.Dense(2)), loss="mse", optimizer=OwnOptimizer(0.1)), backend)
-
-
-def test_another_precision_is_refused():
-    model = unidl.Sequential([layers.Dense(2)]).build((3,), backend="torch", precision="float64")
-    with pytest.raises(SourceError, match="it is one in float64"):
-        unidl.source(model, "torch")
+def test_the_page_is_up_to_date():
+    assert source_page.PAGE.read_text(encoding="utf8") == source_page.text(), (
+        "run: python -m tests.interchange.source_page"
+    )
 
 
 def test_a_model_without_shapes_or_weights(tmp_path):
