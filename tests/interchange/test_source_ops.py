@@ -66,18 +66,16 @@ def described(case: Case, backend: str):
     inputs = arrays[:count]
     if not inputs or any(a.size == 0 for a in inputs) or (backend == "keras" and any(a.ndim == 0 for a in inputs)):
         return None  # nothing to be asked, or a scalar input, which a Keras model cannot have
-    for free in (
-        True,
-        False,
-    ):  # an op that needs to know its first axis gets it, but for Keras, where it is always free
-        if not free and backend == "keras":
-            return None
+    if backend == "keras" and len({len(a) for a in inputs}) > 1:
+        return None  # the first axis of every input is the batch's there, and always free
+    for free in [True] if backend == "keras" else (True, False):  # an op that needs to know its first axis gets it
         specs = [TensorSpec((None, *a.shape[1:]) if free and a.ndim else a.shape, a.dtype.name) for a in inputs]
         try:
             return Calling(case, arrays[count:]).build(*specs, backend="torch"), inputs
         except UnidlError:
             continue
-    raise AssertionError(f"{case} cannot be built")
+    assert backend == "keras", f"{case} cannot be built"
+    return None
 
 
 def differs(case: Case, backend: str) -> bool:
