@@ -8,7 +8,7 @@ from typing import Any
 
 from unidl.codegen.code import Code, Value, binary, literal
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import variable
+from unidl.codegen.names import variable
 from unidl.graph.node import leaves
 from unidl.graph.spec import TensorSpec
 from unidl.graph.stand_in import spec_of

@@ -17,8 +17,10 @@ from unidl.graph.spec import TensorSpec
 from unidl.models.input_names import input_names
 
 if TYPE_CHECKING:
-    from unidl.codegen.author import Author, Class
+    from unidl.codegen.author import Author
+    from unidl.codegen.classes import Class
     from unidl.codegen.loop import Loop
+    from unidl.codegen.operations import Operations
     from unidl.codegen.scope import Scope
 
 Arrays = dict[str, np.ndarray]
@@ -150,7 +152,9 @@ class Given:
         first: Whether images come, and go, with channels first.
     """
 
-    def __init__(self, scope: Scope, name: str, arguments: dict[str, Any], outputs: Any, first: bool = False) -> None:
+    def __init__(
+        self, scope: Operations, name: str, arguments: dict[str, Any], outputs: Any, first: bool = False
+    ) -> None:
         self.scope = scope
         self.op_name = name
         self.arguments = arguments

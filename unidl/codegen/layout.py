@@ -63,6 +63,9 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     if len(margin) + len(text) + len(tail) <= WIDTH:
         return [f"{margin}{text}{tail}"]
     head, body = _assigned(text)
+    if body and len(list(_elements(body))) > 1 and not tail:  # a tuple
+        parts = [line for element in _elements(body) for line in wrapped(element, margin + "    ", ",")]
+        return [f"{margin}{head}(", *parts, f"{margin})"]
     if body and (_operators(body) or len(_chain(body)) > 1) and not tail:
         return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]
     pair = _bracket(text, margin, tail)

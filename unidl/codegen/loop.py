@@ -11,7 +11,8 @@ import numpy as np
 from unidl import ops
 from unidl.codegen.author import Author
 from unidl.codegen.code import Line, Value, literal
-from unidl.codegen.scope import Scope, identifier
+from unidl.codegen.names import identifier
+from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import tracing
 from unidl.errors import SourceError, UnidlError

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.backends.keras.source.control import CONTROL
+from unidl.backends.keras.source.windows import WINDOWS
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
     index_text,
     inline_size,
-    nested_function,
     operator,
     ordered,
-    picked_outputs,
     reshaped,
     whole_indices,
 )
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked, variable
-from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec, is_float
-from unidl.graph.window import convolution, pooling, transposed_convolution
+from unidl.graph.spec import is_float
 
 
 def _reduction(name: str) -> Expression:
@@ -157,151 +154,18 @@ def _count(g: Given) -> Code:
     return call("ops.sum", call("ops.cast", found, "int64"), axis=axes_of(g), keepdims=g.keepdims or None)
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
-
-
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else values
-
-
-def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str | None]:
-    """The image, padded where Keras has no name for that padding, and the name of the rest."""
-    if isinstance(window.padding, str):
-        return g.x, window.padding if window.padding != "valid" else None
-    if not any(map(any, window.padding)):
-        return g.x, None
-    return call("ops.pad", g.x, ((0, 0), *window.padding, (0, 0)), constant_values=value or None), None
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    if max(window.strides) > 1 and max(window.dilation) > 1:
-        raise g.refuse("strides together with dilation, which Keras has not")
-    image, padding = _image(g, window)
-    strides, dilation = _single(window.strides), _single(window.dilation)
-    return call(
-        "ops.conv",
-        image,
-        g.kernel,
-        strides=None if strides == 1 else strides,
-        padding=padding,
-        dilation_rate=None if dilation == 1 else dilation,
-    )
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    dilation = _single(window.dilation)
-    return call(
-        "ops.conv_transpose",
-        g.x,
-        g.kernel,
-        strides=_single(window.strides),
-        padding=g.padding if g.padding != "valid" else None,
-        dilation_rate=None if dilation == 1 else dilation,
-    )
-
-
-def _pool(name: str) -> Expression:
-    def written(g: Given) -> Code:
-        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-        if name == "average_pool" and not isinstance(window.padding, str):
-            raise g.refuse("average pooling with padding of one's own")
-        image, padding = _image(g, window, float("-inf"))
-        return call(f"ops.{name}", image, _single(window.size), strides=_single(window.strides), padding=padding)
-
-    return written
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """keras.ops.scan, whose outputs are part of the carry: on TensorFlow it wants them alike."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    step = scope.name("step")
-    inner = scope.inner()
-    carries, items = (
-        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
-    )
-    axis = g.axis
-    slices = [
-        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
-    ]
-    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, slices, strict=True)]
-    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
-    packed = [*leaves(new), *leaves(y)]
-    with scope.function(step, "state, items"):
-        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
-        scope.say(f"{unpacked(items)} = items")
-        for line in inner.lines:
-            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
-        scope.say(f"state = [{', '.join(map(literal, packed))}]")
-        scope.say("return state, state")
-    starts = [literal(v) if isinstance(v, Value) else f"ops.convert_to_tensor({literal(v)})" for v in leaves(g.initial)]
-    first = leaves(g.xs)
-    reference = next(iter(first))
-    for spec in leaves(y_specs):
-        shape = tuple(
-            Code(f"ops.shape({reference})[0]") if n is None else n
-            for i, n in enumerate(spec.shape)
-            if i != axis % len(spec.shape)
-        )
-        starts.append(call("ops.zeros", shape, dtype=None if spec.dtype == "float32" else spec.dtype).text)
-    moved = [literal(x) if axis == 0 else f"ops.moveaxis({x}, {axis}, 0)" for x in leaves(g.xs)]
-    last, alls = scope.name("last"), scope.name("sequences")
-    extra = ", reverse=True" if g.reverse else ""
-    scope.say(f"{last}, {alls} = ops.scan({step}, [{', '.join(starts)}], [{', '.join(moved)}]{extra})")
-    result = []
-    for i, spec in enumerate(leaves(carry_specs)):
-        result.append(Value(Code(f"{last}[{i}]", names=frozenset([last])), spec))
-    for i, spec in enumerate(leaves(y_specs)):
-        text = f"{alls}[{len(carries) + i}]"
-        result.append(
-            Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec)
-        )
-    return result
-
-
-def _cond(g: Given) -> Any:
-    """Both ways as functions without arguments."""
-    flat = not isinstance(g.outputs, TensorSpec)
-    given = g.scope.symbolic(g.operands)
-    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
-    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
-    code = call("ops.cond", g.predicate, Code(yes), Code(no))
-    if not flat:
-        return code
-    name = g.scope.name("found")
-    g.scope.say(f"{name} = {code}", names=[name])
-    return picked_outputs(g, name)
-
-
-def _while_loop(g: Given) -> Any:
-    """Condition and body as functions of the state's leaves."""
-    many = isinstance(g.state, (list, tuple))
-    nests = list(g.state) if many else [g.state]
-    go_on = nested_function(g, "go_on", g.condition, nests)
-    body = nested_function(g, "body", g.body, nests, True)
-    states = [v if isinstance(v, Value) else call("ops.convert_to_tensor", v) for v in leaves(nests)]
-    name = g.scope.name("state")
-    code = call("ops.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
-    g.scope.say(f"{name} = {code}", names=[name])
-    found = picked_outputs(g, name)
-    return found if many else found[0]
-
-
 def _top_k(g: Given) -> Any:
-    values, indices = g.scope.name("largest"), g.scope.name("indices")
-    g.scope.say(f"{values}, {indices} = {call('ops.top_k', g.x, g.k)}")
-    found = [Value(variable(n), s) for n, s in zip((values, indices), g.outputs, strict=True)]
-    return [found[0], g.scope.casted(found[1], "int64")]
+    """By a stable order: on some engines ops.top_k has none at ties."""
+    negated = Code(f"-{g.x.code.within(UNARY)}", UNARY, g.x.code.names)
+    order = call("ops.argsort", negated, axis=-1)
+    indices = g.scope.assign("indices", Code(f"{order}[..., :{g.k}]", names=order.names), g.outputs[1])
+    values = call("ops.take_along_axis", g.x, indices, axis=-1)
+    return [Value(values, g.outputs[0]), g.scope.casted(indices, "int64")]
 
 
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": "ops.mod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
@@ -359,8 +223,6 @@ OPS: dict[str, Expression] = {
     # sorting
     "sort": _sort, "argsort": lambda g: g.scope.language.cast(_argsort(g), "int64"),
     "top_k": _top_k,
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("average_pool"),
-    # control
-    "scan": _scan, "cond": _cond, "while_loop": _while_loop,
+# control
+
 }  # fmt: skip

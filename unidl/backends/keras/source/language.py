@@ -11,14 +11,16 @@ from unidl.backends.keras.source.images import IMAGES
 from unidl.backends.keras.source.layers import LAYERS, called
 from unidl.backends.keras.source.loop import train_file
 from unidl.backends.keras.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class, class_name
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
 from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language, attribute, row_of
 from unidl.codegen.layout import indented, written
 from unidl.codegen.loop import Loop
-from unidl.codegen.scope import Scope, shape_text
+from unidl.codegen.names import shape_text
+from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
 from unidl.graph.node import LayerCall, OpCall, WeightRead, ancestors, leaves, map_nest, symbols

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
+from unidl.backends.tensorflow.source.control import CONTROL
+from unidl.backends.tensorflow.source.windows import WINDOWS
+from unidl.codegen.code import UNARY, Code, Value, binary, call
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
     index_text,
     inline_size,
-    nested_function,
     operator,
     ordered,
-    picked_outputs,
     reshaped,
     whole_indices,
 )
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked, variable
-from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec, is_float
-from unidl.graph.window import convolution, pooling, transposed_convolution
-
-FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+from unidl.codegen.names import variable
+from unidl.graph.spec import is_float
 
 
 def _reduction(name: str) -> Expression:
@@ -185,166 +181,6 @@ def _norm(g: Given) -> Code:
     return call("tf.norm", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None)
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
-
-
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else list(values)
-
-
-def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str]:
-    """The image, padded where TensorFlow has no name for that padding, and the name of the rest."""
-    if isinstance(window.padding, str):
-        return g.x, window.padding.upper()
-    if not any(map(any, window.padding)):
-        return g.x, "VALID"
-    pads = [[0, 0], *map(list, window.padding), [0, 0]]
-    return call("tf.pad", g.x, pads, constant_values=value or None), "VALID"
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    rank = len(window.size)
-    if max(window.strides) > 1 and max(window.dilation) > 1:
-        raise g.refuse("strides together with dilation, which TensorFlow has not")
-    image, padding = _image(g, window)
-    strides, dilation = _single(window.strides), _single(window.dilation)
-    kernel: Any = g.kernel
-    if g.groups > 1:  # one after the other: on a CPU TensorFlow has no gradient of a grouped convolution
-        parts = [call("tf.split", t, g.groups, axis=-1) for t in (image, kernel)]
-        image, kernel = Code("image"), Code("taps")
-    one = call(
-        "tf.nn.convolution",
-        image,
-        kernel,
-        strides=None if strides == 1 else strides,
-        padding=padding,
-        data_format=None if rank == 2 else FORMAT[rank],
-        dilations=None if dilation == 1 else dilation,
-    )
-    if g.groups == 1:
-        return one
-    each = g.scope.name("parts")
-    g.scope.say(f"{each} = [{one} for image, taps in zip({parts[0]}, {parts[1]})]", names=[each])
-    return call("tf.concat", Code(each), axis=-1)
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, result = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    if None in result[1:]:
-        raise g.refuse("a transposed convolution over an axis of unknown length")
-    dilation = _single(window.dilation)
-    return call(
-        "tf.nn.conv_transpose",
-        g.x,
-        g.kernel,
-        [Code(f"tf.shape({g.x})[0]"), *result[1:]],
-        _single(window.strides),
-        g.padding.upper(),
-        dilations=None if dilation == 1 else dilation,
-    )
-
-
-def _pool(name: str) -> Expression:
-    def written(g: Given) -> Code:
-        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-        if name == "avg_pool" and not isinstance(window.padding, str):
-            raise g.refuse("average pooling with padding of one's own")
-        image, padding = _image(g, window, float("-inf"))
-        return call(f"tf.nn.{name}", image, _single(window.size), _single(window.strides), padding)
-
-    return written
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """tf.scan, whose state has the outputs too."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    step = scope.name("step")
-    inner = scope.inner()
-    carries, items = (
-        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
-    )
-    axis = g.axis
-    specs = [
-        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
-    ]
-    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, specs, strict=True)]
-    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
-    outputs = list(leaves(y))
-    with scope.function(step, "state, items"):
-        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
-        scope.say(f"{unpacked(items)} = items")
-        for line in inner.lines:
-            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
-        scope.say(f"return ({', '.join(literal(v) for v in [*leaves(new), *outputs])})")
-    starts = [literal(v) if isinstance(v, Value) else f"tf.constant({literal(v)})" for v in leaves(g.initial)]
-    reference = next(iter(leaves(g.xs)))
-    for spec in leaves(y_specs):
-        lengths = [
-            Code(f"tf.shape({reference})[0]") if n is None else n
-            for i, n in enumerate(spec.shape)
-            if i != axis % len(spec.shape)
-        ]
-        starts.append(call("tf.zeros", lengths, dtype=_dtype(spec.dtype)).text)
-    moved = [_moved(literal(x), len(x.shape), axis, 0) for x in leaves(g.xs)]
-    states = scope.name("states")
-    extra = ", reverse=True" if g.reverse else ""
-    elements = f"({', '.join(moved)},)"
-    scope.say(f"{states} = tf.scan({step}, {elements}, ({', '.join(starts)}){extra})", names=[states])
-    result = []
-    end = 0 if g.reverse else -1
-    for i, spec in enumerate(leaves(carry_specs)):
-        result.append(Value(Code(f"{states}[{i}][{end}]", names=frozenset([states])), spec))
-    for i, spec in enumerate(leaves(y_specs)):
-        text = _moved(f"{states}[{len(carries) + i}]", len(spec.shape), 0, axis)
-        result.append(Value(Code(text, names=frozenset([states])), spec))
-    return result
-
-
-def _moved(text: str, rank: int, source: int, destination: int) -> str:
-    order = [i for i in range(rank) if i != source % rank]
-    order.insert(destination % rank, source % rank)
-    return text if order == list(range(rank)) else f"tf.transpose({text}, {order})"
-
-
-_ROOT = "abs sign square sqrt exp sin cos tan tanh floor round sigmoid"
-_MATH = "rsqrt reciprocal expm1 log log1p ceil erf"
-
-
-def _cond(g: Given) -> Any:
-    """Both ways as functions without arguments."""
-    flat = not isinstance(g.outputs, TensorSpec)
-    given = g.scope.symbolic(g.operands)
-    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
-    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
-    code = call("tf.cond", g.predicate, Code(yes), Code(no))
-    if not flat:
-        return code
-    name = g.scope.name("found")
-    g.scope.say(f"{name} = {code}", names=[name])
-    return picked_outputs(g, name)
-
-
-def _while_loop(g: Given) -> Any:
-    """Condition and body as functions of the state's leaves."""
-    many = isinstance(g.state, (list, tuple))
-    nests = list(g.state) if many else [g.state]
-    go_on = nested_function(g, "go_on", g.condition, nests)
-    body = nested_function(g, "body", g.body, nests, True)
-    states = [v if isinstance(v, Value) else call("tf.constant", v) for v in leaves(nests)]
-    name = g.scope.name("state")
-    code = call("tf.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
-    g.scope.say(f"{name} = {code}", names=[name])
-    found = picked_outputs(g, name)
-    return found if many else found[0]
-
-
 def _top_k(g: Given) -> Any:
     values, indices = g.scope.name("largest"), g.scope.name("indices")
     g.scope.say(f"{values}, {indices} = {call('tf.math.top_k', g.x, g.k)}")
@@ -352,7 +188,12 @@ def _top_k(g: Given) -> Any:
     return [found[0], g.scope.casted(found[1], "int64")]
 
 
+_ROOT = "abs sign square sqrt exp sin cos tan tanh floor round sigmoid"
+_MATH = "rsqrt reciprocal expm1 log log1p ceil erf"
+
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
@@ -413,8 +254,6 @@ OPS: dict[str, Expression] = {
     "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=_dtype(g.dtype)),
     # sorting
     "sort": _sort, "argsort": _argsort, "top_k": _top_k,
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("avg_pool"),
-    # control
-    "scan": _scan, "cond": _cond, "while_loop": _while_loop,
+# control
+
 }  # fmt: skip

@@ -12,7 +12,8 @@ from unidl.backends.tensorflow.source.images import IMAGES
 from unidl.backends.tensorflow.source.layers import GLOROT, LAYERS
 from unidl.backends.tensorflow.source.loop import train_file
 from unidl.backends.tensorflow.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language

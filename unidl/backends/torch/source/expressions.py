@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.backends.torch.source.control import CONTROL
+from unidl.backends.torch.source.windows import WINDOWS
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, outputs_of, reshaped, spec_of_value
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import variable
-from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec
-from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
 def _dtype(name: str | None) -> Code | None:
@@ -235,222 +233,6 @@ def _logsumexp(g: Given) -> Code:
     return call("torch.logsumexp", g.x, dim=dim, keepdim=g.keepdims or None)
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
-
-
-def _moved(value: Value, first: bool) -> str:
-    rank = len(value.shape)
-    if rank == 3:
-        return f"{value:a}.transpose(1, 2)"
-    order = (0, rank - 1, *range(1, rank - 1)) if first else (0, *range(2, rank), 1)
-    return f"{value:a}.permute{order}"
-
-
-def _back(text: str, rank: int) -> Code:
-    return Code(f"{text}.transpose(1, 2)" if rank == 3 else f"{text}.permute{(0, *range(2, rank), 1)}")
-
-
-def _known_pads(g: Given, window: Any) -> Any:
-    if None in g.x.shape[1:-1] and window.padding == "same" and max(window.strides) > 1:
-        raise g.refuse('padding="same" with strides over an axis of unknown length')
-    return window.pads(
-        [0 if n is None else n for n in g.x.shape[1:-1]]
-        if window.padding != "same"
-        else [n if n is not None else 64 for n in g.x.shape[1:-1]]
-    )
-
-
-def _padded(g: Given, pads: Any, value: float = 0.0) -> tuple[str, Any]:
-    image = _moved(g.x, True)
-    if all(low == high for low, high in pads):
-        return image, tuple(low for low, _ in pads)
-    flat = tuple(width for pair in reversed(pads) for width in pair)
-    return str(call("F.pad", Code(image), flat, value=value or None)), 0
-
-
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else values
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    image, even = _padded(g, _known_pads(g, window))
-    rank = len(g.x.shape)
-    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
-    written = call(
-        f"F.conv{rank - 2}d",
-        Code(image),
-        Code(kernel),
-        stride=None if _single(window.strides) == 1 else _single(window.strides),
-        padding=_single(even) or None if isinstance(even, tuple) else None,
-        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
-        groups=None if g.groups == 1 else g.groups,
-    )
-    return _back(written.text, rank)
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    rank = len(g.x.shape)
-    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
-    run = call(
-        f"F.conv_transpose{rank - 2}d",
-        Code(_moved(g.x, True)),
-        Code(kernel),
-        stride=_single(window.strides),
-        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
-    )
-    # torch gives (n - 1) * stride + extent places
-    flat: list[int] = []
-    for e, s in zip(window.extent, window.strides, strict=True):
-        cut = max(e - s, 0) // 2 if g.padding == "same" else 0
-        end = s - e if g.padding == "same" else max(s - e, 0)
-        flat = [-cut, end + cut, *flat]
-    text = run.text if not any(flat) else str(call("F.pad", run, tuple(flat)))
-    return _back(text, rank)
-
-
-def _max_pool(g: Given) -> Code:
-    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-    pads = _known_pads(g, window)
-    fits = all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True))
-    if not fits and all(low == high for low, high in pads):
-        pads = [(low, high) for low, high in pads]
-    image, even = _padded(g, pads, float("-inf"))
-    rank = len(g.x.shape)
-    written = call(
-        f"F.max_pool{rank - 2}d",
-        Code(image),
-        _single(window.size),
-        stride=_single(window.strides),
-        padding=_single(even) or None if isinstance(even, tuple) else None,
-    )
-    return _back(written.text, rank)
-
-
-def _average_pool(g: Given) -> Code:
-    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-    pads = _known_pads(g, window)
-    rank = len(g.x.shape)
-    if not all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True)):
-        # padding does not count: the sums of what lies inside, by how much does
-        flat = tuple(width for pair in reversed(pads) for width in pair)
-        image = g.scope.assign("image", Code(_moved(g.x, True)), g.x.spec, True)
-        sums, shares = (
-            call(f"F.avg_pool{rank - 2}d", call("F.pad", x, flat), _single(window.size), stride=_single(window.strides))
-            for x in (image, call("torch.ones_like", image))
-        )
-        share = g.scope.assign("inside", shares, g.out, True)
-        return _back(f"({sums} / {share})", rank)
-    even = tuple(low for low, _ in pads)
-    written = call(
-        f"F.avg_pool{rank - 2}d",
-        Code(_moved(g.x, True)),
-        _single(window.size),
-        stride=_single(window.strides),
-        padding=_single(even) or None,
-        count_include_pad=False if any(even) else None,
-    )
-    return _back(written.text, rank)
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """A loop in Python."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    carries = [scope.name("carry") for _ in leaves(carry_specs)]
-    for name, start in zip(carries, leaves(g.initial), strict=True):
-        text = literal(start) if isinstance(start, Value) else f"torch.tensor({literal(start)})"
-        scope.say(f"{name} = {text}", names=[name])
-    ys = [scope.name("outputs") for _ in leaves(y_specs)]
-    for name in ys:
-        scope.say(f"{name} = []", names=[name])
-    items = [scope.name("item") for _ in leaves(g.xs)]
-    unbound = [f"{x:a}.unbind({g.axis})" for x in leaves(g.xs)]
-    over = unbound[0] if len(items) == 1 else f"zip({', '.join(unbound)})"
-    if g.reverse:
-        over = f"reversed({over})" if len(items) == 1 else f"reversed(list({over}))"
-    scope.say(f"for {', '.join(items)} in {over}:")
-    scope.depth += 1
-    axis = g.axis
-    inner = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    slices = [
-        Value(
-            Code(n, names=frozenset([n])),
-            type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype),
-        )
-        for n, x in zip(items, leaves(g.xs), strict=True)
-    ]
-    new, y = scope.nested(g.step, g.initial, inner, g.xs, slices)
-    for name, value in zip(ys, leaves(y), strict=True):
-        scope.say(f"{name}.append({literal(value)})")
-    scope.say(f"{', '.join(carries)} = {', '.join(literal(v) for v in leaves(new))}")
-    scope.depth -= 1
-    if g.reverse:
-        for name in ys:
-            scope.say(f"{name}.reverse()")
-    stacked = [Code(f"torch.stack({name}, dim={g.axis})", names=frozenset([name])) for name in ys]
-    return outputs_of(
-        [
-            *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
-            *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
-        ]
-    )
-
-
-def _cond(g: Given) -> Any:
-    """An if in Python."""
-    scope = g.scope
-    specs = list(leaves(g.outputs))
-    names = [scope.name("y") for _ in specs]
-    for head, function in ((f"if {g.predicate}:", g.true_fn), ("else:", g.false_fn)):
-        scope.say(head)
-        scope.depth += 1
-        given = [part for operand in g.operands for part in (operand, _values(operand))]
-        result = scope.nested(function, *given)
-        for name, value in zip(names, leaves(result), strict=True):
-            scope.say(f"{name} = {literal(value)}", names=[name])
-        scope.depth -= 1
-    found = [Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)]
-    return found[0] if isinstance(g.outputs, TensorSpec) else found
-
-
-def _values(nest: Any) -> list[Value]:
-    return [v if isinstance(v, Value) else Value(Code(literal(v)), spec_of_value(v)) for v in leaves(nest)]
-
-
-def _while_loop(g: Given) -> Any:
-    """A while in Python."""
-    scope = g.scope
-    specs = list(leaves(g.outputs))
-    names = [scope.name("state") for _ in specs]
-    for name, start in zip(names, _values(g.state), strict=True):
-        text = literal(start) if start.code.names else f"torch.tensor({start})"
-        scope.say(f"{name} = {text}", names=[name])
-    many = isinstance(g.state, (list, tuple))
-    values = iter([Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)])
-    states = list(g.state) if many else [g.state]
-    given = [part for state in states for part in (state, [next(values) for _ in leaves(state)])]
-    scope.say("while True:" if g.max_iterations is None else f"for _ in range({g.max_iterations}):")
-    place = len(scope.lines)
-    scope.depth += 1
-    holds = scope.nested(g.condition, *given)
-    if len(scope.lines) == place and g.max_iterations is None:
-        scope.lines[-1].text = f"while {holds}:"
-    else:
-        scope.say(f"if not {holds.code.within(UNARY)}:")
-        scope.say("    break")
-    result = scope.nested(g.body, *given)
-    scope.say(f"{', '.join(names)} = {', '.join(literal(v) for v in leaves(result))}")
-    scope.depth -= 1
-    found = [Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)]
-    return found if many else found[0]
-
-
 def _top_k(g: Given) -> Any:
     """A stable sort: torch.topk promises no order at ties."""
     values, indices = g.scope.name("largest"), g.scope.name("indices")
@@ -462,6 +244,8 @@ def _top_k(g: Given) -> Any:
 
 
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": operator("%"), "power": operator("**"), "floor_divide": _floor_divide,
@@ -515,8 +299,6 @@ OPS: dict[str, Expression] = {
     "take_along_axis": _take_along, "one_hot": _one_hot,
     # sorting
     "sort": _sort, "argsort": _sort, "top_k": _top_k,
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _max_pool, "average_pool": _average_pool,
-    # control
-    "stop_gradient": "{x:a}.detach()", "scan": _scan, "cond": _cond, "while_loop": _while_loop,
+# control
+    "stop_gradient": "{x:a}.detach()",
 }  # fmt: skip

@@ -11,7 +11,8 @@ from unidl.backends.torch.source.images import IMAGES
 from unidl.backends.torch.source.layers import LAYERS
 from unidl.backends.torch.source.loop import train_file
 from unidl.backends.torch.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
