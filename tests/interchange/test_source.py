@@ -16,6 +16,7 @@ from tests.interchange.source_refused import REFUSED
 from unidl import layers
 from unidl.errors import ArgumentError, NotBuiltError, SourceError
 from unidl.graph.node import leaves, map_nest
+from unidl.interchange.ejection import layer_classes
 
 RUNTIMES = {
     "torch": "import torch; tensor = torch.from_numpy",
@@ -213,6 +214,40 @@ def test_a_state_dict_of_torchs_own_names(tmp_path):
         *(f"lstm.{name}_l0" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")),
     }
     np.testing.assert_array_equal(weights["dense.weight"].T, model.weights()["dense/kernel"])
+
+
+def test_kerass_own_file_holds_the_layers_and_loads_alone(fresh, tmp_path):
+    """What `make_model` gives is Keras' own through and through: a `.keras` file, loaded beside the layers' classes alone."""
+    make, shapes, inputs = MODELS["a transformer"]
+    model = make().build(*shapes, backend="torch", seed=3)
+    unidl.eject(model, "keras", tmp_path / "m")
+    text, names = layer_classes(model, "keras")
+    assert names == {
+        "blocks/0": "Block",
+        "blocks/1": "Block",
+        "blocks/2": "Block",
+        **{f"blocks/{i}/attention": "Attention" for i in range(3)},
+    }
+    (tmp_path / "layers.py").write_text(text)
+    np.save(tmp_path / "x.npy", inputs[0])
+    fresh(f"""
+        import sys
+        sys.modules["unidl"] = None
+        sys.path.insert(0, {str(tmp_path / "m")!r})
+        import model
+        model.load().save({str(tmp_path / "m.keras")!r})
+    """)
+    fresh(f"""
+        import sys
+        sys.modules["unidl"] = None
+        sys.path.insert(0, {str(tmp_path)!r})
+        import keras, numpy, layers
+        y = keras.saving.load_model({str(tmp_path / "m.keras")!r})(numpy.load({str(tmp_path / "x.npy")!r}))
+        numpy.savez({str(tmp_path / "y.npz")!r}, **{{key: numpy.asarray(value) for key, value in y.items()}})
+    """)
+    with np.load(tmp_path / "y.npz") as found:
+        for key, right in model.predict(*inputs).items():
+            np.testing.assert_allclose(found[key], right, rtol=0, atol=1e-5)
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------------------

@@ -317,6 +317,11 @@ class Author:
             return text
         return self.language.inline_object(self, scope, plan, key)
 
+    def class_names(self) -> dict[str, str]:
+        """The path of each layer that is a class of the file -> the class' name."""
+        known = {id(plan): plan for plan in self.root.walk()}
+        return {known[key].path: cls.name for key, cls in self._class_of.items() if key in known}
+
     # -- weights ---------------------------------------------------------------------------------------------------------
 
     def arrays(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -293,13 +293,14 @@ class Language(ABC):
         """A class, line by line."""
 
     @abstractmethod
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """The whole file.
 
         Args:
             author: Who has written it.
             name: What the model is called.
             loads: Whether it has the function `load()`, which reads the weights beside it.
+            model: Whether the model itself is in it, and not only its layers.
         """
 
     @abstractmethod

@@ -131,12 +131,12 @@ class Keras(Language):
         training = ["training=False"] if cls.reads_training else []
         return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """Imports, functions, layers, and the function that makes the model."""
         root = author.class_of(author.root)
         blocks = [*author.helpers.values(), *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD)
         text = "\n\n\n".join(blocks)

@@ -98,7 +98,7 @@ class TensorFlow(Language):
         lines += [*head, f"        return self.forward({given})", ""]
         return [*lines, f"    def forward({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """The import, helpers, functions, and the modules, the model last."""
         root = author.class_of(author.root)
         helpers = [
@@ -106,7 +106,7 @@ class TensorFlow(Language):
         ]
         blocks = [*helpers, *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD.format(model=root.name))
         text = "\n\n\n".join(blocks)

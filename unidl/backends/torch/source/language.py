@@ -151,12 +151,12 @@ class Torch(Language):
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
         return lines
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """Imports, helpers, functions, and the classes, the model last."""
         root = author.class_of(author.root)
         blocks = [*author.helpers.values(), *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD.format(model=root.name))
         text = "\n\n\n".join(blocks)
