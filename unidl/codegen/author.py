@@ -35,8 +35,7 @@ class Author:
         self.language = language
         self.root = root
         self.training = {plan.path: plan for plan in training.walk()}
-        self.imports: set[str] = set()
-        self.globals: set[str] = set()
+        self.globals = set(language.taken)
         self.helpers: dict[str, str] = {}
         self.functions: dict[tuple[Any, ...], str] = {}
         self.function_texts: list[str] = []
@@ -53,10 +52,6 @@ class Author:
                 )
 
     # -- what the file needs ---------------------------------------------------------------------------------------------
-
-    def need(self, statement: str) -> None:
-        """An import."""
-        self.imports.add(statement)
 
     def helper(self, name: str, text: str) -> str:
         """A function or class of the file that layers share; its name."""

@@ -114,8 +114,3 @@ def picked_outputs(g: Given, name: str) -> Any:
     """The outputs of an op that gives a nest, out of a variable that has them in a list."""
     specs = list(leaves(g.outputs))
     return [Value(Code(f"{name}[{i}]", names=frozenset([name])), spec) for i, spec in enumerate(specs)]
-
-
-def outputs_of(values: list[Value]) -> list[Value]:
-    """The outputs of an op that gives several, in order."""
-    return values

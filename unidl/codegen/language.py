@@ -33,7 +33,7 @@ class Making:
 
     Args:
         plan: The layer.
-        author: Who writes the file: it takes imports and helpers.
+        author: Who writes the file: it takes helpers.
         name: The object's name, where the framework wants one.
         note: Why the framework's class trains differently from unidl's meaning; stands behind or above the line.
         after: Statements on the new object, which they call `{me}`.
@@ -189,6 +189,7 @@ class Language(ABC):
     title: str
     layers: ClassVar[Mapping[type, Row]]
     ops: ClassVar[Mapping[str, Expression]]
+    taken: ClassVar[tuple[str, ...]] = ()  # names that a file's imports and its own functions have
     elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
     channels_first = False  # whether convolutions want channels first
     inlines_objects = False  # whether the root's layers are made where they are called

@@ -189,13 +189,7 @@ def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str
     return tuple(frozen), tuple(plain)
 
 
-def mean_loss(loss: Any) -> Callable[[Any, Any], Any]:
-    """A loss of one's own as a function of targets and predictions."""
-    function: Callable[[Any, Any], Any] = loss.__call__
-    return function
-
-
-def mean_metric(metric: Mean) -> Callable[[Any, Any], Any]:
+def mean_of(metric: Mean) -> Callable[[Any, Any], Any]:
     """The mean of a function as a metric."""
     return lambda targets, predictions: ops.mean(ops.cast(metric.function(targets, predictions), "float32"))
 

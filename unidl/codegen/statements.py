@@ -114,9 +114,7 @@ class Statements:
         self.depth -= 1
         self.say("")
 
-    def assign(
-        self, hint: str, code: Code, spec: TensorSpec, first: bool = False, reuse: Iterable[str] = (), of: str = ""
-    ) -> Value:
+    def assign(self, hint: str, code: Code, spec: TensorSpec, first: bool = False, reuse: Iterable[str] = ()) -> Value:
         """`name = code  # (batch, 8)`; the name of a variable that nothing reads any more is taken again.
 
         Args:
@@ -125,7 +123,6 @@ class Statements:
             spec: Its shape and dtype.
             first: Whether its channels are first.
             reuse: Variables whose name may be taken again.
-            of: Of whose list of objects the code calls one (see `unidl.codegen.folding`).
         """
         again = [identifier(hint)] if identifier(hint) in self.assigned else []  # one that is done with
         free = [n for n in (*reuse, *again) if n not in self.outside and not self.is_live(n)]

@@ -38,6 +38,7 @@ class Keras(Language):
     title = "Keras"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model")
     inlines_objects = True
 
     def cast(self, code: Code, dtype: str) -> Code:

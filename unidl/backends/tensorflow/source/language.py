@@ -32,6 +32,7 @@ class TensorFlow(Language):
     title = "TensorFlow"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("tf", "math", "load_file", "Path", "WEIGHTS", "load", "find", "glorot_uniform")
 
     def cast(self, code: Code, dtype: str) -> Code:
         """tf.cast."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import UNARY, Code, Value, literal
-from unidl.codegen.expressions import outputs_of, spec_of_value
+from unidl.codegen.expressions import spec_of_value
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.names import variable
 from unidl.graph.node import leaves
@@ -48,12 +48,10 @@ def _scan(g: Given) -> Any:
         for name in ys:
             scope.say(f"{name}.reverse()")
     stacked = [Code(f"torch.stack({name}, dim={g.axis})", names=frozenset([name])) for name in ys]
-    return outputs_of(
-        [
-            *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
-            *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
-        ]
-    )
+    return [
+        *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
+        *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
+    ]
 
 
 def _cond(g: Given) -> Any:

@@ -70,6 +70,7 @@ class Torch(Language):
     title = "torch"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load")
     elementwise = _ELEMENTWISE
     channels_first = True
     training_flag = "self.training"
