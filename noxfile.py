@@ -113,9 +113,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of what the tests do in short: 10,200 mutated model files, 50 kills a backend, 10,000 fits in one process."""
+    """The long form of the tests: 10,200 mutated files, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
     install(session, "all", "examples", "test")
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
+    pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
 

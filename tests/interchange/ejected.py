@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import unidl
+from tests.interchange import source_page
 from unidl import layers, losses, ops, optimizers, schedules
 
 RNG = np.random.default_rng(0)
@@ -96,6 +97,16 @@ class Running(layers.Layer):
         start = ops.zeros((ops.shape(x)[0], x.shape[-1]), like=x)
         last, all_of_them = ops.scan(lambda c, v: (c * ops.sigmoid(decay) + v, c - v), start, x, axis=1)
         return all_of_them, last
+
+
+class Deciding(layers.Layer):
+    """Branches and loops that are ops."""
+
+    def forward(self, x: Any) -> Any:
+        y = ops.cond(ops.sum(x) > 0.0, lambda v: v * 2.0, lambda v: v - 1.0, (x,))
+        count, z = ops.while_loop(lambda n, v: n < 3, lambda n, v: (n + 1, v * 0.5), (0, y))
+        values, places = ops.top_k(z, 2)
+        return values, places, ops.cast(count, "float32") + z
 
 
 class Noisy(layers.Layer):
@@ -212,6 +223,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [floats(2, 5, 3), RNG.integers(0, 2, (2, 5)).astype(bool)],
     ),
     "a scan": (lambda: unidl.Sequential([Running()]), [(5, 3)], [floats(2, 5, 3)]),
+    "branches and loops": (lambda: unidl.Sequential([Deciding()]), [(5,)], [floats(2, 5)]),
     "noise in training": (
         lambda: unidl.Sequential([layers.Dense(4), Noisy(), layers.Dense(2)]),
         [(3,)],
@@ -219,6 +231,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     ),
     "a shared layer": (Sharing, [(4,)], [floats(2, 4)]),
     "a skip over images": (Skip, [(6, 6, 2)], [floats(2, 6, 6, 2)]),
+    "the page's": (source_page.model, [], [floats(2, 28, 28, 1)]),
     "unequal layers": (Widths, [(5,)], [floats(2, 5)]),
 }
 

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 import unidl
-from tests.conformance.case import trial
+from tests.conformance.case import ENGINE, trial
 from tests.conformance.layer_cases import CASES
-from tests.interchange.ejected import MODELS, TRAININGS
-from unidl import layers, ops
+from tests.interchange import source_page
+from tests.interchange.ejected import MODELS, TRAININGS, convolutions
+from tests.interchange.source_refused import REFUSED
+from unidl import layers
 from unidl.errors import ArgumentError, NotBuiltError, SourceError
 from unidl.graph.node import leaves, map_nest
+from unidl.interchange.ejection import layer_classes
 
 RUNTIMES = {
     "torch": "import torch; tensor = torch.from_numpy",
@@ -80,7 +83,9 @@ TRAIN = """train = imported(case["folder"], "train")
                     loader = [(inputs(i) if len(xs) > 1 else cut(xs[0], i), cut(y, i)) for i in batches]
                 epochs = train.train(loaded, loader, 3)
                 history = {{name: [epoch[name] for epoch in epochs] for name in epochs[0]}}
-        pathlib.Path(case["folder"] + ".json").write_text(json.dumps(history))"""
+        pathlib.Path(case["folder"] + ".json").write_text(json.dumps(history))
+        whole = [tensor(x) for x in xs]
+        np.savez(case["folder"] + ".out.npz", *flat(loaded(whole) if {keras} and len(xs) > 1 else loaded(*whole)))"""
 
 
 def run(fresh, backend, what, cases, tmp_path):
@@ -103,13 +108,22 @@ def ejected(model, backend, inputs, folder, name):
 
 def test_every_layer_and_model_agrees_alone(backend, fresh, tmp_path):
     cases, expected = [], {}
-    made = {f"{case.id}": (trial(case).build("torch", "float32"), list(trial(case).inputs)) for case in CASES}
+    # where Keras itself is wrong on this engine, as the conformance list says, so is code of Keras' own classes
+    amiss = {
+        case.id for case in CASES if backend == "keras" and f"keras on {ENGINE}" in case.ways and ENGINE == "torch"
+    }
+    amiss |= {"images of any size"} if amiss else set()  # it has such a pooling
+    given = [case for case in CASES if case.id not in amiss]
+    made = {case.id: (trial(case).build("torch", "float32"), list(trial(case).inputs)) for case in given}
     for name, (make, shapes, inputs) in MODELS.items():
+        if name in amiss:
+            continue
         made[name] = make().build(*shapes, backend="torch", seed=3), inputs
     for number, (name, (model, inputs)) in enumerate(made.items()):
         cases.append(ejected(model, backend, inputs, tmp_path / f"case{number}", name))
         expected[name] = [np.asarray(y) for y in leaves(model.predict(*inputs))]
-    assert run(fresh, backend, RUN, cases, tmp_path) == {}
+    told = run(fresh, backend, RUN, cases, tmp_path)
+    assert told == {}, "\n".join(f"{name}: {text}" for name, text in told.items())
     for case in cases:
         with np.load(case["folder"] + ".out.npz") as given:
             found = [given[key] for key in given.files]
@@ -121,7 +135,7 @@ def test_every_layer_and_model_agrees_alone(backend, fresh, tmp_path):
 
 
 def test_the_loop_trains_as_the_trainer_does(backend, fresh, tmp_path):
-    cases, expected = [], {}
+    cases, expected, trained = [], {}, {}
     for number, (name, (make, x, y, arguments, frozen)) in enumerate(TRAININGS.items()):
         xs = x if isinstance(x, tuple) else (x,)
         model = make().build(*(a.shape[1:] for a in xs), backend="torch", seed=1)
@@ -134,6 +148,7 @@ def test_the_loop_trains_as_the_trainer_does(backend, fresh, tmp_path):
         cases.append({"name": name, "folder": str(folder)})
         history = trainer.fit(x, y, epochs=3, batch_size=8, shuffle=False, progress=False)
         expected[name] = {key: history[key] for key in history.epochs[0] if key != "seconds"}
+        trained[name] = model.predict(*xs)
     assert run(fresh, backend, TRAIN, cases, tmp_path) == {}
     for case in cases:
         with open(case["folder"] + ".json") as file:
@@ -143,6 +158,13 @@ def test_the_loop_trains_as_the_trainer_does(backend, fresh, tmp_path):
             # Keras' Adam adds its epsilon elsewhere, which the code says: 1e-6 where it is usually 1e-8
             atol = 1e-4 if backend == "keras" and case["name"] == "series" else 1e-5
             np.testing.assert_allclose(found[key], right, rtol=0, atol=atol, err_msg=f"{case['name']}, {key}")
+        if backend == "keras" and TRAININGS[case["name"]][0] is convolutions:
+            continue  # its batch normalization keeps another moving variance, as the code says
+        with np.load(case["folder"] + ".out.npz") as given:
+            predicted = given["arr_0"]
+        # at its tiny gradients Adam's step hangs on where the epsilon stands: 27 steps of 0.01 lead 2e-3 apart
+        atol = 5e-3 if backend == "keras" and case["name"] == "series" else 1e-4
+        np.testing.assert_allclose(predicted, trained[case["name"]], rtol=0, atol=atol, err_msg=case["name"])
     check_style(tmp_path)
 
 
@@ -204,40 +226,64 @@ def test_a_state_dict_of_torchs_own_names(tmp_path):
     np.testing.assert_array_equal(weights["dense.weight"].T, model.weights()["dense/kernel"])
 
 
+def test_kerass_own_file_holds_the_layers_and_loads_alone(fresh, tmp_path):
+    """What `make_model` gives is Keras' own through and through: a `.keras` file, loaded beside the layers' classes alone."""
+    make, shapes, inputs = MODELS["a transformer"]
+    model = make().build(*shapes, backend="torch", seed=3)
+    unidl.eject(model, "keras", tmp_path / "m")
+    text, names = layer_classes(model, "keras")
+    assert names == {
+        "blocks/0": "Block",
+        "blocks/1": "Block",
+        "blocks/2": "Block",
+        **{f"blocks/{i}/attention": "Attention" for i in range(3)},
+    }
+    (tmp_path / "layers.py").write_text(text)
+    np.save(tmp_path / "x.npy", inputs[0])
+    fresh(f"""
+        import sys
+        sys.modules["unidl"] = None
+        sys.path.insert(0, {str(tmp_path / "m")!r})
+        import model
+        model.load().save({str(tmp_path / "m.keras")!r})
+    """)
+    fresh(f"""
+        import sys
+        sys.modules["unidl"] = None
+        sys.path.insert(0, {str(tmp_path)!r})
+        import keras, numpy, layers
+        y = keras.saving.load_model({str(tmp_path / "m.keras")!r})(numpy.load({str(tmp_path / "x.npy")!r}))
+        numpy.savez({str(tmp_path / "y.npz")!r}, **{{key: numpy.asarray(value) for key, value in y.items()}})
+    """)
+    with np.load(tmp_path / "y.npz") as found:
+        for key, right in model.predict(*inputs).items():
+            np.testing.assert_allclose(found[key], right, rtol=0, atol=1e-5)
+
+
 # -- what is refused -----------------------------------------------------------------------------------------------------------
 
 
-class Branching(unidl.Layer):
-    def forward(self, x):
-        return x if ops.sum(x) > 0 else -x
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.what)
+def test_what_cannot_be_written_is_refused(row, backend):
+    made = row.make()
+    if backend not in row.backends:
+        assert unidl.source(made, backend)
+        return
+    with pytest.raises(SourceError) as told:
+        unidl.source(made, backend)
+    assert row.why in str(told.value)
 
 
-class Own(unidl.Trainer):
-    def training_step(self, batch):
-        return self.minimize(lambda: ops.mean(self.model(batch[0])))
-
-
-class OwnOptimizer(unidl.optimizers.SGD):
-    pass
-
-
-def test_a_dynamic_forward_is_refused_by_name(backend):
+def test_the_error_names_the_layer_and_the_fix():
     with pytest.raises(SourceError, match="Branching 'branching' cannot be written as source code") as told:
-        unidl.source(built(Branching()), backend)
+        unidl.source(REFUSED[0].make(), "torch")
     assert told.value.fix == "Write the branch with ops.cond, ops.while_loop or ops.scan."
 
 
-def test_a_step_or_an_optimizer_of_ones_own_is_refused(backend):
-    with pytest.raises(SourceError, match="Own has a training_step of its own"):
-        unidl.source(Own(built(layers.Dense(2)), loss="mse"), backend)
-    with pytest.raises(SourceError, match="The optimizer OwnOptimizer is one of your own"):
-        unidl.source(unidl.Trainer(built(layers.Dense(2)), loss="mse", optimizer=OwnOptimizer(0.1)), backend)
-
-
-def test_another_precision_is_refused():
-    model = unidl.Sequential([layers.Dense(2)]).build((3,), backend="torch", precision="float64")
-    with pytest.raises(SourceError, match="it is one in float64"):
-        unidl.source(model, "torch")
+def test_the_page_is_up_to_date():
+    assert source_page.PAGE.read_text(encoding="utf8") == source_page.text(), (
+        "run: python -m tests.interchange.source_page"
+    )
 
 
 def test_a_model_without_shapes_or_weights(tmp_path):

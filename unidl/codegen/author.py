@@ -3,76 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from unidl.codegen.classes import Class, class_name
 from unidl.codegen.code import Code, Line, Value, literal, names_in
 from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language, Making, Row, attribute, row_of
-from unidl.codegen.scope import Scope, identifier, shape_text, unpacked, variable
+from unidl.codegen.names import identifier, unpacked, variable
+from unidl.codegen.scope import Scope
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
 from unidl.errors import SourceError
 from unidl.graph.node import LayerCall, ancestors, leaves, map_nest, symbols
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
-
-
-@dataclass
-class Class:
-    """A class of the file.
-
-    Args:
-        name: Its name.
-        plan: A layer that is written so.
-        init: What its constructor does, after the parent's.
-        parameters: Names of its call's inputs.
-        lines: The body of its call.
-        trains: Whether it does something else in training.
-        reads_training: Whether its own code, not only what it calls, does.
-        first: Whether images come and go with channels first.
-        is_root: Whether it is the model.
-    """
-
-    name: str
-    plan: LayerPlan
-    init: list[Line] = field(default_factory=list)
-    parameters: list[str] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    trains: bool = False
-    reads_training: bool = False
-    first: bool = False
-    is_root: bool = False
-
-    @property
-    def text(self) -> tuple[Any, ...]:
-        """What tells two classes apart: everything but the name, and the shapes in comments."""
-        return (
-            tuple((line.text, line.indent) for line in (*self.init, Line("-"), *self.lines)),
-            tuple(self.parameters),
-            self.trains,
-            self.first,
-        )
-
-    @property
-    def title(self) -> str:
-        """The first line of its docstring."""
-        call = self.plan.calls[0]
-        inputs = [shape_text(t.shape, self.first) for t in symbols((call.args, call.kwargs))]
-        outputs = [shape_text(t.shape, self.first) for t in symbols(call.outputs)]
-        return f"{', '.join(inputs)} -> {', '.join(outputs)}"
-
-    @property
-    def docstring(self) -> list[str]:
-        """What the description's author says of it, and the shapes."""
-        own = type(self.plan.layer).__module__.startswith("unidl.")
-        said = "" if own else (type(self.plan.layer).__doc__ or "").strip().partition("\n")[0]
-        if not said or len(said) > 76:
-            return [f'"""{self.title}"""']
-        return [f'"""{said}', "", self.title, '"""']
 
 
 class Author:
@@ -88,8 +35,7 @@ class Author:
         self.language = language
         self.root = root
         self.training = {plan.path: plan for plan in training.walk()}
-        self.imports: set[str] = set()
-        self.globals: set[str] = set()
+        self.globals = set(language.taken)
         self.helpers: dict[str, str] = {}
         self.functions: dict[tuple[Any, ...], str] = {}
         self.function_texts: list[str] = []
@@ -106,10 +52,6 @@ class Author:
                 )
 
     # -- what the file needs ---------------------------------------------------------------------------------------------
-
-    def need(self, statement: str) -> None:
-        """An import."""
-        self.imports.add(statement)
 
     def helper(self, name: str, text: str) -> str:
         """A function or class of the file that layers share; its name."""
@@ -370,6 +312,11 @@ class Author:
             return text
         return self.language.inline_object(self, scope, plan, key)
 
+    def class_names(self) -> dict[str, str]:
+        """The path of each layer that is a class of the file -> the class' name."""
+        known = {id(plan): plan for plan in self.root.walk()}
+        return {known[key].path: cls.name for key, cls in self._class_of.items() if key in known}
+
     # -- weights ---------------------------------------------------------------------------------------------------------
 
     def arrays(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -425,20 +372,3 @@ def _picked(nest: Any, text: str, first: bool) -> Any:
     if isinstance(nest, (list, tuple)):
         return [_picked(item, f"{text}[{i}]", first) for i, item in enumerate(nest)]
     return nest
-
-
-def class_name(plan: LayerPlan, root: LayerPlan) -> str:
-    """A class' name: that of the description's class, where it has one of its own."""
-    generic = type(plan.layer).__module__.startswith("unidl.models")
-    if not generic:
-        return plan.kind.lstrip("_")
-    if plan is root:
-        given = plan.layer._unidl.name
-        return _camel(given) if given else "Model"
-    return _camel(plan.path.rpartition("/")[2] if not plan.path.rpartition("/")[2].isdigit() else plan.path)
-
-
-def _camel(text: str) -> str:
-    words = "".join(letter if letter.isalnum() else " " for letter in text).split()
-    found = "".join(word[:1].upper() + word[1:] for word in words)
-    return found if found.isidentifier() else f"Model{found}"

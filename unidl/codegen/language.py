@@ -17,8 +17,10 @@ from unidl.graph.spec import TensorSpec
 from unidl.models.input_names import input_names
 
 if TYPE_CHECKING:
-    from unidl.codegen.author import Author, Class
+    from unidl.codegen.author import Author
+    from unidl.codegen.classes import Class
     from unidl.codegen.loop import Loop
+    from unidl.codegen.operations import Operations
     from unidl.codegen.scope import Scope
 
 Arrays = dict[str, np.ndarray]
@@ -31,7 +33,7 @@ class Making:
 
     Args:
         plan: The layer.
-        author: Who writes the file: it takes imports and helpers.
+        author: Who writes the file: it takes helpers.
         name: The object's name, where the framework wants one.
         note: Why the framework's class trains differently from unidl's meaning; stands behind or above the line.
         after: Statements on the new object, which they call `{me}`.
@@ -150,7 +152,9 @@ class Given:
         first: Whether images come, and go, with channels first.
     """
 
-    def __init__(self, scope: Scope, name: str, arguments: dict[str, Any], outputs: Any, first: bool = False) -> None:
+    def __init__(
+        self, scope: Operations, name: str, arguments: dict[str, Any], outputs: Any, first: bool = False
+    ) -> None:
         self.scope = scope
         self.op_name = name
         self.arguments = arguments
@@ -185,6 +189,7 @@ class Language(ABC):
     title: str
     layers: ClassVar[Mapping[type, Row]]
     ops: ClassVar[Mapping[str, Expression]]
+    taken: ClassVar[tuple[str, ...]] = ()  # names that a file's imports and its own functions have
     elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
     channels_first = False  # whether convolutions want channels first
     inlines_objects = False  # whether the root's layers are made where they are called
@@ -289,13 +294,14 @@ class Language(ABC):
         """A class, line by line."""
 
     @abstractmethod
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """The whole file.
 
         Args:
             author: Who has written it.
             name: What the model is called.
             loads: Whether it has the function `load()`, which reads the weights beside it.
+            model: Whether the model itself is in it, and not only its layers.
         """
 
     @abstractmethod

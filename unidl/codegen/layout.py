@@ -63,7 +63,10 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     if len(margin) + len(text) + len(tail) <= WIDTH:
         return [f"{margin}{text}{tail}"]
     head, body = _assigned(text)
-    if body and _operators(body) and not tail:
+    if body and len(list(_elements(body))) > 1 and not tail:  # a tuple
+        parts = [line for element in _elements(body) for line in wrapped(element, margin + "    ", ",")]
+        return [f"{margin}{head}(", *parts, f"{margin})"]
+    if body and (_operators(body) or len(_chain(body)) > 1) and not tail:
         return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]
     pair = _bracket(text, margin, tail)
     if pair is None:
@@ -77,8 +80,10 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     one_line = len(inner) + len(body) <= WIDTH and not body.endswith(",") and not is_literal
     if one_line:
         return [f"{margin}{head}", f"{inner}{body}", f"{margin}{rest}"]
-    if len(elements) == 1 and (" for " in body or not body.rstrip(",")):
-        return [f"{margin}{head}", *wrapped(body, inner), f"{margin}{rest}"]
+    loops = [place for place in _outer(body) if body.startswith(" for ", place)]
+    if loops:  # a comprehension
+        parts = [body[a:b].strip() for a, b in pairwise([0, *loops, len(body)])]
+        return [f"{margin}{head}", *(line for part in parts for line in wrapped(part, inner)), f"{margin}{rest}"]
     lines = [f"{margin}{head}"]
     for element in elements:
         lines += wrapped(element, inner, ",")
@@ -102,11 +107,16 @@ def _operators(text: str) -> list[int]:
     return []
 
 
+def _chain(text: str) -> list[int]:
+    """Where the dots of a chain of calls are: x.a(…).b(…).c(…)."""
+    return [place for place in _outer(text) if text[place] == "." and text[place - 1] == ")"]
+
+
 def _operands(text: str, margin: str) -> list[str]:
     """An expression on a line of its own, or each operand on one, with its operator before it."""
     if len(margin) + len(text) <= WIDTH:
         return [f"{margin}{text}"]
-    places = [0, *_operators(text), len(text)]
+    places = [0, *(_operators(text) or _chain(text)), len(text)]
     parts = [text[a:b].strip() for a, b in pairwise(places)]
     return [line for part in parts for line in wrapped(part, margin)]
 

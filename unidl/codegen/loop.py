@@ -11,7 +11,8 @@ import numpy as np
 from unidl import ops
 from unidl.codegen.author import Author
 from unidl.codegen.code import Line, Value, literal
-from unidl.codegen.scope import Scope, identifier
+from unidl.codegen.names import identifier
+from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import tracing
 from unidl.errors import SourceError, UnidlError
@@ -188,13 +189,7 @@ def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str
     return tuple(frozen), tuple(plain)
 
 
-def mean_loss(loss: Any) -> Callable[[Any, Any], Any]:
-    """A loss of one's own as a function of targets and predictions."""
-    function: Callable[[Any, Any], Any] = loss.__call__
-    return function
-
-
-def mean_metric(metric: Mean) -> Callable[[Any, Any], Any]:
+def mean_of(metric: Mean) -> Callable[[Any, Any], Any]:
     """The mean of a function as a metric."""
     return lambda targets, predictions: ops.mean(ops.cast(metric.function(targets, predictions), "float32"))
 

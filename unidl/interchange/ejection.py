@@ -122,6 +122,18 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
         aside.replace(target)
 
 
+def layer_classes(model: Model, backend: str) -> tuple[str, dict[str, str]]:
+    """The classes that a model's own layers become, as a file without the model, and the class' name for each layer's path.
+
+    Keras' are registered (`keras.saving.register_keras_serializable`), so that a `.keras` file that holds them is loaded where
+    this file was imported.
+    """
+    author = author_of(model, backend)
+    names = author.class_names()
+    names.pop("", None)
+    return author.language.file(author, class_title(author), model=False), names
+
+
 def author_of(model: Model, backend: str) -> Author:
     """Who has written a model's source code, and knows its classes and the weights' names."""
     language: Language | None = registry.load(backend).SOURCE

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import UNARY, Code, Value, call, literal
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.backends.keras.source.control import CONTROL
+from unidl.backends.keras.source.windows import WINDOWS
+from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
+from unidl.codegen.expressions import (
+    axes_of,
+    class_axis,
+    index_text,
+    inline_size,
+    operator,
+    ordered,
+    reshaped,
+    whole_indices,
+)
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked
-from unidl.graph.node import leaves
-from unidl.graph.window import convolution, pooling, transposed_convolution
+from unidl.graph.spec import is_float
 
 
 def _reduction(name: str) -> Expression:
@@ -74,9 +83,13 @@ def _transpose(g: Given) -> Code:
     return call("ops.transpose", g.x, *([] if axes is None else [axes]))
 
 
-def _split(g: Given) -> Code:
+def _split(g: Given) -> Any:
+    if g.parts == 1:
+        return [g.x]
     if isinstance(g.parts, int):
         return call("ops.split", g.x, g.parts, axis=g.axis)
+    if len(g.parts) == 1:
+        return [g.x]
     ends = [sum(g.parts[: i + 1]) for i in range(len(g.parts) - 1)]
     return call("ops.split", g.x, ends, axis=g.axis)
 
@@ -125,117 +138,34 @@ def _logical(name: str) -> Expression:
 
 
 def _floor_divide(g: Given) -> Code:
-    return call("ops.floor_divide", g.x, g.y)
+    if not is_float(g.out.dtype):
+        return call("ops.floor_divide", g.x, g.y)
+    rest = binary(g.x, "-", call("ops.mod", g.x, g.y))  # exact, where the rounded quotient is not
+    return call("ops.round", binary(rest, "/", g.y))
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
+def _norm(g: Given) -> Code:
+    squares = call("ops.sum", call("ops.square", g.x), axis=axes_of(g), keepdims=g.keepdims or None)
+    return call("ops.sqrt", squares)
 
 
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else values
+def _count(g: Given) -> Code:
+    found = call("ops.not_equal", g.x, 0) if g.x.dtype != "bool" else g.x.code
+    return call("ops.sum", call("ops.cast", found, "int64"), axis=axes_of(g), keepdims=g.keepdims or None)
 
 
-def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str | None]:
-    """The image, padded where Keras has no name for that padding, and the name of the rest."""
-    if isinstance(window.padding, str):
-        return g.x, window.padding if window.padding != "valid" else None
-    if not any(map(any, window.padding)):
-        return g.x, None
-    return call("ops.pad", g.x, ((0, 0), *window.padding, (0, 0)), constant_values=value or None), None
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    image, padding = _image(g, window)
-    strides, dilation = _single(window.strides), _single(window.dilation)
-    return call(
-        "ops.conv",
-        image,
-        g.kernel,
-        strides=None if strides == 1 else strides,
-        padding=padding,
-        dilation_rate=None if dilation == 1 else dilation,
-    )
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    dilation = _single(window.dilation)
-    return call(
-        "ops.conv_transpose",
-        g.x,
-        g.kernel,
-        strides=_single(window.strides),
-        padding=g.padding if g.padding != "valid" else None,
-        dilation_rate=None if dilation == 1 else dilation,
-    )
-
-
-def _pool(name: str) -> Expression:
-    def written(g: Given) -> Code:
-        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-        if name == "average_pool" and not isinstance(window.padding, str):
-            raise g.refuse("average pooling with padding of one's own")
-        image, padding = _image(g, window, float("-inf"))
-        return call(f"ops.{name}", image, _single(window.size), strides=_single(window.strides), padding=padding)
-
-    return written
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """keras.ops.scan, whose outputs are part of the carry: on TensorFlow it wants them alike."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    step = scope.name("step")
-    inner = scope.inner()
-    carries, items = (
-        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
-    )
-    axis = g.axis
-    slices = [
-        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
-    ]
-    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, slices, strict=True)]
-    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
-    packed = [*leaves(new), *leaves(y)]
-    with scope.function(step, "state, items"):
-        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
-        scope.say(f"{unpacked(items)} = items")
-        for line in inner.lines:
-            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
-        scope.say(f"state = [{', '.join(map(literal, packed))}]")
-        scope.say("return state, state")
-    starts = [literal(v) if isinstance(v, Value) else f"ops.convert_to_tensor({literal(v)})" for v in leaves(g.initial)]
-    first = leaves(g.xs)
-    reference = next(iter(first))
-    for spec in leaves(y_specs):
-        shape = tuple(
-            Code(f"ops.shape({reference})[0]") if n is None else n
-            for i, n in enumerate(spec.shape)
-            if i != axis % len(spec.shape)
-        )
-        starts.append(call("ops.zeros", shape, dtype=None if spec.dtype == "float32" else spec.dtype).text)
-    moved = [literal(x) if axis == 0 else f"ops.moveaxis({x}, {axis}, 0)" for x in leaves(g.xs)]
-    last, alls = scope.name("last"), scope.name("sequences")
-    extra = ", reverse=True" if g.reverse else ""
-    scope.say(f"{last}, {alls} = ops.scan({step}, [{', '.join(starts)}], [{', '.join(moved)}]{extra})")
-    result = []
-    for i, spec in enumerate(leaves(carry_specs)):
-        result.append(Value(Code(f"{last}[{i}]", names=frozenset([last])), spec))
-    for i, spec in enumerate(leaves(y_specs)):
-        text = f"{alls}[{len(carries) + i}]"
-        result.append(
-            Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec)
-        )
-    return result
+def _top_k(g: Given) -> Any:
+    """By a stable order: on some engines ops.top_k has none at ties."""
+    negated = Code(f"-{g.x.code.within(UNARY)}", UNARY, g.x.code.names)
+    order = call("ops.argsort", negated, axis=-1)
+    indices = g.scope.assign("indices", Code(f"{order}[..., :{g.k}]", names=order.names), g.outputs[1])
+    values = call("ops.take_along_axis", g.x, indices, axis=-1)
+    return [Value(values, g.outputs[0]), g.scope.casted(indices, "int64")]
 
 
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": "ops.mod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
@@ -244,8 +174,8 @@ OPS: dict[str, Expression] = {
     **{name: f"ops.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "stop_gradient"]},
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
-    "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": operator("<"),
-    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": ordered("<"),
+    "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
     "logical_and": _logical("logical_and"), "logical_or": _logical("logical_or"), "logical_xor": _logical("logical_xor"),
     "where": "ops.where({condition}, {x}, {y})",
     # activation
@@ -254,15 +184,15 @@ OPS: dict[str, Expression] = {
     "selu": "ops.selu({x})", "gelu": "ops.gelu({x}, approximate=False)", "gelu_tanh": "ops.gelu({x}, approximate=True)",
     "hard_sigmoid": "ops.hard_sigmoid({x})", "hard_silu": "ops.hard_silu({x})", "softplus": "ops.softplus({x})",
     "log_sigmoid": "ops.log_sigmoid({x})", "softsign": "ops.softsign({x})",
-    "silu": "ops.silu({x})", "mish": lambda g: call("keras.activations.mish", g.x),
+    "silu": "ops.silu({x})",
     "softmax": "ops.softmax({x}, axis={axis})", "log_softmax": "ops.log_softmax({x}, axis={axis})",
     "logsumexp": lambda g: call("ops.logsumexp", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
     # reduction
     **{name: _reduction(other) for name, other in (
         ("sum", "sum"), ("mean", "mean"), ("max", "max"), ("min", "min"), ("prod", "prod"), ("var", "var"), ("std", "std"))},
-    "any": _truth("any"), "all": _truth("all"), "norm": lambda g: call("ops.norm", g.x, axis=axes_of(g), keepdims=g.keepdims or None),
+    "any": _truth("any"), "all": _truth("all"), "norm": _norm,
     "cumsum": "ops.cumsum({x}, axis={axis})", "cumprod": "ops.cumprod({x}, axis={axis})",
-    "count_nonzero": lambda g: call("ops.count_nonzero", g.x, axis=axes_of(g)),
+    "count_nonzero": _count,
     "argmax": lambda g: g.scope.language.cast(call("ops.argmax", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
     "argmin": lambda g: g.scope.language.cast(call("ops.argmin", g.x, axis=g.axis, keepdims=g.keepdims or None), "int64"),
     # products
@@ -288,13 +218,11 @@ OPS: dict[str, Expression] = {
     "pad_constant": _pad,
     # indexing
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
-    "take": "ops.take({x}, {indices}, axis={axis})", "take_along_axis": "ops.take_along_axis({x}, {indices}, axis={axis})",
-    "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=g.dtype),
+    "take": lambda g: call("ops.take", g.x, whole_indices(g), axis=g.axis), "take_along_axis": "ops.take_along_axis({x}, {indices}, axis={axis})",
+    "one_hot": lambda g: call("ops.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=g.dtype),
     # sorting
     "sort": _sort, "argsort": lambda g: g.scope.language.cast(_argsort(g), "int64"),
-    "top_k": lambda g: call("ops.top_k", g.x, g.k),
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("average_pool"),
-    # control
-    "scan": _scan,
+    "top_k": _top_k,
+# control
+
 }  # fmt: skip

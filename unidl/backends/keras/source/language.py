@@ -11,14 +11,16 @@ from unidl.backends.keras.source.images import IMAGES
 from unidl.backends.keras.source.layers import LAYERS, called
 from unidl.backends.keras.source.loop import train_file
 from unidl.backends.keras.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class, class_name
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class, class_name
 from unidl.codegen.code import Code, Line, Value, call, literal
 from unidl.codegen.folding import folded
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language, attribute, row_of
 from unidl.codegen.layout import indented, written
 from unidl.codegen.loop import Loop
-from unidl.codegen.scope import Scope, shape_text
+from unidl.codegen.names import shape_text
+from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
 from unidl.graph.node import LayerCall, OpCall, WeightRead, ancestors, leaves, map_nest, symbols
@@ -36,6 +38,7 @@ class Keras(Language):
     title = "Keras"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model")
     inlines_objects = True
 
     def cast(self, code: Code, dtype: str) -> Code:
@@ -129,12 +132,12 @@ class Keras(Language):
         training = ["training=False"] if cls.reads_training else []
         return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """Imports, functions, layers, and the function that makes the model."""
         root = author.class_of(author.root)
         blocks = [*author.helpers.values(), *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD)
         text = "\n\n\n".join(blocks)

@@ -7,7 +7,7 @@ from typing import Any
 from unidl.codegen.code import Code, call, literal
 from unidl.codegen.cosine import cosine_lines
 from unidl.codegen.layout import indented, tidy, wrapped
-from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_loss
+from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD, AdamW
 from unidl.schedules import Constant
@@ -23,7 +23,7 @@ SMOOTHED = '''def loss_function(targets, predictions):
 def _loss(loop: Loop) -> tuple[Code, list[str], str]:
     """The expression, functions that it needs, and what to say of it."""
     if own_loss(loop):
-        name, lines = loop.function(mean_loss(loop.loss), "loss_function")
+        name, lines = loop.function(loop.loss, "loss_function")
         return Code(name), ["\n".join(lines)], ""
     if not loop.classes:
         return call("keras.losses.MeanSquaredError"), [], ""
@@ -92,7 +92,7 @@ def train_file(loop: Loop) -> str:
         if type(metric) is Accuracy:
             metrics.append(call("keras.metrics.SparseCategoricalAccuracy", name=metric.name))
         else:
-            name, lines = loop.function(mean_metric(metric), metric.name)
+            name, lines = loop.function(mean_of(metric), metric.name)
             functions.append("\n".join(lines))
             metrics.append(Code(name))
     body = []

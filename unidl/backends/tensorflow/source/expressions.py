@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
+from unidl.backends.tensorflow.source.control import CONTROL
+from unidl.backends.tensorflow.source.windows import WINDOWS
+from unidl.codegen.code import UNARY, Code, Value, binary, call
+from unidl.codegen.expressions import (
+    axes_of,
+    class_axis,
+    index_text,
+    inline_size,
+    operator,
+    ordered,
+    reshaped,
+    whole_indices,
+)
 from unidl.codegen.language import Expression, Given
-from unidl.codegen.scope import unpacked
-from unidl.graph.node import leaves
-from unidl.graph.window import convolution, pooling, transposed_convolution
-
-FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+from unidl.codegen.names import variable
+from unidl.graph.spec import is_float
 
 
 def _reduction(name: str) -> Expression:
@@ -97,14 +105,21 @@ def _clip(g: Given) -> Code:
 
 
 def _dynamic_slice(g: Given) -> Code:
-    starts = [
-        call("tf.clip_by_value", start, 0, n - size) if isinstance(start, Value) else min(max(start, 0), n - size)
-        for start, size, n in zip(g.starts, g.sizes, g.x.shape, strict=True)
-    ]
     computed = [s for s in g.starts if isinstance(s, Value)]
+    kind = computed[0].dtype if computed else "int32"
+    starts = []
+    for axis, (start, size, n) in enumerate(zip(g.starts, g.sizes, g.x.shape, strict=True)):
+        length = Code(f"tf.shape({g.x}, tf.{kind})[{axis}]") if n is None else Code(str(n))
+        last = str(n - size) if n is not None else f"{length} - {size}"
+        if isinstance(start, Value):
+            starts.append(call("tf.clip_by_value", start, 0, Code(last)))
+        elif n is not None or start == 0:
+            starts.append(Code(str(min(max(start, 0), n - size) if n is not None else 0)))
+        else:
+            starts.append(call("tf.minimum", start, Code(last)))
     sizes: Any = list(g.sizes)
-    if computed and computed[0].dtype != "int32":
-        sizes = call("tf.constant", sizes, Code(f"tf.{computed[0].dtype}"))
+    if kind != "int32":
+        sizes = call("tf.constant", sizes, Code(f"tf.{kind}"))
     return call("tf.slice", g.x, starts, sizes)
 
 
@@ -142,6 +157,21 @@ def _matmul(g: Given) -> Code:
     return call("tf.einsum", "i,...ij->...j", g.x, g.y)
 
 
+def _floor_divide(g: Given) -> Code:
+    if not is_float(g.out.dtype):
+        return call("tf.math.floordiv", g.x, g.y)
+    rest = binary(g.x, "-", call("tf.math.floormod", g.x, g.y))  # exact, where the rounded quotient is not
+    return call("tf.round", binary(rest, "/", g.y))
+
+
+def _take_along(g: Given) -> Code:
+    rank = len(g.x.shape)
+    axis = g.axis % rank
+    if axis == rank - 1:
+        return call("tf.gather", g.x, whole_indices(g), axis=axis, batch_dims=axis)
+    return call("tf.experimental.numpy.take_along_axis", g.x, whole_indices(g), axis=axis)
+
+
 def _leaky(g: Given) -> Code:
     return call("tf.nn.leaky_relu", g.x, alpha=g.slope)
 
@@ -151,138 +181,22 @@ def _norm(g: Given) -> Code:
     return call("tf.norm", g.x, axis=list(axes) if isinstance(axes, tuple) else axes, keepdims=g.keepdims or None)
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
-
-
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else list(values)
-
-
-def _image(g: Given, window: Any, value: float = 0.0) -> tuple[Any, str]:
-    """The image, padded where TensorFlow has no name for that padding, and the name of the rest."""
-    if isinstance(window.padding, str):
-        return g.x, window.padding.upper()
-    if not any(map(any, window.padding)):
-        return g.x, "VALID"
-    pads = [[0, 0], *map(list, window.padding), [0, 0]]
-    return call("tf.pad", g.x, pads, constant_values=value or None), "VALID"
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    rank = len(window.size)
-    if max(window.strides) > 1 and max(window.dilation) > 1:
-        raise g.refuse("strides together with dilation, which TensorFlow has not")
-    image, padding = _image(g, window)
-    if g.groups > 1:
-        raise g.refuse(f"groups={g.groups}; layers.Conv2D has source code")
-    strides, dilation = _single(window.strides), _single(window.dilation)
-    return call(
-        "tf.nn.convolution",
-        image,
-        g.kernel,
-        strides=None if strides == 1 else strides,
-        padding=padding,
-        data_format=None if rank == 2 else FORMAT[rank],
-        dilations=None if dilation == 1 else dilation,
-    )
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, result = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    if None in result[1:]:
-        raise g.refuse("a transposed convolution over an axis of unknown length")
-    dilation = _single(window.dilation)
-    return call(
-        "tf.nn.conv_transpose",
-        g.x,
-        g.kernel,
-        [Code(f"tf.shape({g.x})[0]"), *result[1:]],
-        _single(window.strides),
-        g.padding.upper(),
-        dilations=None if dilation == 1 else dilation,
-    )
-
-
-def _pool(name: str) -> Expression:
-    def written(g: Given) -> Code:
-        window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-        if name == "avg_pool" and not isinstance(window.padding, str):
-            raise g.refuse("average pooling with padding of one's own")
-        image, padding = _image(g, window, float("-inf"))
-        return call(f"tf.nn.{name}", image, _single(window.size), _single(window.strides), padding)
-
-    return written
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """tf.scan, whose state has the outputs too."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    step = scope.name("step")
-    inner = scope.inner()
-    carries, items = (
-        [inner.name(hint) for _ in leaves(nest)] for hint, nest in (("carry", carry_specs), ("item", g.xs))
-    )
-    axis = g.axis
-    specs = [
-        type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype) for x in leaves(g.xs)
-    ]
-    carry_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    item_values = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(items, specs, strict=True)]
-    new, y = inner.nested(g.step, g.initial, carry_values, g.xs, item_values)
-    outputs = list(leaves(y))
-    with scope.function(step, "state, items"):
-        scope.say(f"{', '.join([*carries, *('_' for _ in leaves(y_specs))])} = state")
-        scope.say(f"{unpacked(items)} = items")
-        for line in inner.lines:
-            scope.lines.append(type(line)(line.text, line.comment, scope.depth + line.indent, line.names))
-        scope.say(f"return ({', '.join(literal(v) for v in [*leaves(new), *outputs])})")
-    starts = [literal(v) if isinstance(v, Value) else f"tf.constant({literal(v)})" for v in leaves(g.initial)]
-    reference = next(iter(leaves(g.xs)))
-    for spec in leaves(y_specs):
-        lengths = [
-            Code(f"tf.shape({reference})[0]") if n is None else n
-            for i, n in enumerate(spec.shape)
-            if i != axis % len(spec.shape)
-        ]
-        starts.append(call("tf.zeros", lengths, dtype=_dtype(spec.dtype)).text)
-    moved = [_moved(literal(x), len(x.shape), axis, 0) for x in leaves(g.xs)]
-    states = scope.name("states")
-    extra = ", reverse=True" if g.reverse else ""
-    elements = f"({', '.join(moved)},)"
-    scope.say(f"{states} = tf.scan({step}, {elements}, ({', '.join(starts)}){extra})", names=[states])
-    result = []
-    end = 0 if g.reverse else -1
-    for i, spec in enumerate(leaves(carry_specs)):
-        result.append(Value(Code(f"{states}[{i}][{end}]", names=frozenset([states])), spec))
-    for i, spec in enumerate(leaves(y_specs)):
-        text = _moved(f"{states}[{len(carries) + i}]", len(spec.shape), 0, axis)
-        result.append(Value(Code(text, names=frozenset([states])), spec))
-    return result
-
-
-def _moved(text: str, rank: int, source: int, destination: int) -> str:
-    order = [i for i in range(rank) if i != source % rank]
-    order.insert(destination % rank, source % rank)
-    return text if order == list(range(rank)) else f"tf.transpose({text}, {order})"
-
-
-def _top_k(g: Given) -> Code:
-    return call("tf.math.top_k", g.x, g.k)
+def _top_k(g: Given) -> Any:
+    values, indices = g.scope.name("largest"), g.scope.name("indices")
+    g.scope.say(f"{values}, {indices} = {call('tf.math.top_k', g.x, g.k)}")
+    found = [Value(variable(n), s) for n, s in zip((values, indices), g.outputs, strict=True)]
+    return [found[0], g.scope.casted(found[1], "int64")]
 
 
 _ROOT = "abs sign square sqrt exp sin cos tan tanh floor round sigmoid"
 _MATH = "rsqrt reciprocal expm1 log log1p ceil erf"
 
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
-    "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": "tf.math.floordiv({x}, {y})",
+    "mod": "tf.math.floormod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": "tf.maximum({x}, {y})", "minimum": "tf.minimum({x}, {y})",
     **{name: f"tf.{name}({{x}})" for name in _ROOT.split()}, **{name: f"tf.math.{name}({{x}})" for name in _MATH.split()},
@@ -290,8 +204,8 @@ OPS: dict[str, Expression] = {
     "isfinite": "tf.math.is_finite({x})",
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
-    "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": operator("<"),
-    "less_equal": operator("<="), "greater": operator(">"), "greater_equal": operator(">="),
+    "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": ordered("<"),
+    "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
     "logical_and": "tf.logical_and({x}, {y})", "logical_or": "tf.logical_or({x}, {y})",
     "logical_xor": "tf.math.logical_xor({x}, {y})", "logical_not": "tf.logical_not({x})",
     "where": "tf.where({condition}, {x}, {y})",
@@ -335,13 +249,11 @@ OPS: dict[str, Expression] = {
     "pad_constant": _pad,
     # indexing
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
-    "take": "tf.gather({x}, {indices}, axis={axis})",
-    "take_along_axis": lambda g: call("tf.gather", g.x, g.indices, axis=g.axis, batch_dims=g.axis % len(g.x.shape)),
-    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=None if g.axis == -1 else g.axis, dtype=_dtype(g.dtype)),
+    "take": lambda g: call("tf.gather", g.x, whole_indices(g), axis=g.axis),
+    "take_along_axis": _take_along,
+    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=_dtype(g.dtype)),
     # sorting
     "sort": _sort, "argsort": _argsort, "top_k": _top_k,
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _pool("max_pool"), "average_pool": _pool("avg_pool"),
-    # control
-    "scan": _scan,
+# control
+
 }  # fmt: skip

@@ -12,7 +12,8 @@ from unidl.backends.tensorflow.source.images import IMAGES
 from unidl.backends.tensorflow.source.layers import GLOROT, LAYERS
 from unidl.backends.tensorflow.source.loop import train_file
 from unidl.backends.tensorflow.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
@@ -31,6 +32,7 @@ class TensorFlow(Language):
     title = "TensorFlow"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("tf", "math", "load_file", "Path", "WEIGHTS", "load", "find", "glorot_uniform")
 
     def cast(self, code: Code, dtype: str) -> Code:
         """tf.cast."""
@@ -97,7 +99,7 @@ class TensorFlow(Language):
         lines += [*head, f"        return self.forward({given})", ""]
         return [*lines, f"    def forward({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """The import, helpers, functions, and the modules, the model last."""
         root = author.class_of(author.root)
         helpers = [
@@ -105,7 +107,7 @@ class TensorFlow(Language):
         ]
         blocks = [*helpers, *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD.format(model=root.name))
         text = "\n\n\n".join(blocks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unidl.codegen.code import literal
 from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import indented, wrapped
-from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_loss
+from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.errors import SourceError
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD
@@ -109,7 +109,7 @@ ACCURACY = '''def accuracy(targets, predictions):
 def _loss(loop: Loop) -> tuple[str, list[str]]:
     """The expression of the loss, and the function that it needs."""
     if own_loss(loop):
-        name, lines = loop.function(mean_loss(loop.loss), "loss_function")
+        name, lines = loop.function(loop.loss, "loss_function")
         return f"{name}(targets, predictions)", ["\n".join(lines)]
     if not loop.classes:
         return "tf.reduce_mean(tf.square(targets - predictions))", []
@@ -138,7 +138,7 @@ def train_file(loop: Loop) -> str:
             functions.append(ACCURACY)
             measured.append((metric.name, "accuracy(targets, predictions)"))
         else:
-            name, lines = loop.function(mean_metric(metric), metric.name)
+            name, lines = loop.function(mean_of(metric), metric.name)
             functions.append("\n".join(lines))
             measured.append((metric.name, f"{name}(targets, predictions)"))
     if loop.rate is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.backends.torch.source.control import CONTROL
+from unidl.backends.torch.source.windows import WINDOWS
 from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
-from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, outputs_of, reshaped
+from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
 from unidl.codegen.language import Expression, Given
-from unidl.graph.node import leaves
-from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
 def _dtype(name: str | None) -> Code | None:
@@ -20,16 +20,22 @@ def _method(name: str) -> Expression:
     return f"{{x:a}}.{name}()"
 
 
+def _dim(g: Given) -> Any:
+    """The axes, all of them by number where they are to be kept."""
+    axes = axes_of(g)
+    return tuple(range(len(g.x.shape))) if axes is None and g.keepdims else axes
+
+
 def _reduction(name: str, **more: Any) -> Expression:
     def written(g: Given) -> Code:
-        axes = axes_of(g)
+        axes = _dim(g)
         return call(f"{g.x:a}.{name}", **{} if axes is None else {"dim": axes}, **more, keepdim=g.keepdims or None)
 
     return written
 
 
 def _product(g: Given) -> Code:
-    axes = axes_of(g)
+    axes = _dim(g)
     code = g.x.code
     if axes is None:
         return Code(f"{code:a}.prod()")
@@ -168,7 +174,8 @@ def _take(g: Given) -> Code:
     rank = len(g.x.shape)
     axis = g.axis % rank
     if rank == 2 and axis == 0:
-        return call("F.embedding", g.indices, g.x)
+        plain = g.indices.dtype in ("int32", "int64")
+        return call("F.embedding", g.indices if plain else g.scope.casted(g.indices, "int64"), g.x)
     if len(g.indices.shape) == 0:
         return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]")
     return Code(f"{g.x:a}[{':, ' * axis}{g.indices}]", names=names_in(g.arguments))
@@ -180,15 +187,15 @@ def _take_along(g: Given) -> Code:
 
 
 def _one_hot(g: Given) -> Code:
+    """By comparison: F.one_hot refuses an index without a class, which is all zeros here."""
     rank = len(g.indices.shape)
-    if g.axis % (rank + 1) != rank:
-        raise g.refuse(f"one_hot with axis={g.axis}; torch has the classes last")
-    cast = {"float32": ".float()", "int64": "", "bool": ".bool()"}.get(g.dtype, f".to(torch.{g.dtype})")
-    return Code(
-        f"F.one_hot({g.indices}.long(), {g.classes}){cast}"
-        if g.indices.dtype != "int64"
-        else f"F.one_hot({g.indices}, {g.classes}){cast}"
-    )
+    axis = g.axis % (rank + 1)
+    numbers = f"torch.arange({g.classes}, device={g.indices:a}.device)"
+    if axis < rank:
+        numbers += f".reshape({', '.join(['-1', *['1'] * (rank - axis)])})"
+    found = Code(f"({g.indices:a}.unsqueeze({axis if axis < rank else -1}) == {numbers})")
+    cast: Code = g.scope.language.cast(found, g.dtype)
+    return found if g.dtype == "bool" else cast
 
 
 def _dynamic_slice(g: Given) -> Code:
@@ -202,7 +209,12 @@ def _dynamic_slice(g: Given) -> Code:
                 f"{code:a}.narrow({axis}, {start:a}.clamp(0, {last}), {size})", names=code.names | names_in(start)
             )
         else:
-            code = Code(f"{code:a}.narrow({axis}, min(max({start}, 0), {last}), {size})", names=code.names)
+            begin = (
+                f"min({start}, {last})"
+                if start and not last.isdigit()
+                else str(min(max(start, 0), int(last)) if start else 0)
+            )
+            code = Code(f"{code:a}.narrow({axis}, {begin}, {size})", names=code.names)
     return code
 
 
@@ -221,166 +233,19 @@ def _logsumexp(g: Given) -> Code:
     return call("torch.logsumexp", g.x, dim=dim, keepdim=g.keepdims or None)
 
 
-# -- windows -----------------------------------------------------------------------------------------------------------------
-
-
-def _moved(value: Value, first: bool) -> str:
-    rank = len(value.shape)
-    if rank == 3:
-        return f"{value:a}.transpose(1, 2)"
-    order = (0, rank - 1, *range(1, rank - 1)) if first else (0, *range(2, rank), 1)
-    return f"{value:a}.permute{order}"
-
-
-def _back(text: str, rank: int) -> Code:
-    return Code(f"{text}.transpose(1, 2)" if rank == 3 else f"{text}.permute{(0, *range(2, rank), 1)}")
-
-
-def _known_pads(g: Given, window: Any) -> Any:
-    if None in g.x.shape[1:-1] and window.padding == "same" and max(window.strides) > 1:
-        raise g.refuse('padding="same" with strides over an axis of unknown length')
-    return window.pads(
-        [0 if n is None else n for n in g.x.shape[1:-1]]
-        if window.padding != "same"
-        else [n if n is not None else 64 for n in g.x.shape[1:-1]]
-    )
-
-
-def _padded(g: Given, pads: Any, value: float = 0.0) -> tuple[str, Any]:
-    image = _moved(g.x, True)
-    if all(low == high for low, high in pads):
-        return image, tuple(low for low, _ in pads)
-    flat = tuple(width for pair in reversed(pads) for width in pair)
-    return str(call("F.pad", Code(image), flat, value=value or None)), 0
-
-
-def _single(values: Any) -> Any:
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 else values
-
-
-def _conv(g: Given) -> Code:
-    window, _ = convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation, g.groups)
-    image, even = _padded(g, _known_pads(g, window))
-    rank = len(g.x.shape)
-    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
-    written = call(
-        f"F.conv{rank - 2}d",
-        Code(image),
-        Code(kernel),
-        stride=None if _single(window.strides) == 1 else _single(window.strides),
-        padding=_single(even) or None if isinstance(even, tuple) else None,
-        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
-        groups=None if g.groups == 1 else g.groups,
-    )
-    return _back(written.text, rank)
-
-
-def _conv_transpose(g: Given) -> Code:
-    window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    rank = len(g.x.shape)
-    kernel = f"{g.kernel:a}.permute{(rank - 1, rank - 2, *range(rank - 2))}"
-    run = call(
-        f"F.conv_transpose{rank - 2}d",
-        Code(_moved(g.x, True)),
-        Code(kernel),
-        stride=_single(window.strides),
-        dilation=None if _single(window.dilation) == 1 else _single(window.dilation),
-    )
-    # torch gives (n - 1) * stride + extent places
-    flat: list[int] = []
-    for e, s in zip(window.extent, window.strides, strict=True):
-        cut = max(e - s, 0) // 2 if g.padding == "same" else 0
-        end = s - e if g.padding == "same" else max(s - e, 0)
-        flat = [-cut, end + cut, *flat]
-    text = run.text if not any(flat) else str(call("F.pad", run, tuple(flat)))
-    return _back(text, rank)
-
-
-def _max_pool(g: Given) -> Code:
-    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-    pads = _known_pads(g, window)
-    fits = all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True))
-    if not fits and all(low == high for low, high in pads):
-        pads = [(low, high) for low, high in pads]
-    image, even = _padded(g, pads, float("-inf"))
-    rank = len(g.x.shape)
-    written = call(
-        f"F.max_pool{rank - 2}d",
-        Code(image),
-        _single(window.size),
-        stride=_single(window.strides),
-        padding=_single(even) or None if isinstance(even, tuple) else None,
-    )
-    return _back(written.text, rank)
-
-
-def _average_pool(g: Given) -> Code:
-    window, _ = pooling(g.x.shape, g.size, g.strides, g.padding)
-    pads = _known_pads(g, window)
-    rank = len(g.x.shape)
-    if not all(low == high and 2 * low <= k for (low, high), k in zip(pads, window.size, strict=True)):
-        raise g.refuse("average pooling with uneven padding; layers.AveragePooling2D has source code")
-    even = tuple(low for low, _ in pads)
-    written = call(
-        f"F.avg_pool{rank - 2}d",
-        Code(_moved(g.x, True)),
-        _single(window.size),
-        stride=_single(window.strides),
-        padding=_single(even) or None,
-        count_include_pad=False if any(even) else None,
-    )
-    return _back(written.text, rank)
-
-
-# -- control -----------------------------------------------------------------------------------------------------------------
-
-
-def _scan(g: Given) -> Any:
-    """A loop in Python."""
-    scope = g.scope
-    carry_specs, y_specs = g.outputs
-    carries = [scope.name("carry") for _ in leaves(carry_specs)]
-    for name, start in zip(carries, leaves(g.initial), strict=True):
-        text = literal(start) if isinstance(start, Value) else f"torch.tensor({literal(start)})"
-        scope.say(f"{name} = {text}", names=[name])
-    ys = [scope.name("outputs") for _ in leaves(y_specs)]
-    for name in ys:
-        scope.say(f"{name} = []", names=[name])
-    items = [scope.name("item") for _ in leaves(g.xs)]
-    unbound = [f"{x:a}.unbind({g.axis})" for x in leaves(g.xs)]
-    over = unbound[0] if len(items) == 1 else f"zip({', '.join(unbound)})"
-    if g.reverse:
-        over = f"reversed({over})" if len(items) == 1 else f"reversed(list({over}))"
-    scope.say(f"for {', '.join(items)} in {over}:")
-    scope.depth += 1
-    axis = g.axis
-    inner = [Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)]
-    slices = [
-        Value(
-            Code(n, names=frozenset([n])),
-            type(x.spec)(tuple(d for i, d in enumerate(x.shape) if i != axis % len(x.shape)), x.dtype),
-        )
-        for n, x in zip(items, leaves(g.xs), strict=True)
+def _top_k(g: Given) -> Any:
+    """A stable sort: torch.topk promises no order at ties."""
+    values, indices = g.scope.name("largest"), g.scope.name("indices")
+    g.scope.say(f"{values}, {indices} = {g.x:a}.sort(dim=-1, descending=True, stable=True)")
+    return [
+        Value(Code(f"{n}[..., :{g.k}]", names=frozenset([n])), s)
+        for n, s in zip((values, indices), g.outputs, strict=True)
     ]
-    new, y = scope.nested(g.step, g.initial, inner, g.xs, slices)
-    for name, value in zip(ys, leaves(y), strict=True):
-        scope.say(f"{name}.append({literal(value)})")
-    scope.say(f"{', '.join(carries)} = {', '.join(literal(v) for v in leaves(new))}")
-    scope.depth -= 1
-    if g.reverse:
-        for name in ys:
-            scope.say(f"{name}.reverse()")
-    stacked = [Code(f"torch.stack({name}, dim={g.axis})", names=frozenset([name])) for name in ys]
-    return outputs_of(
-        [
-            *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
-            *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
-        ]
-    )
 
 
 OPS: dict[str, Expression] = {
+    **WINDOWS,
+    **CONTROL,
     # arithmetic
     "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": operator("%"), "power": operator("**"), "floor_divide": _floor_divide,
@@ -406,7 +271,7 @@ OPS: dict[str, Expression] = {
     "var": _reduction("var", correction=0), "std": _reduction("std", correction=0),
     "norm": lambda g: call("torch.linalg.vector_norm", g.x, dim=axes_of(g), keepdim=g.keepdims or None),
     "cumsum": "{x:a}.cumsum({axis})", "cumprod": "{x:a}.cumprod({axis})",
-    "count_nonzero": lambda g: call(f"({g.x} != 0).sum", **{} if axes_of(g) is None else {"dim": axes_of(g)}, keepdim=g.keepdims or None),
+    "count_nonzero": lambda g: call(f"({g.x} != 0).sum", **{} if _dim(g) is None else {"dim": _dim(g)}, keepdim=g.keepdims or None),
     "argmax": lambda g: call(f"{g.x:a}.argmax", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
     "argmin": lambda g: call(f"{g.x:a}.argmin", **{} if g.axis is None else {"dim": g.axis}, keepdim=g.keepdims or None),
     # products
@@ -433,9 +298,7 @@ OPS: dict[str, Expression] = {
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice, "take": _take,
     "take_along_axis": _take_along, "one_hot": _one_hot,
     # sorting
-    "sort": _sort, "argsort": _sort,
-    # windows
-    "conv": _conv, "conv_transpose": _conv_transpose, "max_pool": _max_pool, "average_pool": _average_pool,
-    # control
-    "stop_gradient": "{x:a}.detach()", "scan": _scan,
+    "sort": _sort, "argsort": _sort, "top_k": _top_k,
+# control
+    "stop_gradient": "{x:a}.detach()",
 }  # fmt: skip

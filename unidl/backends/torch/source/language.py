@@ -11,7 +11,8 @@ from unidl.backends.torch.source.images import IMAGES
 from unidl.backends.torch.source.layers import LAYERS
 from unidl.backends.torch.source.loop import train_file
 from unidl.backends.torch.source.sequences import SEQUENCES
-from unidl.codegen.author import Author, Class
+from unidl.codegen.author import Author
+from unidl.codegen.classes import Class
 from unidl.codegen.code import Code, Line, Value, call
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
@@ -69,6 +70,7 @@ class Torch(Language):
     title = "torch"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
+    taken: ClassVar = ("torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load")
     elementwise = _ELEMENTWISE
     channels_first = True
     training_flag = "self.training"
@@ -150,12 +152,12 @@ class Torch(Language):
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
         return lines
 
-    def file(self, author: Author, name: str, loads: bool = False) -> str:
+    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
         """Imports, helpers, functions, and the classes, the model last."""
         root = author.class_of(author.root)
         blocks = [*author.helpers.values(), *author.function_texts]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
-        blocks.append("\n".join(self.class_lines(root, author)))
+        blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
             blocks.append(LOAD.format(model=root.name))
         text = "\n\n\n".join(blocks)

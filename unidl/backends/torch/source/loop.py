@@ -7,7 +7,7 @@ from typing import Any
 from unidl.codegen.code import Code, call, literal
 from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import tidy
-from unidl.codegen.loop import Loop, mean_loss, mean_metric, names_text, own_loss
+from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.graph.node import symbols
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD
@@ -16,7 +16,7 @@ from unidl.optimizers import SGD
 def _loss(loop: Loop) -> tuple[str, list[str]]:
     """The expression of the loss, and functions that it needs."""
     if own_loss(loop):
-        name, lines = loop.function(mean_loss(loop.loss), "loss_function")
+        name, lines = loop.function(loop.loss, "loss_function")
         return f"{name}(targets, predictions)", ["\n".join(lines)]
     if not loop.classes:
         return "F.mse_loss(predictions, targets)", []
@@ -73,7 +73,7 @@ def _metrics(loop: Loop) -> tuple[list[tuple[str, str]], list[str]]:
             found.append((metric.name, "hits(predictions, targets).item()"))
             functions.append(HITS)
         else:
-            name, lines = loop.function(mean_metric(metric), metric.name)
+            name, lines = loop.function(mean_of(metric), metric.name)
             found.append((metric.name, f"{name}(targets, predictions).item() * len(targets)"))
             functions.append("\n".join(lines))
     return found, functions

@@ -1,0 +1,160 @@
+"""What cannot be written as source code, as data: the tests look that each is refused, and docs/source.md shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import unidl
+from unidl import layers, ops, optimizers, schedules
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One row.
+
+    Args:
+        what: In words.
+        make: The model or Trainer.
+        why: Part of the error.
+        instead: What to do.
+        backends: Where; all of them if none is named.
+    """
+
+    what: str
+    make: Callable[[], Any]
+    why: str
+    instead: str
+    backends: tuple[str, ...] = ("torch", "keras", "tensorflow")
+
+
+class Branching(layers.Layer):
+    def forward(self, x: Any) -> Any:
+        return x if ops.sum(x) > 0 else -x
+
+
+class Clipped(layers.Layer):
+    def forward(self, x: Any) -> Any:
+        return ops.custom_gradient(lambda v: (v, lambda dy: ops.clip(dy, -1.0, 1.0)))(x)
+
+
+class Holding(layers.Layer):
+    def forward(self, x: Any) -> Any:
+        return ops.add(x, np.arange(400, dtype="float32"))
+
+
+class Strided(layers.Layer):
+    def setup(self, shape: Any) -> None:
+        self.add_weight("kernel", (3, 3, shape[-1], 2))
+
+    def forward(self, x: Any) -> Any:
+        return ops.conv(x, self.kernel, strides=2, dilation=2)
+
+
+class Padded(layers.Layer):
+    def forward(self, x: Any) -> Any:
+        return ops.average_pool(x, 2, 1, [(1, 0), (0, 1)])
+
+
+class OwnStep(unidl.Trainer):
+    def training_step(self, batch: Any) -> Any:
+        return self.minimize(lambda: ops.mean(self.model(batch[0])))
+
+
+class OwnSGD(optimizers.SGD):
+    pass
+
+
+class OwnSchedule(schedules.Schedule):
+    def __call__(self, step: int) -> float:
+        return 0.1 / (step + 1)
+
+
+def built(*parts: Any, shape: tuple[int, ...] = (4,)) -> unidl.Model:
+    return unidl.Sequential([unidl.Input(shape), *parts])
+
+
+def dense() -> unidl.Model:
+    return built(layers.Dense(2))
+
+
+def frozen_norm() -> unidl.Trainer:
+    model = built(layers.BatchNormalization(), layers.Dense(2)).build(backend="torch")
+    model.freeze("batch_normalization")
+    return unidl.Trainer(model, loss="mse")
+
+
+REFUSED = [
+    Refused(
+        "a forward that branches on a tensor in Python",
+        lambda: built(Branching()),
+        "branches on a tensor in Python",
+        "`ops.cond`, `ops.while_loop` or `ops.scan`",
+    ),
+    Refused(
+        "`ops.custom_gradient`",
+        lambda: built(Clipped()),
+        "ops.apply_custom_gradient cannot be written",
+        "write the function without it, and its gradient by hand in the framework's own way",
+    ),
+    Refused(
+        "an array of more than 256 numbers in a forward",
+        lambda: built(Holding(), shape=(400,)),
+        "too many to stand in source code",
+        "a weight: `self.add_weight(name, shape, initializer=array, trainable=False)`",
+    ),
+    Refused(
+        "`ops.conv` with strides together with dilation",
+        lambda: built(Strided(), shape=(9, 9, 1)),
+        "strides together with dilation",
+        "one of both",
+        ("keras", "tensorflow"),
+    ),
+    Refused(
+        "`ops.average_pool` with padding of one's own",
+        lambda: built(Padded(), shape=(4, 4, 1)),
+        "average pooling with padding of one's own",
+        '"same" or "valid"',
+        ("keras", "tensorflow"),
+    ),
+    Refused(
+        "a model in another precision than float32",
+        lambda: unidl.Sequential([layers.Dense(2)]).build((3,), backend="torch", precision="float64"),
+        "it is one in float64",
+        '`unidl.convert(model, backend, precision="float32")` first',
+    ),
+    Refused(
+        "a Trainer with a `training_step` of its own",
+        lambda: OwnStep(dense(), loss="mse"),
+        "has a training_step of its own",
+        "eject `trainer.model`, and write the step by hand",
+    ),
+    Refused(
+        "a Trainer with several optimizers",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer={"a": "sgd", "b": "adam"}),
+        "several optimizers",
+        "eject `trainer.model`",
+    ),
+    Refused(
+        "an optimizer of one's own",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=OwnSGD(0.1)),
+        "is one of your own",
+        "one of `unidl.optimizers`",
+    ),
+    Refused(
+        "a schedule of one's own",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=optimizers.SGD(OwnSchedule())),
+        "is Python of your own",
+        "a number, or one of `unidl.schedules`",
+    ),
+    Refused(
+        "a Trainer with a frozen batch normalization or dropout",
+        frozen_norm,
+        "rests in training",
+        "unfreeze it first, or eject for torch or Keras",
+        ("tensorflow",),
+    ),
+]
