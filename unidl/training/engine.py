@@ -22,8 +22,6 @@ from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
 from unidl.ops.stream import step_of
 from unidl.schedules import Constant
-from unidl.training import compiling
-from unidl.training.bar import Bar
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace
@@ -33,8 +31,6 @@ from unidl.training.progress import Progress
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
-
-TRIED_AT_ONCE = 8  # steps in a call when jit="auto" measures
 
 # an optimizer's name, the path of the part whose weights move, the paths of the weights that are not frozen
 Key = tuple[str, str, tuple[str, ...]]
@@ -195,7 +191,7 @@ class Engine:
     def take_steps(self, load: Load, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
         """Train on a load; the numbers of each step are read once all were taken."""
         with self.mode(training=True):
-            states, numbers = self._run("train", load, states, self._rates_of(load.count))
+            states, numbers = self._run("train", load, states, self.rates_of(load.count))
         self._count(load.count)
         return states, {name: self._array(value) for name, value in numbers.items()}
 
@@ -224,7 +220,7 @@ class Engine:
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
             load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
-            states, numbers = self._run("train", load, self.initial_states(), self._rates_of(1))
+            states, numbers = self._run("train", load, self.initial_states(), self.rates_of(1))
         self._count(1)
         reads = {name: functools.partial(self._first, value) for name, value in numbers.items()}
         return Numbers(reads, lambda: self.results(states))
@@ -236,10 +232,10 @@ class Engine:
         self._admitted = load.admitted
         if kind == "train" and self.portable:
             self.backend.set_random_state(self._native, self.trainer.seed, self.trainer.steps_taken)
-        program = self._program(kind, load.data, self._compiles())
+        program = self.program(kind, load.data, self.compiles())
         return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
 
-    def _program(self, kind: str, data: Any, jit: bool) -> Steps:
+    def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
         signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
         key = (kind, repr(signature), self._trained, jit)
@@ -249,7 +245,7 @@ class Engine:
             self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
         return self._programs[key]
 
-    def _rates_of(self, count: int) -> dict[str, np.ndarray]:
+    def rates_of(self, count: int) -> dict[str, np.ndarray]:
         """The learning rates of the next steps, (count,) for each optimizer, computed on the host in float64."""
         rates = {}
         for name, optimizer in self.trainer.optimizers.items():
@@ -298,57 +294,11 @@ class Engine:
         """From which an epoch's random ops draw."""
         return _mixed(self.trainer.seed, self.trainer.epoch, 0)
 
-    # -- the compiler ----------------------------------------------------------------------------------------------------
-
-    def _compiles(self) -> bool:
+    def compiles(self) -> bool:
+        """Whether steps are compiled, as the Trainer says or as jit="auto" found."""
         return (
             self.choice is not None and self.choice.compiled if self.trainer.jit == "auto" else bool(self.trainer.jit)
         )
-
-    def choose_compiler(self, feed: Feed, progress: Progress, steps: int | None, bar: Bar) -> None:
-        """For jit="auto", once: take some steps each way, take them back, and keep the faster."""
-        if self.trainer.jit != "auto" or self.choice is not None:
-            return
-        if self.generator is None or (steps is not None and steps < 2):
-            return
-        before, drawn = self.trainer.state(), self.generator.read()
-        load = self._trial(feed, progress)
-        _, plain = self._timed(load, progress.states, jit=False)
-        if steps is not None and not compiling.worth_trying(plain, steps):
-            self.choice = compiling.too_short(plain, steps)
-        else:
-            compile_seconds, compiled = self._timed(load, progress.states, jit=True)
-            self.choice = compiling.choose(plain, compiled, compile_seconds, steps)
-        self.trainer.restore({**before, "choice": self.choice.as_dict(), "callbacks": []})
-        self.trainer.progress = progress
-        self.generator.write(drawn)
-        bar.say(f"jit: {'on' if self.choice.compiled else 'off'}; {self.choice.reason}")
-
-    def _trial(self, feed: Feed, progress: Progress) -> Load:
-        """Batches to try on: the next ones, or of a source that cannot be opened twice a sample."""
-        if not isinstance(feed.source, Arrays):
-            return feed.sample()
-        full = (
-            feed.source.examples // feed.source.batch_size - progress.position
-        )  # a compiler's program takes full batches
-        load = feed.open(self.trainer.epoch, progress.position)(max(1, min(full, TRIED_AT_ONCE)))
-        return load or feed.sample()
-
-    def _timed(self, load: Load, states: Any, jit: bool) -> tuple[float, float]:
-        """Seconds that the first call took beyond what one takes, and seconds of a step, the median of some."""
-        program = self._program("train", load.data, jit)
-        rates = self._rates_of(load.count)
-        taken: list[float] = []
-        begun = time.perf_counter()
-        while len(taken) < 3 or (time.perf_counter() - begun < 0.5 and len(taken) < 30):
-            started = time.perf_counter()
-            with self.mode(training=True):
-                _, numbers = program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
-            for value in numbers.values():
-                self._array(value)
-            taken.append(time.perf_counter() - started)
-        call = float(np.median(taken[1:]))
-        return max(0.0, taken[0] - call), call / load.count
 
     # -- tensors ---------------------------------------------------------------------------------------------------------
 

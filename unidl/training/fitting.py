@@ -16,6 +16,7 @@ from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
 from unidl.training.progress import ASKED, CTRL_C, Progress
+from unidl.training.trial import choose_compiler
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
@@ -98,7 +99,7 @@ class Fit:
             take = self.feed.open(trainer.epoch, progress.position)
         if progress.states is None:
             progress.states = engine.initial_states()
-        engine.choose_compiler(self.feed, progress, self.steps_left(progress), self.bar)
+        choose_compiler(engine, self.feed, progress, self.steps_left(progress), self.bar)
         while (load := self._take(take, progress)) is not None:
             started = time.perf_counter()
             states, numbers = engine.take_steps(load, progress.states)

@@ -22,13 +22,14 @@ from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
 from unidl.training import state
 from unidl.training.bar import Bar
+from unidl.training.beginning import begin
 from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
 from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.fitting import Fit
 from unidl.training.history import History
-from unidl.training.progress import ASKED, Progress
+from unidl.training.progress import Progress
 
 
 class Trainer:
@@ -248,7 +249,7 @@ class Trainer:
         if validation is not None:
             self._check_data(validation)
         self._stop = False
-        run = self._begin(source, callbacks, resume)
+        run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
             held_out = None if validation is None else self.engine.feed(validation, training=False)
             feed = self.engine.feed(source, training=True)
@@ -386,44 +387,6 @@ class Trainer:
                 fix="unidl.data.Stream(…) makes a source of anything that gives batches.",
             )
         return Arrays(*given, batch_size=batch_size)
-
-    def _begin(self, source: Source, callbacks: Sequence[Callback], resume: bool) -> Progress:
-        """The run to go on with, or a new one; callbacks know of it."""
-        before, run, held = self.progress, Progress(source.describe()), state.states_of(self.callbacks)
-        checkpoints = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
-        if resume and before is None and not checkpoints:
-            raise ArgumentError(
-                "There is nothing that fit(resume=True) could go on from: this Trainer has not run yet.",
-                fix='callbacks=[callbacks.Checkpoint("runs/a", every_steps=100)] keeps a run beyond its process.',
-            )
-        saved = None
-        if resume:  # what ended with a number that is none is no better than what was saved before
-            taken = -1 if before is None or before.is_broken() else self.steps_taken
-            found = [kept for c in checkpoints if (kept := c.newest(taken)) is not None]
-            saved = max(found, key=lambda kept: int(kept["steps_taken"]), default=None)
-        begun = (
-            saved["progress"]["data"] if saved is not None else before.data if resume and before is not None else None
-        )
-        if begun is not None and begun != run.data:
-            raise DataError(
-                "The run was begun with other data, and would not go on as if it had never stopped.",
-                expected=str(begun),
-                received=str(run.data),
-                fix="Give the same data, batch_size, shuffle and seed, or begin a new run without resume=True.",
-            )
-        self.callbacks, self.resuming = list(callbacks), resume
-        self.progress = run
-        for callback in callbacks:
-            callback.on_start(self)
-        if saved is not None:
-            self.restore(saved)
-            run = self.progress
-        elif resume and before is not None:
-            state.restore_callbacks(self.callbacks, held)
-            self.progress = run = before
-        if run.stopped != ASKED:  # a run that a callback ended is at its end
-            run.stopped = None
-        return run
 
     def _build(self, x: Any) -> None:
         self.model.build(
