@@ -5,7 +5,7 @@ import pytest
 
 import unidl
 from unidl import Model, Sequential, callbacks, layers, losses, ops
-from unidl.errors import ArgumentError, DataError, DtypeError, ShapeError, UnknownArgumentError
+from unidl.errors import ArgumentError, DataError, DtypeError, NonFiniteWarning, ShapeError, UnknownArgumentError
 
 X = np.ones((8, 3), "float32")
 Y = np.zeros(8, "int64")
@@ -124,7 +124,7 @@ def test_inputs_that_do_not_fit_the_model(backend, model, refused):
 
 
 def test_validation_data_of_another_kind(model, refused):
-    text = "validation_data is a pair.\nExpected: (x, y)\nReceived: ndarray"
+    text = "validation_data is a pair.\nExpected: (x, y), or a source of batches\nReceived: ndarray\nFix: unidl.data.Stream…"
     refused(DataError, text, fit, model, fitting={"validation_data": X})
     text = "The arrays have different numbers of examples.\n…Received: (8, 3), (3,)"
     refused(DataError, text, fit, model, fitting={"validation_data": (X, Y[:3])})
@@ -254,11 +254,13 @@ def test_minimize_outside_a_step(model, refused):
     refused(ArgumentError, text, trainer(model).minimize, lambda: None)
 
 
-def test_nan_is_no_error(backend):
+def test_nan_ends_the_run_with_a_warning_and_no_error(backend):
     """It shows in the numbers; the weights are the user's to look at."""
     m = Sequential([layers.Dense(4)]).build((3,), backend=backend)
-    history = trainer(m).fit(X * np.nan, Y, progress=False)
-    assert np.isnan(history["loss"][0])
+    with pytest.warns(NonFiniteWarning, match=r"'loss' is nan at step 1 \(epoch 1\)"):
+        history = trainer(m).fit(X * np.nan, Y, progress=False)
+    assert np.isnan(history.step_loss[0])
+    assert history.stopped == "'loss' is nan at step 1"
 
 
 def test_several_inputs_given_as_one(backend, refused):

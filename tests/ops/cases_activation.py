@@ -93,6 +93,8 @@ CASES = [
     Case("elu", (FAR,), elu, gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("mish", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
     Case("silu", (FAR,), lambda x: np.maximum(x, 0), gradient=[np.array([0.0, 1.0])], note="far out"),
+    Case("mean_squared_error", (CUBE, CUBE[::-1] * 2), lambda x, y: ((x - y) ** 2).mean()),
+    Case("mean_squared_error", (CUBE, CUBE), lambda x, y: np.zeros(()), note="at its minimum"),
     Case("softmax_cross_entropy", (CUBE, LABELS), entropy),
     Case("softmax_cross_entropy", (CUBE, LABELS), lambda x, y, mean: entropy(x, y).mean(), {"mean": True}),
     Case("softmax_cross_entropy", (CUBE[0], LABELS[0]), lambda x, y, mean: entropy(x, y).mean(), {"mean": True}),

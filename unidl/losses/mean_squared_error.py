@@ -33,6 +33,10 @@ class MSE(Loss, name="mse"):
         """The square of each difference."""
         return ops.square(ops.subtract(ops.cast(targets, dtype_name(predictions.dtype)), predictions))
 
+    def __call__(self, targets: Any, predictions: Any) -> Any:
+        """The mean, taken by the op itself."""
+        return ops.mean_squared_error(predictions, ops.cast(targets, dtype_name(predictions.dtype)))
+
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Equal shapes."""
         if targets.shape[1:] != predictions.shape[1:] and None not in predictions.shape[1:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.ops.activation import log_softmax
-from unidl.ops.arithmetic import cast, negative
+from unidl.ops.arithmetic import cast, negative, square, subtract
 from unidl.ops.indexing import take_along_axis
 from unidl.ops.manipulation import expand_dims, squeeze
 from unidl.ops.op import composed
@@ -36,3 +36,21 @@ def softmax_cross_entropy(logits: Tensor, labels: Tensor, mean: bool = False) ->
     picked = take_along_axis(log_softmax(logits), expand_dims(cast(labels, "int64"), -1), axis=-1)
     loss = negative(squeeze(picked, axis=-1))
     return mean_of(loss) if mean else loss
+
+
+@composed
+def mean_squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
+    """The mean of (predictions - targets)^2 over all places.
+
+    Args:
+        predictions: Any shape.
+        targets: The same.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> float(unidl.to_numpy(ops.mean_squared_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))))
+        2.0
+    """
+    return mean_of(square(subtract(predictions, targets)))

@@ -63,7 +63,7 @@ def test_the_graph_can_be_read_node_by_node():
     graph = model.native.graph()
     names = [operation.name for operation in graph.get_operations()]
     assert {"input", "dense/MatMul", "dense/Relu", "dense_2/MatMul"} <= set(names)
-    assert {"MatMul", "Relu", "AddV2"} <= node_types(graph)
+    assert {"MatMul", "Relu", "BiasAdd"} <= node_types(graph)
     assert kinds(model.native) == ["inference"]
     assert model.native.runs == 0
     predicted(model, X)

@@ -62,8 +62,7 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
 def training_mode(native: nn.Module, training: bool) -> Iterator[None]:
     """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
     before = native.training
-    if before != training:
-        native.train(training)
+    native.train(training)  # all of it, whatever the top says: a layer that was frozen a moment ago still rests
     try:
         with torch.enable_grad() if training else torch.inference_mode():
             yield

@@ -12,10 +12,15 @@ from unidl.backends.keras.engine import ENGINE, keras
 Tensor = Any
 
 
-def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tensor:
-    tensors = [t.value if isinstance(t, keras.Variable) else t for t in (logits, labels)]
-    return registry.load(ENGINE).OPS["softmax_cross_entropy"](*tensors, mean=mean)
+def of_engine(name: str) -> Callable[..., Any]:
+    """The engine's row, on Keras' variables too."""
+
+    def run(*tensors: Any, **options: Any) -> Tensor:
+        values = [t.value if isinstance(t, keras.Variable) else t for t in tensors]
+        return registry.load(ENGINE).OPS[name](*values, **options)
+
+    return deferred(name)(run)
 
 
-_ROW = {"softmax_cross_entropy": deferred("softmax_cross_entropy")(softmax_cross_entropy)}
-TABLE: dict[str, Callable[..., Any]] = _ROW if ENGINE in registry.entries() else {}
+NAMES = ("softmax_cross_entropy", "mean_squared_error")
+TABLE: dict[str, Callable[..., Any]] = {n: of_engine(n) for n in NAMES} if ENGINE in registry.entries() else {}

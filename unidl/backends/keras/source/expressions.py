@@ -133,6 +133,18 @@ def _sort(g: Given) -> Code:
     return call("ops.flip", call("ops.sort", g.x, axis=g.axis), axis=g.axis)
 
 
+def _bits(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        def operand(value: Any) -> Any:  # of one dtype, numbers too
+            if not hasattr(value, "dtype"):
+                return call("ops.convert_to_tensor", value, g.out.dtype)
+            return value if value.dtype == g.out.dtype else g.scope.casted(value, g.out.dtype)
+
+        return call(f"ops.{name}", operand(g.x), operand(g.y))
+
+    return written
+
+
 def _logical(name: str) -> Expression:
     return f"ops.{name}({{x}}, {{y}})"
 
@@ -176,6 +188,9 @@ OPS: dict[str, Expression] = {
     # comparison
     "equal": "ops.equal({x}, {y})", "not_equal": "ops.not_equal({x}, {y})", "less": ordered("<"),
     "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
+    "bitwise_and": _bits("bitwise_and"), "bitwise_or": _bits("bitwise_or"),
+    "bitwise_xor": _bits("bitwise_xor"), "left_shift": _bits("bitwise_left_shift"),
+    "right_shift": _bits("bitwise_right_shift"),
     "logical_and": _logical("logical_and"), "logical_or": _logical("logical_or"), "logical_xor": _logical("logical_xor"),
     "where": "ops.where({condition}, {x}, {y})",
     # activation

@@ -19,4 +19,11 @@ def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tenso
     return tf.reduce_mean(loss) if mean else loss
 
 
-TABLE: dict[str, Callable[..., Any]] = {"softmax_cross_entropy": softmax_cross_entropy}
+def mean_squared_error(predictions: Any, targets: Any) -> Tensor:
+    return tf.reduce_mean(tf.math.squared_difference(*reals(predictions, targets)))
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "mean_squared_error": mean_squared_error,
+}

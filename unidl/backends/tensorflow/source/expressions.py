@@ -22,6 +22,18 @@ from unidl.codegen.names import variable
 from unidl.graph.spec import is_float
 
 
+def _bits(name: str) -> Expression:
+    def written(g: Given) -> Code:
+        def operand(value: Any) -> Any:  # of one dtype, numbers too
+            if not hasattr(value, "dtype"):
+                return call("tf.constant", value, Code(f"tf.{g.out.dtype}"))
+            return value if value.dtype == g.out.dtype else g.scope.casted(value, g.out.dtype)
+
+        return call(f"tf.bitwise.{name}", operand(g.x), operand(g.y))
+
+    return written
+
+
 def _reduction(name: str) -> Expression:
     def written(g: Given) -> Code:
         axes = axes_of(g)
@@ -206,6 +218,9 @@ OPS: dict[str, Expression] = {
     # comparison
     "equal": "tf.equal({x}, {y})", "not_equal": "tf.not_equal({x}, {y})", "less": ordered("<"),
     "less_equal": ordered("<="), "greater": ordered(">"), "greater_equal": ordered(">="),
+    "bitwise_and": _bits("bitwise_and"), "bitwise_or": _bits("bitwise_or"),
+    "bitwise_xor": _bits("bitwise_xor"), "left_shift": _bits("left_shift"),
+    "right_shift": _bits("right_shift"),
     "logical_and": "tf.logical_and({x}, {y})", "logical_or": "tf.logical_or({x}, {y})",
     "logical_xor": "tf.math.logical_xor({x}, {y})", "logical_not": "tf.logical_not({x})",
     "where": "tf.where({condition}, {x}, {y})",

@@ -23,4 +23,14 @@ def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tenso
     return loss if mean else loss.reshape(labels.shape)
 
 
-TABLE: dict[str, Callable[..., Any]] = {"softmax_cross_entropy": softmax_cross_entropy}
+def mean_squared_error(predictions: Any, targets: Any) -> Tensor:
+    predictions, targets = reals(predictions, targets)
+    if getattr(predictions, "shape", None) != getattr(targets, "shape", None):
+        return (predictions - targets).square().mean()  # torch's loss warns where it broadcasts
+    return functional.mse_loss(predictions, targets)
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "mean_squared_error": mean_squared_error,
+}

@@ -256,6 +256,9 @@ OPS: dict[str, Expression] = {
     # comparison
     "equal": operator("=="), "not_equal": operator("!="), "less": operator("<"), "less_equal": operator("<="),
     "greater": operator(">"), "greater_equal": operator(">="),
+    "bitwise_and": "torch.bitwise_and({x}, {y})", "bitwise_or": "torch.bitwise_or({x}, {y})",
+    "bitwise_xor": "torch.bitwise_xor({x}, {y})", "left_shift": "torch.bitwise_left_shift({x}, {y})",
+    "right_shift": "torch.bitwise_right_shift({x}, {y})",
     "logical_and": "torch.logical_and({x}, {y})", "logical_or": "torch.logical_or({x}, {y})",
     "logical_xor": "torch.logical_xor({x}, {y})", "where": _where,
     # activation
