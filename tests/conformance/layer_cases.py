@@ -58,6 +58,12 @@ CASES = [
     Case("one filter, gelu", layers.Conv2DTranspose(1, 2, 2, activation="gelu"), (normal(2, 3, 4, 2),)),
     Case("nearest", layers.UpSampling2D(), (normal(2, 3, 4, 2),)),
     Case("nearest, uneven", layers.UpSampling2D((3, 1)), (ties(2, 3, 5, 2),)),
+    Case(
+        "nearest, a reciprocal rounded down",
+        layers.UpSampling2D((41, 2)),
+        (normal(2, 3, 4, 2),),
+        ways={"torch": "torch's reciprocal of the factor rounds down, to the pixel before"},
+    ),
     Case("bilinear", layers.UpSampling2D(2, "bilinear"), (normal(2, 3, 4, 2),), ways=ROUNDED),
     Case("bilinear, uneven", layers.UpSampling2D((3, 4), "bilinear"), (ties(2, 5, 3, 2),), ways=ROUNDED),
     Case("bilinear, one pixel", layers.UpSampling2D(2, "bilinear"), (normal(2, 1, 1, 3),), ways=ROUNDED),

@@ -209,10 +209,24 @@ def of_any_size() -> unidl.Model:
     )
 
 
+def unet() -> unidl.Model:
+    """Down and up again, past what was before: the one way up with weights, the other without."""
+    image = unidl.Input((None, None, 3))
+    a = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    b = layers.Conv2D(6, 3, padding="same", activation="relu")(layers.MaxPooling2D()(a))
+    c = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(b))
+    up = layers.Conv2DTranspose(6, 3, strides=2, padding="same", activation="relu")(c)
+    d = layers.Conv2D(6, 3, padding="same", activation="relu")(layers.Concatenate()([up, b]))
+    e = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(d), a])
+    return unidl.Model(image, layers.Conv2D(2, 1)(e))
+
+
 # name -> the description, what it is built for, and its inputs
 MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "images": (images, [(8, 8, 3)], [floats(2, 8, 8, 3)]),
     "images of any size": (of_any_size, [(None, None, 3)], [floats(2, 13, 9, 3)]),
+    # numbers of its own: those of RNG go on into the trainings
+    "a U-Net": (unet, [], [np.random.default_rng(1).normal(size=(2, 8, 12, 3))]),
     "a list of inputs": (functional, [], [[floats(3, 4), floats(3, 6)]]),
     "a dict of inputs": (of_a_dict, [], [{"left": floats(3, 4), "right": floats(3, 4)}]),
     "a model twice": (twins, [], [[floats(3, 6), floats(3, 6)]]),

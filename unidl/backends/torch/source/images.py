@@ -1,14 +1,24 @@
-"""Conv2D and pooling, with channels first, and padded by hand where torch pads otherwise."""
+"""Convolutions, pooling and upsampling, with channels first; padded or cut by hand where torch does it otherwise."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from unidl.codegen.code import Code, Value, binary, call
 from unidl.codegen.language import EITHER, FIRST, Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec
-from unidl.layers import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from unidl.layers import (
+    AveragePooling2D,
+    Conv2D,
+    Conv2DTranspose,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+    UpSampling2D,
+)
 
 SAME = '''
 def same_padding(x, kernel_size, stride, dilation=(1, 1)):
@@ -111,6 +121,41 @@ def _conv_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
     return {"weight": w["kernel"].transpose(3, 2, 0, 1)} | ({"bias": w["bias"]} if "bias" in w else {})
 
 
+# -- transposed convolution -------------------------------------------------------------------------------------------------
+
+
+def _beyond(layer: Any) -> list[int]:
+    """How far a window reaches over its stride along height and width; below 0 where it leaves a gap."""
+    return [k - s for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
+
+
+def _transposed(m: Making) -> str:
+    """torch gives (n - 1) * stride + kernel_size pixels, less 2 * padding, plus output_padding."""
+    layer = m.layer
+    cut = [max(b, 0) // 2 if layer.padding == "same" else 0 for b in _beyond(layer)]
+    gap = [max(-b, 0) for b in _beyond(layer)]
+    return call(
+        "nn.ConvTranspose2d",
+        m.length("kernel", 3),
+        layer.filters,
+        _one(layer.kernel_size),
+        stride=_one(layer.strides) if max(layer.strides) > 1 else None,
+        padding=_one(cut) or None,
+        output_padding=_one(gap) or None,
+        bias=None if layer.use_bias else False,
+    ).text
+
+
+def _transposed_call(c: Calling) -> Value:
+    y = c.of(c.x)
+    odd = [c.layer.padding == "same" and b > 0 and b % 2 == 1 for b in _beyond(c.layer)]
+    if any(odd):
+        c.scope.say("", "`padding` cuts both sides alike; the odd pixel goes at the end")
+        height, width = (":-1" if cut else ":" for cut in odd)
+        y = Code(f"{y:a}[:, :, {height}" + (f", {width}]" if odd[1] else "]"), names=y.names)
+    return c.activated(y)
+
+
 # -- pooling -----------------------------------------------------------------------------------------------------------------
 
 
@@ -161,10 +206,25 @@ def _global(function: str):  # type: ignore[no-untyped-def]
     return pooled
 
 
+# -- upsampling --------------------------------------------------------------------------------------------------------------
+
+
+def _upsampling(m: Making) -> str:
+    layer = m.layer
+    mode = None if layer.interpolation == "nearest" else layer.interpolation
+    if mode is None and any(np.float32(times) * np.float32(1 / times) < 1 for times in layer.size):
+        mode = "nearest-exact"
+        m.note = 'the reciprocal rounds down, and torch\'s "nearest" would take the pixel before'
+    return call("nn.Upsample", scale_factor=_one(layer.size), mode=mode).text
+
+
 IMAGES: dict[type, Row] = {
     Conv2D: Row(_conv_call, _conv, _conv_arrays, FIRST),
+    # (height, width, filters, channels) becomes (channels, filters, height, width): the same permutation
+    Conv2DTranspose: Row(_transposed_call, _transposed, _conv_arrays, FIRST),
     MaxPooling2D: Row(_max_pool, layout=FIRST),
     AveragePooling2D: Row(_average_pool, layout=FIRST),
     GlobalAveragePooling2D: Row(_global("mean"), layout=EITHER),
     GlobalMaxPooling2D: Row(_global("amax"), layout=EITHER),
+    UpSampling2D: Row(lambda c: c.of(c.x), _upsampling, layout=FIRST),
 }
