@@ -110,10 +110,16 @@ def main() -> None:
             folder.mkdir()
             while not (folder / "end").exists():
                 places.add(begun_at(folder))
+                (folder / "life").unlink(missing_ok=True)
                 child = fork(folder)
-                deadline = time.perf_counter() + draw.uniform(0.0, 1.0) * (whole + STEPS * 0.004)
+                # some are killed while they start, most once they have taken ten steps, which on a busy machine may be late
+                early = KILLS > 5 and draw.random() < 0.25
+                wait = draw.uniform(0.0, 1.0) * (whole if early else STEPS * 0.004)
+                deadline = time.perf_counter() + wait if early else None
                 status = None
-                while status is None and time.perf_counter() < deadline:
+                while status is None and (deadline is None or time.perf_counter() < deadline):
+                    if deadline is None and (folder / "life").exists():
+                        deadline = time.perf_counter() + wait
                     time.sleep(0.003)
                     ended, code = os.waitpid(child, os.WNOHANG)
                     status = os.waitstatus_to_exitcode(code) if ended else None
