@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 HEAD = """# Benchmarks
 
-Made by `python -m nox -s bench`; do not edit. A ratio is the hand-written side's time over unidl's: above 1 unidl is faster. Each is the
+Made by `tests/benchmarks/run.py`, all of which `python -m nox -s bench` runs. A ratio is the hand-written side's time over unidl's: above 1 unidl is faster. Each is the
 median over rounds in which the two sides take turns in one process (in brackets the quartiles), so that a busy machine slows both.
 By hand means: torch with a fused optimizer and batches by `index_select`; TensorFlow with a whole epoch in one `tf.function`, batches
 gathered in the graph and the fused `ResourceApply` kernels; Keras with `keras.Model.fit`. Same data, initial weights, batches and
