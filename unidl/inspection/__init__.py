@@ -1,0 +1,1 @@
+"""What an inspection finds, as plain data that knows no framework: backends fill it, `unidl.insight` shows it."""
