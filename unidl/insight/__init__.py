@@ -1,0 +1,1 @@
+"""Seeing what each framework makes of a model: inspect, compare, report, plot."""
