@@ -39,12 +39,16 @@ OPS: dict[str, Op] = {}
 
 _PLAIN = (bool, int, float, str, slice, EllipsisType, np.ndarray, np.generic)  # owned by no framework, told quickly
 _families: list[tuple[tuple[type, ...], Backend]] = []
+_SIMPLE = frozenset([bool, int, float, str, type(None)])
+_UNSURE = object()
+_exact: dict[type, Backend] = {}  # a tensor's very class, where a family names it: found without asking each family
 _running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", default=None)
 
 
 def _add_family(backend: Backend) -> None:
     # Keras comes last: on its TensorFlow and torch engines the tensors belong to those backends
     _families.append((backend.TENSOR_TYPES, backend))
+    _exact.update(dict.fromkeys(backend.TENSOR_TYPES, backend))
     _families.sort(key=lambda family: family[1].SHARES_TENSORS)
 
 
@@ -62,6 +66,9 @@ def running(backend: Backend) -> Iterator[None]:
 
 
 def _backend_of_tensor(value: Any) -> Backend | None:
+    exact = _exact.get(type(value))
+    if exact is not None:
+        return exact
     for types, backend in _families:
         if isinstance(value, types):
             return backend
@@ -72,6 +79,27 @@ def _backend_of_tensor(value: Any) -> Backend | None:
         return None
     backend = registry.load(name)  # a framework's tensor whose backend was not loaded yet
     return backend if isinstance(value, backend.TENSOR_TYPES) else None
+
+
+def _plain_owner(values: Any, owner: Any) -> Any:
+    """The backend whose very tensors these are, beside nothing but Python's own values; _UNSURE where more is to be looked at.
+
+    What most calls need, at a fraction of the whole look's cost.
+    """
+    for value in values:
+        kind = type(value)
+        found = _exact.get(kind)
+        if found is None:
+            if kind in _SIMPLE:
+                continue
+            if kind is not list and kind is not tuple:
+                return _UNSURE
+            found = _plain_owner(value, owner)
+        if found is not owner:
+            if owner is not None and found is not None:
+                return _UNSURE
+            owner = found or owner
+    return owner
 
 
 def _scan(values: Any, found: list[Any]) -> None:
@@ -158,6 +186,13 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute on a framework's tensors, or record on symbolic ones."""
+        owner = _plain_owner(args, None)
+        if kwargs and owner is not _UNSURE:
+            owner = _plain_owner(kwargs.values(), owner)
+        if owner is not None and owner is not _UNSURE and (self.portable is None or NOW.stream is None):
+            direct = owner.OPS.get(self.name)
+            if direct is not None:
+                return direct(*args, **kwargs)
         found: list[Any] = []
         _scan(args, found)
         if kwargs:

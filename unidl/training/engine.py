@@ -12,6 +12,7 @@ import numpy as np
 
 from unidl import ops
 from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
+from unidl.capture import Record
 from unidl.data import Arrays, Source
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import map_nest
@@ -48,6 +49,8 @@ class Engine:
         self.steps_of: dict[str, int] = {}  # an optimizer's name -> steps it took, which its learning rate depends on
         self.steppers: dict[Key, Stepper] = {}  # made at their first use
         self.waiting: dict[Key, Any] = {}  # states for those that are not made yet
+        # (id of a part, optimizer) -> the records of its layers, which of them were frozen then, the stepper, and the part
+        self._at_work: dict[tuple[int, str], tuple[list[Record], list[bool], Stepper, Model]] = {}
         self.generator: Generator | None = None
         self.drawn: Mapping[str, np.ndarray] | None = None  # a generator's state to go on from
         self.choice: Choice | None = None  # what jit="auto" found
@@ -76,6 +79,7 @@ class Engine:
         if self.model.native is not self._native:
             self._native = self.model.native
             self.steppers.clear()
+            self._at_work.clear()
             self._programs.clear()
             self._names = None
             self.pace = Pace()
@@ -86,8 +90,7 @@ class Engine:
 
     def minimize(self, function: Callable[[], Any], part: Model, name: str) -> Any:
         """One step of an optimizer (see Trainer.minimize)."""
-        slots = part.trainable_slots()
-        stepper = self._stepper((name, self._path_of(part), tuple(slots)), part, slots)
+        stepper = self._stepper(part, name)
         paired = False
 
         def loss_and_aux() -> tuple[Any, Any]:
@@ -100,7 +103,18 @@ class Engine:
         stepper.apply(gradients, self._rates[name])
         return (loss, aux) if paired else loss
 
-    def _stepper(self, key: Key, part: Model, slots: Mapping[str, Slot]) -> Stepper:
+    def _stepper(self, part: Model, name: str) -> Stepper:
+        """The optimizer at work on what is not frozen in that part. Looked for anew only when layers were frozen or unfrozen."""
+        held = self._at_work.get((id(part), name))
+        if held is not None and [record.frozen for record in held[0]] == held[1]:
+            return held[2]
+        slots = part.trainable_slots()
+        stepper = self._made_stepper((name, self._path_of(part), tuple(slots)), part, slots)
+        records = [plan.layer._unidl for plan in part._need_built().plan.walk()]
+        self._at_work[id(part), name] = records, [record.frozen for record in records], stepper, part
+        return stepper
+
+    def _made_stepper(self, key: Key, part: Model, slots: Mapping[str, Slot]) -> Stepper:
         if key not in self.steppers:
             if not slots:
                 raise ArgumentError(

@@ -21,13 +21,15 @@ def value_and_grad(
     has_aux: bool = False,
 ) -> tuple[Any, list[Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or parameter."""
-    leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
-    args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
+    by = wanted
+    if args or kwargs or not all([t.requires_grad for t in wanted]):
+        leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
+        args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
+        by = [leaf[id(t)] for t in wanted]
     if torch.compiler.is_compiling():
-        return _differentiate(function(*args, **kwargs), [leaf[id(t)] for t in wanted], has_aux, False)
+        return _differentiate(function(*args, **kwargs), by, has_aux, False)
     with one_deeper() as nested, torch.enable_grad():
-        returned = function(*args, **kwargs)
-        return _differentiate(returned, [leaf[id(t)] for t in wanted], has_aux, nested)
+        return _differentiate(function(*args, **kwargs), by, has_aux, nested)
 
 
 def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -> tuple[Any, list[Tensor]]:
@@ -37,8 +39,16 @@ def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -
     else:
         found = tuple(torch.zeros_like(t) for t in by)  # it depends on none of them
     if not keep:
-        returned = map_nest(lambda t: t.detach() if isinstance(t, torch.Tensor) else t, returned)
+        returned = _detached(returned)
     return returned, list(found)
+
+
+def _detached(nest: Any) -> Any:
+    if isinstance(nest, torch.Tensor):
+        return nest.detach()
+    if type(nest) is tuple:
+        return tuple([_detached(part) for part in nest])
+    return map_nest(lambda t: t.detach() if isinstance(t, torch.Tensor) else t, nest)
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -48,20 +48,27 @@ class Binding:
         self.module = module
         self.plan = plan
         self.lowering = lowering
+        # the sublayers that are attributes themselves: name -> where the module has the child
+        self.children = {
+            name: attribute_name(nest)
+            for name, nest in plan.structure.items()
+            if isinstance(nest, ChildKey) and "/" not in nest
+        }
 
     @property
     def training(self) -> bool:
         return self.module.training
 
     def attribute(self, layer: Layer, name: str) -> Any:
+        place = self.children.get(name)
+        if place is not None:
+            return bound_child(self.module, self.plan.structure[name], place)
         if name in self.plan.weights:
             value = getattr(self.module, attribute_name(name))
             # a state is changed in place: what was read before keeps its value, also for the backward pass
             return value.clone() if name in self.plan.updated and self.module.training else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
-            if isinstance(nest, ChildKey):
-                return bound_child(self.module, nest)
             return map_nest(lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
         raise layer._no_attribute(name)
 
@@ -98,19 +105,17 @@ class Adapter(nn.Module):
         return self.random_state
 
     def train(self, mode: bool = True) -> Adapter:
-        """As nn.Module's, but frozen layers stay in inference. In one walk: each inference of a model in training takes it twice."""
+        """As nn.Module's, but frozen layers stay in inference."""
         waiting: list[nn.Module] = [self]
         while waiting:
             module = waiting.pop()
-            frozen = getattr(module, "unidl_frozen", False)
-            if isinstance(module, Adapter):
-                module.__dict__["training"] = mode and not frozen
-                waiting += [child for child in module._modules.values() if child is not None]
-            elif frozen or type(module).train is not nn.Module.train:
+            state = module.__dict__
+            frozen = state.get("unidl_frozen", False)
+            if (frozen or type(module).train is not nn.Module.train) and not isinstance(module, Adapter):
                 module.train(mode and not frozen)
-            else:
-                module.__dict__["training"] = mode
-                waiting += [child for child in module._modules.values() if child is not None]
+                continue
+            state["training"] = mode and not frozen
+            waiting += [child for child in state["_modules"].values() if child is not None]
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -246,10 +251,7 @@ def _bind_child(plan: LayerPlan, child: nn.Module, lowering: Lowering | None) ->
 
 def child_of(module: nn.Module, key: str) -> nn.Module:
     """The module under a key."""
-    found: Any = module._modules.get(attribute_name(key))
-    if found is not None:
-        return found  # most keys have one part
-    found = module
+    found: Any = module
     for depth, part in enumerate(key.split("/")):
         found = getattr(found, attribute_name(part) if depth == 0 else part, None)
         if found is None:
@@ -260,9 +262,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
     return found
 
 
-def bound_child(module: Any, key: str) -> Layer:
-    """The bound description of a child, as the module stands now."""
-    child = child_of(module, key)
+def bound_child(module: Any, key: str, place: str | None = None) -> Layer:
+    """The bound description of a child, as the module stands now; `place` is where it stands, if that is known."""
+    child = module._modules.get(place) or child_of(module, key)
     bound = module.bound_children[key]
     binding: Binding = bound.__dict__["_binding"]
     if binding.module is not child:  # the user put another module there

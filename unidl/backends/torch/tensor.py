@@ -58,12 +58,14 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
         tensor = value
     else:
         array = as_array(value)
-        flags = array.flags
-        shared = (
-            share and flags.writeable and flags.c_contiguous and array.dtype.isnative and array.dtype.name != "bfloat16"
-        )
+        flags, kind = array.flags, array.dtype
+        # "V" is NumPy's kind of bfloat16
+        shared = share and flags.writeable and flags.c_contiguous and kind.isnative and kind.kind != "V"
         tensor = torch.from_numpy(array) if shared else torch.as_tensor(_plain(array))
-    return tensor.to(device=device, dtype=None if dtype is None else dtype_of(dtype))
+    wanted = tensor.dtype if dtype is None else dtype_of(dtype)
+    if tensor.dtype is wanted and (device is None or tensor.device == device):
+        return tensor
+    return tensor.to(device=device, dtype=wanted)
 
 
 def _plain(array: Any) -> np.ndarray:

@@ -20,14 +20,10 @@ def repeat(step: Step, width: int | None = None) -> Steps:
     def run(
         data: Any, order: torch.Tensor, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
     ) -> tuple[Any, dict[str, torch.Tensor]]:
-        flat = all(isinstance(part, torch.Tensor) for part in data)
         plain_rates = {name: rate.tolist() for name, rate in rates.items()}
         logs = []
         for i, chosen in enumerate(order[first * batch_size : (first + count) * batch_size].split(batch_size)):
-            if flat:
-                batch = tuple([part.index_select(0, chosen) for part in data])
-            else:
-                batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
+            batch = tuple([_taken(part, chosen) for part in data])
             states, numbers = step(batch, states, {name: rate[i] for name, rate in plain_rates.items()})
             logs.append([value.detach() for value in numbers.values()])
         return states, {
@@ -35,6 +31,15 @@ def repeat(step: Step, width: int | None = None) -> Steps:
         }
 
     return run
+
+
+def _taken(nest: Any, chosen: torch.Tensor) -> Any:
+    """Those examples of a tensor, or of a nest of them."""
+    if isinstance(nest, torch.Tensor):
+        return nest.index_select(0, chosen)
+    if type(nest) is tuple:
+        return tuple([_taken(part, chosen) for part in nest])
+    return map_nest(lambda whole: whole.index_select(0, chosen), nest)
 
 
 def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: Store) -> Steps:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.layers.core import dtype_of, in_place
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import Conv2D, Conv2DTranspose
@@ -15,8 +15,16 @@ from unidl.layers import Conv2D, Conv2DTranspose
 
 def pads_evenly(layer: Conv2D) -> bool:
     """Whether the padding is "same" as torch has it: without strides, and without an odd zero, for which torch would copy."""
-    extents = ((size - 1) * step for size, step in zip(layer.kernel_size, layer.dilation_rate, strict=True))
-    return layer.padding == "same" and max(layer.strides) == 1 and all(extent % 2 == 0 for extent in extents)
+    if layer.padding != "same" or layer.strides != (1, 1):
+        return False
+    rows, columns = _extents(layer)
+    return rows % 2 == 0 and columns % 2 == 0
+
+
+def _extents(layer: Conv2D) -> tuple[int, int]:
+    """From the first to the last pixel under the kernel, both ways."""
+    (height, width), (down, right) = layer.kernel_size, layer.dilation_rate
+    return (height - 1) * down, (width - 1) * right
 
 
 def make_convolution(plan: LayerPlan) -> nn.Conv2d:
@@ -28,7 +36,7 @@ def make_convolution(plan: LayerPlan) -> nn.Conv2d:
         filters,
         (height, width),
         stride=layer.strides,
-        padding="same" if pads_evenly(layer) else 0,
+        padding=tuple(extent // 2 for extent in _extents(layer)) if pads_evenly(layer) else 0,  # type: ignore[arg-type]
         dilation=layer.dilation_rate,
         groups=layer.groups,
         bias="bias" in plan.weights,
@@ -51,7 +59,13 @@ def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch
             same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
         )
         y = functional.pad(y, (*columns, *rows))
-    return layer.activation(module(y).permute(0, 2, 3, 1))  # (batch, height', width', filters)
+    return _activated(layer, module, nn.Conv2d, module(y))
+
+
+def _activated(layer: Conv2D | Conv2DTranspose, module: nn.Module, own: type[nn.Module], y: torch.Tensor) -> torch.Tensor:
+    """(batch, filters, height, width) -> its activation, (batch, height, width, filters)."""
+    function = in_place(layer, module, own) if not y._is_view() else None  # through a view it would cost more
+    return layer.activation(y.permute(0, 2, 3, 1)) if function is None else function(y).permute(0, 2, 3, 1)
 
 
 def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
@@ -88,7 +102,7 @@ def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch
     y = module(x.permute(0, 3, 1, 2))  # (batch, filters, height', width')
     if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
         y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
-    return layer.activation(y.permute(0, 2, 3, 1))
+    return _activated(layer, module, nn.ConvTranspose2d, y)
 
 
 TABLE: dict[type, Lowering] = {

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
 
+from unidl import ops
 from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
@@ -20,6 +25,26 @@ def dtype_of(plan: LayerPlan) -> torch.dtype:
 def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A module that takes and gives what the layer does."""
     return module(x)
+
+
+# activations whose gradient torch takes from their result, so that what they were applied to need not be kept
+IN_PLACE: dict[Any, Callable[[torch.Tensor], torch.Tensor]] = {
+    ops.identity: lambda y: y,
+    ops.relu: torch.relu_,
+    ops.sigmoid: torch.sigmoid_,
+    ops.tanh: torch.tanh_,
+}
+
+
+def in_place(layer: Any, module: nn.Module, own: type[nn.Module]) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """The layer's activation, computed in the memory of what its module gave; None where that must stay as it is.
+
+    It must where the module is no longer torch's own, or has hooks, which see its output and may keep it.
+    """
+    function = IN_PLACE.get(layer.activation)
+    if function is None or type(module) is not own or module._forward_hooks or "forward" in module.__dict__:
+        return None
+    return None if _has_any_global_hook() else function
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------
@@ -39,7 +64,8 @@ def make_dense(plan: LayerPlan) -> nn.Linear:
 
 def call_dense(layer: Dense, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
     """(batch, ..., inputs) -> (batch, ..., units)."""
-    return layer.activation(module(x))
+    activation = in_place(layer, module, nn.Linear) or layer.activation
+    return activation(module(x))
 
 
 def dense_slots(plan: LayerPlan, module: nn.Linear) -> dict[str, Slot]:
