@@ -89,6 +89,8 @@ def _shared(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
 
 def _tensor(built: Built, value: Any, spec: TensorSpec, where: str, share: bool = False) -> Any:
     backend = built.backend
+    if type(value) is np.ndarray:
+        return backend.to_tensor(_array(built, value, spec, where), dtype=spec.dtype, device=built.device, share=share)
     if isinstance(value, backend.TENSOR_TYPES) or _engine_owns(built, value):
         _check_shape(built, tuple(value.shape), spec, where)
         dtype = dtype_name(value.dtype)
@@ -144,10 +146,12 @@ def _engine_owns(built: Built, value: Any) -> bool:
 
 
 def _check_shape(built: Built, shape: tuple[Any, ...], spec: TensorSpec, where: str) -> None:
-    if len(shape) == len(spec.shape) and all(
-        known is None or length is None or length == known for length, known in zip(shape, spec.shape, strict=True)
-    ):
-        return
+    if len(shape) == len(spec.shape):
+        for length, known in zip(shape, spec.shape, strict=True):
+            if known is not None and length is not None and length != known:
+                break
+        else:
+            return
     fix = "Give data of that shape, or build another model for this one."
     if len(shape) == len(spec.shape) - 1:
         fix = "Is the batch axis or the channel axis missing? x[None] adds the first, x[..., None] the last."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
@@ -198,7 +198,9 @@ class Model(Layer, metaclass=_ModelType):
             DataError: There is no example, or the arrays have different lengths.
         """
         arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
-        if not arrays or any(len(a) != len(arrays[0]) for a in arrays) or len(arrays[0]) == 0:
+        lengths = {len(a) for a in arrays}
+        count = lengths.pop() if len(lengths) == 1 else 0
+        if not count:
             raise DataError(
                 f"predict of {self.name!r} needs arrays with the same number of examples, at least one.",
                 expected="one length along the first axis, at least 1",
@@ -207,17 +209,24 @@ class Model(Layer, metaclass=_ModelType):
         if self._unidl.built is None:
             self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
         built = self._need_built()
+        backend, native = built.backend, built.native
         parts = []
-        own = _owned(arrays)
-        with built.backend.training_mode(built.native, False), running(built.backend):
-            for start in range(0, len(arrays[0]), batch_size):
+
+        def own(tensor: Any) -> Any:
+            """As an array that lies in no input's memory, as it would with a model that gives back what it was given."""
+            if tensor is None:
+                return None
+            array = backend.to_numpy(tensor)
+            return array.copy() if any(np.may_share_memory(array, a) for a in arrays) else array
+
+        with backend.training_mode(native, False), running(backend):
+            for start in range(0, count, batch_size):
                 batch = inputs
-                if len(arrays[0]) > batch_size:
+                if count > batch_size:
                     batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
                 args, kwargs = admit(built, batch, {}, share=True)
-                outputs = built.backend.run(built.native, args, kwargs, False)
-                parts.append(map_nest(lambda t: t if t is None else own(built.backend.to_numpy(t)), outputs))
-        return _concatenate(parts)
+                parts.append(map_nest(own, backend.run(native, args, kwargs, False)))
+        return parts[0] if len(parts) == 1 else _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------
 
@@ -384,11 +393,6 @@ def _backend_of(args: Any) -> str | None:
                 chosen = registry.load()
                 return None if chosen.accepts_tensors_of(registry.load(owner)) else owner
     return None
-
-
-def _owned(arrays: list[Any]) -> Callable[[Any], Any]:
-    """What of a result lies in the inputs' memory, as with a model that gives back what it was given, is copied."""
-    return lambda result: result.copy() if any(np.may_share_memory(result, a) for a in arrays) else result
 
 
 def _concatenate(parts: list[Any]) -> Any:

@@ -189,10 +189,12 @@ class Op:
         owner = _plain_owner(args, None)
         if kwargs and owner is not _UNSURE:
             owner = _plain_owner(kwargs.values(), owner)
-        if owner is not None and owner is not _UNSURE and (self.portable is None or NOW.stream is None):
-            direct = owner.OPS.get(self.name)
-            if direct is not None:
-                return direct(*args, **kwargs)
+        if owner is None or owner is _UNSURE or (self.portable is not None and NOW.stream is not None):
+            return self._call(args, kwargs)
+        direct = owner.OPS.get(self.name)
+        return self._call(args, kwargs) if direct is None else direct(*args, **kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         found: list[Any] = []
         _scan(args, found)
         if kwargs:

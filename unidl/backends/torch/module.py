@@ -7,7 +7,8 @@ each access, so parametrizations, functional_call, deepcopy and export see what 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state")
+_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "switch", "in_mode")
 _TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), *_OWN])
 
 
@@ -106,17 +107,44 @@ class Adapter(nn.Module):
 
     def train(self, mode: bool = True) -> Adapter:
         """As nn.Module's, but frozen layers stay in inference."""
+        self.switch(mode)
+        return self
+
+    def switch(self, mode: bool) -> list[nn.Module]:
+        """Likewise; gives the modules whose flag it turned, so that they, and no others, can be turned back."""
+        changed: list[nn.Module] = []
         waiting: list[nn.Module] = [self]
         while waiting:
             module = waiting.pop()
             state = module.__dict__
-            frozen = state.get("unidl_frozen", False)
-            if (frozen or type(module).train is not nn.Module.train) and not isinstance(module, Adapter):
-                module.train(mode and not frozen)
-                continue
-            state["training"] = mode and not frozen
-            waiting += [child for child in state["_modules"].values() if child is not None]
-        return self
+            wanted = mode and not state.get("unidl_frozen", False)
+            if state["training"] is not wanted:
+                changed.append(module)
+                state["training"] = wanted
+            if type(module).train is not nn.Module.train and not isinstance(module, Adapter):
+                module.train(wanted)  # one of the user's that does more
+            elif wanted == mode or isinstance(module, Adapter):
+                waiting += [child for child in state["_modules"].values() if child is not None]
+            else:
+                for below in module.modules():  # a frozen module of torch's own rests with all that is in it
+                    if below.training is not wanted:
+                        changed.append(below)
+                        below.training = wanted
+        return changed
+
+    @contextmanager
+    def in_mode(self, mode: bool) -> Iterator[None]:
+        """Inside, all below is in that mode; afterwards each flag is as it was."""
+        changed = self.switch(mode)
+        try:
+            yield
+        finally:
+            for module in changed:
+                before = not module.training
+                if type(module).train is nn.Module.train or isinstance(module, Adapter):
+                    module.__dict__["training"] = before
+                else:
+                    module.train(before)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class

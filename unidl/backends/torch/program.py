@@ -43,16 +43,12 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
     return make(plan)
 
 
-def run(native: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the module in that mode; its own flag is as it was afterwards."""
-    before = native.training
-    if before == training:
+    if native.training == training:
         return native(*args, **kwargs)
-    native.train(training)
-    try:
+    with native.in_mode(training):
         return native(*args, **kwargs)
-    finally:
-        native.train(before)
 
 
 def child(native: nn.Module, key: str) -> nn.Module:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from unidl.backends.contract import Step, Steps, Store
+from unidl.backends.torch.module import Adapter
 from unidl.graph.node import map_nest
 
 
@@ -64,16 +65,11 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
 
 
 @contextmanager
-def training_mode(native: nn.Module, training: bool) -> Iterator[None]:
+def training_mode(native: Adapter, training: bool) -> Iterator[None]:
     """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
-    before = native.training
-    native.train(training)  # all of it, whatever the top says: a layer that was frozen a moment ago still rests
-    try:
-        with torch.enable_grad() if training else torch.inference_mode():
-            yield
-    finally:
-        if before != training:
-            native.train(before)
+    # all of it, whatever the top says: a layer that was frozen a moment ago still rests
+    with native.in_mode(training), torch.enable_grad() if training else torch.inference_mode():
+        yield
 
 
 class Generator:

@@ -62,7 +62,9 @@ def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch
     return _activated(layer, module, nn.Conv2d, module(y))
 
 
-def _activated(layer: Conv2D | Conv2DTranspose, module: nn.Module, own: type[nn.Module], y: torch.Tensor) -> torch.Tensor:
+def _activated(
+    layer: Conv2D | Conv2DTranspose, module: nn.Module, own: type[nn.Module], y: torch.Tensor
+) -> torch.Tensor:
     """(batch, filters, height, width) -> its activation, (batch, height, width, filters)."""
     function = in_place(layer, module, own) if not y._is_view() else None  # through a view it would cost more
     return layer.activation(y.permute(0, 2, 3, 1)) if function is None else function(y).permute(0, 2, 3, 1)

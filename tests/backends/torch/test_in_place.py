@@ -1,0 +1,76 @@
+"""An activation runs in the memory of what torch's own module gave, and only where nobody else can hold that."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import unidl
+from unidl import layers
+
+X = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
+
+
+def _model(layer):
+    return unidl.Sequential([layer]).build(X.shape[1:], backend="torch", seed=1)
+
+
+LAYERS = {
+    "dense": lambda: layers.Dense(4, "relu"),
+    "conv2d": lambda: layers.Conv2D(4, 3, padding="same", activation="tanh"),
+    "conv2d_transpose": lambda: layers.Conv2DTranspose(4, 3, 2, padding="same", activation="sigmoid"),
+}
+
+
+def _child(model):
+    return next(model.native.children())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_hook_keeps_what_the_module_gave(name):
+    model, kept = _model(LAYERS[name]()), []
+    plain = unidl.to_numpy(model(X))
+    _child(model).register_forward_hook(lambda module, inputs, output: kept.append(output))
+    np.testing.assert_array_equal(unidl.to_numpy(model(X)), plain)
+    np.testing.assert_allclose(kept[0].detach(), _child(model)(_input(name)).detach(), rtol=1e-6)
+
+
+def _input(name):
+    x = torch.from_numpy(X)
+    return x if name == "dense" else x.permute(0, 3, 1, 2)
+
+
+def test_a_hook_on_all_modules_counts():
+    model, kept = _model(LAYERS["dense"]()), []
+    handle = nn.modules.module.register_module_forward_hook(lambda module, inputs, output: kept.append(output.detach()))
+    try:
+        model(X)
+    finally:
+        handle.remove()
+    assert float(min(output.min() for output in kept)) < 0
+
+
+def test_a_module_that_gives_back_its_input_is_left_alone():
+    model = unidl.Sequential([layers.Dense(3, "relu")]).build(X.shape[1:], backend="torch")
+    model.native.dense = nn.Identity()
+    given = torch.from_numpy(X.copy())
+    assert float(model(given).min()) == 0
+    np.testing.assert_array_equal(given, X)
+
+
+def test_a_forward_of_the_users_own_is_left_alone():
+    model = unidl.Sequential([layers.Dense(3, "relu")]).build(X.shape[1:], backend="torch")
+    model.native.dense.forward = lambda x: x
+    given = torch.from_numpy(X.copy())
+    assert float(model(given).min()) == 0
+    np.testing.assert_array_equal(given, X)
+
+
+def test_predict_leaves_every_flag_as_it_was():
+    model = unidl.Sequential([layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5)])
+    model.build(X.shape[1:], backend="torch")
+    model.native.train()
+    model.native.batch_normalization.eval()  # as people do who tune the rest
+    model.predict(X)
+    flags = {name: module.training for name, module in model.native.named_modules()}
+    assert flags == {"": True, "dense": True, "batch_normalization": False, "dropout": True}
