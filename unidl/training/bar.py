@@ -27,31 +27,33 @@ class Bar:
         self.console = Console(file=sys.stdout)
         self.show = show
         self.moving = show and self.console.is_terminal
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"), console=self.console, transient=True, auto_refresh=False,
-        )  # fmt: skip
-        self._task = self._progress.add_task("", total=None, numbers="")
+        self._progress: Progress | None = None  # on a terminal only: it takes a millisecond to make
         self._shown = 0.0
 
     def __enter__(self) -> Self:
         if self.moving:
+            self._progress = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+                TextColumn("{task.fields[numbers]}"), console=self.console, transient=True, auto_refresh=False,
+            )  # fmt: skip
+            self._task = self._progress.add_task("", total=None, numbers="")
             self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.moving:
+        if self._progress is not None:
             self._progress.stop()
 
     def begin(self, epoch: int, epochs: int, steps: int | None) -> None:
         """A new epoch."""
-        self._progress.reset(self._task, total=steps, description=f"epoch {epoch}/{epochs}", numbers="")
+        if self._progress is not None:
+            self._progress.reset(self._task, total=steps, description=f"epoch {epoch}/{epochs}", numbers="")
 
     def step(self, done: int, numbers: Callable[[], str]) -> None:
         """A step was taken; `numbers` is asked for its text only when the bar is drawn anew."""
-        if self.moving and time.perf_counter() - self._shown > REFRESH_SECONDS:
+        if self._progress is not None and time.perf_counter() - self._shown > REFRESH_SECONDS:
             self._progress.update(self._task, completed=done, numbers=numbers(), refresh=True)
             self._shown = time.perf_counter()
 

@@ -63,6 +63,7 @@ class Engine:
         self._programs: dict[Any, Steps] = {}
         self._admitted = False  # whether the inputs of the steps in progress came through the model's door
         self._native: Any = None  # the native object that all these are of
+        self._resting: list[bool] = []  # which of its layers are frozen
 
     @property
     def model(self) -> Model:
@@ -76,8 +77,13 @@ class Engine:
 
     def look_at_model(self) -> None:
         """The native object may be new, or made anew by model.replace; layers may have been frozen or unfrozen since."""
-        if self.model.native is not self._native:
-            self._native = self.model.native
+        built = self.model._need_built()
+        resting = [plan.layer._unidl.frozen for plan in built.plan.walk()]
+        if built.native is self._native and resting == self._resting:
+            return
+        self._resting = resting
+        if built.native is not self._native:
+            self._native = built.native
             self.steppers.clear()
             self._at_work.clear()
             self._programs.clear()
