@@ -97,7 +97,7 @@ class MultiHeadAttention(Layer):
             k = k + ops.expand_dims(self.key_bias, 1)
             v = v + ops.expand_dims(self.value_bias, 1)
         scores = ops.einsum("bhtd,bhsd->bhts", q * (1.0 / math.sqrt(self.key_dim)), k)  # (batch, heads, t, s)
-        p = self._weights(scores, self._allowed(query, value, mask, causal))
+        p = self._weights(scores, self._allowed(query, value, mask, causal), mask is None)
         if self.training and self.dropout:
             p = ops.random.dropout(p, self.dropout)
         y = ops.einsum("bhts,bhsd->bhtd", p, v)  # (batch, heads, t, value_dim)
@@ -105,13 +105,16 @@ class MultiHeadAttention(Layer):
         return y + self.output_bias if self.use_bias else y
 
     @staticmethod
-    def _weights(scores: Any, allowed: Any) -> Any:
-        """The softmax over what is allowed, zeros elsewhere."""
+    def _weights(scores: Any, allowed: Any, somewhere: bool) -> Any:
+        """The softmax over what is allowed, zeros elsewhere; `somewhere` says that each place may look at one at least."""
         if allowed is None:
             return ops.softmax(scores, axis=-1)
         # a finite stand-in for minus infinity, which would be NaN where nothing is allowed
         blocked = -6e4 if dtype_name(scores.dtype) == "float16" else -1e30
-        return ops.where(allowed, ops.softmax(ops.where(allowed, scores, blocked), axis=-1), 0.0)
+        p = ops.softmax(
+            ops.where(allowed, scores, blocked), axis=-1
+        )  # exactly 0 where it is blocked beside one that is not
+        return p if somewhere else ops.where(allowed, p, 0.0)
 
     def _allowed(self, query: Any, value: Any, mask: Any, causal: bool) -> Any:
         """Where t may look at s: broadcasts against (batch, heads, t, s), or None for everywhere."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from unidl import ops
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
+from unidl.backends.tensorflow.ops.linear_algebra import known_lengths
 from unidl.layers import MultiHeadAttention
 
 
@@ -24,8 +25,7 @@ def in_heads(layer: MultiHeadAttention, name: str, x: tf.Tensor) -> tf.Tensor:
     y = tf.reshape(x, (-1, features)) @ tf.reshape(kernel, (features, heads * width))  # (batch * time, heads * width)
     if layer.use_bias:
         y = tf.nn.bias_add(y, tf.reshape(getattr(layer, f"{name}_bias"), (-1,)))
-    shape = tf.shape(x)
-    return tf.transpose(tf.reshape(y, (shape[0], shape[1], heads, width)), (0, 2, 1, 3))
+    return tf.transpose(tf.reshape(y, [*known_lengths(x)[:2], heads, width]), (0, 2, 1, 3))
 
 
 def call_attention(
@@ -42,7 +42,7 @@ def call_attention(
     key = value if key is None else key
     q, k, v = (in_heads(layer, name, x) for name, x in (("query", query), ("key", key), ("value", value)))
     scores = tf.matmul(q * (1.0 / math.sqrt(layer.key_dim)), k, transpose_b=True)  # (batch, heads, t, s)
-    p = layer._weights(scores, layer._allowed(query, value, mask, causal))
+    p = layer._weights(scores, layer._allowed(query, value, mask, causal), mask is None)
     if layer.training and layer.dropout:
         p = ops.random.dropout(p, layer.dropout)
     y = tf.transpose(tf.matmul(p, v), (0, 2, 1, 3))  # (batch, t, heads, value_dim)
@@ -51,8 +51,7 @@ def call_attention(
     rows = tf.reshape(y, (-1, heads * width)) @ tf.reshape(kernel, (heads * width, outputs))
     if layer.use_bias:
         rows = tf.nn.bias_add(rows, layer.output_bias)
-    shape = tf.shape(query)
-    return tf.reshape(rows, (shape[0], shape[1], outputs))
+    return tf.reshape(rows, [*known_lengths(query)[:2], outputs])
 
 
 TABLE: dict[type, Lowering] = {MultiHeadAttention: Lowering(MatMulAttention, call_attention, holder_slots)}

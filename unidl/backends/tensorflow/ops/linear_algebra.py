@@ -19,14 +19,14 @@ def matmul(x: Any, y: Any) -> Tensor:
         y.shape.rank == 2 and (x.shape.rank or 0) > 2
     ):  # as one product: a batched one's gradient by y makes y for each batch first
         rows = widely(tf.matmul)(tf.reshape(x, (-1, x.shape[-1] or tf.shape(x)[-1])), y)
-        return tf.reshape(rows, [*_lengths(x)[:-1], y.shape[1] or tf.shape(y)[1]])
+        return tf.reshape(rows, [*known_lengths(x)[:-1], y.shape[1] or tf.shape(y)[1]])
     row, column = x.shape.rank == 1, y.shape.rank == 1  # tf.matmul takes no vectors
     z = widely(tf.matmul)(x[None] if row else x, y[:, None] if column else y)  # (..., n, k), (..., k, m) -> (..., n, m)
     z = tf.squeeze(z, -1) if column else z
     return tf.squeeze(z, -1 if column else -2) if row else z
 
 
-def _lengths(x: Tensor) -> list[Any]:
+def known_lengths(x: Tensor) -> list[Any]:
     """The length of each axis; -1 for the one that is not known, tensors where there are several."""
     unknown = [i for i, length in enumerate(x.shape[:-1]) if length is None]
     if len(unknown) == 1 and 0 not in x.shape[:-1]:
