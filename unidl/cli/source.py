@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import runpy
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from unidl.backends import registry
 from unidl.cli.exit_code import DONE, REFUSED, UNAVAILABLE, WRONG_COMMAND
+from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import BackendUnavailableError, UnidlError
 from unidl.interchange import eject, source
 from unidl.models import load
@@ -52,3 +55,37 @@ def _found(path: str, name: str) -> Any:
         return load(path)
     sys.path.insert(0, str(Path(path).resolve().parent))
     return runpy.run_path(path, run_name="unidl_source").get(name)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a saved model, or script.py:name")
+    parser.add_argument("--backend", metavar="NAME", required=True, help="whose code: torch, keras or tensorflow")
+    parser.add_argument(
+        "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
+    )
+
+
+def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
+    return write_source(parsed.model, parsed.backend, parsed.to)
+
+
+SOURCE = Subcommand(
+    name="source",
+    help="a model as source code of a framework, which runs without unidl",
+    description="Write a model, or a Trainer's loop with it, as readable code of PyTorch, Keras or TensorFlow.",
+    examples=(
+        Example("unidl source model.unidl --backend torch", "a saved model as PyTorch code, printed"),
+        Example(
+            "unidl source model.unidl --backend keras --to mine",
+            "model.py, with load(), and the weights, in the folder mine",
+        ),
+        Example(
+            "unidl source train.py:trainer --backend tensorflow --to ours",
+            "of what a script makes; with a Trainer train.py too",
+        ),
+    ),
+    arguments=_arguments,
+    run=_run,
+    note='The script is run as a module, so what it does under `if __name__ == "__main__":` stays undone. A model with classes of your own\n'
+    "is taken from the script that has them.",
+)
