@@ -20,7 +20,8 @@ from unidl.interchange import convert
 from unidl.models import saving
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
-from unidl.training import state
+from unidl.table import Table
+from unidl.training import showing, state
 from unidl.training.bar import Bar
 from unidl.training.beginning import begin
 from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
@@ -365,6 +366,17 @@ class Trainer:
             "A Trainer cannot be pickled: it holds the framework's own objects.",
             fix="trainer.save(path) and trainer.restore(path) keep all of it; unidl.convert(trainer, backend) and copy.deepcopy copy it.",
         )
+
+    def __repr__(self) -> str:
+        return showing.line(self)
+
+    def __rich__(self) -> Table:
+        """For rich's print: the model's table, and how it is trained."""
+        return showing.table(self)
+
+    def _repr_html_(self) -> str:
+        """The same, for a notebook."""
+        return showing.table(self)._repr_html_()
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
