@@ -119,7 +119,13 @@ def picture(drawn: list[Panel], form: str) -> bytes:
     style: dict[str, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), ink)
     style |= dict.fromkeys(("xtick.color", "ytick.color", "grid.color"), ink)
     # text stays text (it can be read out and searched); the same curves make the same file
-    style |= {"svg.fonttype": "none", "svg.hashsalt": "unidl", "font.size": 9, "grid.alpha": 0.2, "font.family": "sans-serif"}
+    style |= {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "unidl",
+        "font.size": 9,
+        "grid.alpha": 0.2,
+        "font.family": "sans-serif",
+    }
     out = io.BytesIO()
     with matplotlib.rc_context(style):
         figure = figures.Figure(figsize=(4 * max(len(drawn), 1), 2.8), layout="constrained")

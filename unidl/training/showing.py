@@ -28,7 +28,9 @@ def table(trainer: Trainer) -> Table:
 def _parts(trainer: Trainer) -> list[str]:
     loss = "a loss of its own" if trainer._loss is None else f"loss {trainer._loss!r}"
     own = list(trainer.optimizers) == ["main"]
-    optimizers = [repr(optimizer) if own else f"{name}: {optimizer!r}" for name, optimizer in trainer.optimizers.items()]
+    optimizers = [
+        repr(optimizer) if own else f"{name}: {optimizer!r}" for name, optimizer in trainer.optimizers.items()
+    ]
     metrics = [metric.name for metric in trainer.metrics]
     parts = [loss, f"optimizer {', '.join(optimizers)}"]
     if metrics:
