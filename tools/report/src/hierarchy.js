@@ -2,7 +2,7 @@
 // open or closed; what is in a closed one is drawn as one node, so that a step of thousands of operations stays readable.
 
 export const LANES = ["forward", "loss", "backward", "update"];
-const CHUNK = 40; // children without any order of their own are cut into pieces of this size
+const CHUNK = 24; // children without any order of their own are cut into pieces of this size
 
 function box(id, label, layer, lane) {
   return { id, label, layer, lane, children: [], group: true, node: null, parent: null };
@@ -18,7 +18,7 @@ export function tree(graph) {
   const lanes = new Map();
   const inLanes = graph.nodes.some((node) => node.lane);
   const laneOf = (name) => {
-    if (!lanes.has(name)) lanes.set(name, box(`lane:${name}`, name || "outside the lanes", "", name));
+    if (!lanes.has(name)) lanes.set(name, { ...box(`lane:${name}`, name || "outside the lanes", "", name), isLane: true });
     return lanes.get(name);
   };
   for (const item of items.values()) {
@@ -82,14 +82,14 @@ function simplified(item) {
 }
 
 function chunked(children, holder) {
-  if (children.length <= 3 * CHUNK) return children;
+  if (children.length <= 2 * CHUNK) return children;
   const pieces = [];
   for (let start = 0; start < children.length; start += CHUNK) {
     const part = children.slice(start, start + CHUNK);
     const name = `${start + 1} to ${start + part.length} of ${children.length}`;
     pieces.push({ ...box(`${holder.id}»${start}`, name, holder.layer, holder.lane), children: part });
   }
-  return pieces.length > 3 * CHUNK ? chunked(pieces, { ...holder, id: `${holder.id}»` }) : pieces;
+  return pieces.length > 2 * CHUNK ? chunked(pieces, { ...holder, id: `${holder.id}»` }) : pieces;
 }
 
 function index(item, parent, depth) {
@@ -102,23 +102,18 @@ function index(item, parent, depth) {
   }
 }
 
-/** Which boxes to open at first: the outermost, then further in while what is seen stays within the budget. */
+/** Which boxes to open at first: lanes, what alone holds all, then level after level while what is seen stays within the budget. */
 export function opening(root, budget) {
   const open = new Set([""]);
   let seen = root.children.length;
-  let level = root.children;
+  let level = root.children.filter((item) => item.children.length);
   while (level.length) {
-    const next = [];
-    for (const item of level) {
-      if (!item.children.length) continue;
-      const lane = item.id.startsWith("lane:");
-      if (lane || seen + item.children.length - 1 <= budget) {
-        open.add(item.id);
-        seen += item.children.length - 1;
-        next.push(...item.children);
-      }
-    }
-    level = next;
+    const more = level.reduce((sum, item) => sum + item.children.length - 1, 0);
+    const alone = level.length === 1 && seen === 1 && budget > 0;
+    if (!level[0].isLane && !alone && seen + more > budget) break;
+    for (const item of level) open.add(item.id);
+    seen += more;
+    level = level.flatMap((item) => item.children).filter((item) => item.children.length);
   }
   return open;
 }

@@ -4,7 +4,7 @@ import { Graph, layout as dagre } from "@dagrejs/dagre";
 const CHARACTER = 6.7; // width of one, in the font of the pictures at 12 px
 const LONGEST = 30;
 const COLUMN = 10; // nodes that nothing connects stand below one another, so many in a column
-const TITLE = 20;
+const TITLE = 18;
 const LANE_TITLE = 34;
 
 export function cut(text, length = LONGEST) {
@@ -30,21 +30,26 @@ function size(item) {
 
 /** Places for what `visible` found: {width, height, boxes, edges, lanes}. */
 export function place(root, seen) {
-  const lanes = root.children.filter((item) => item.id.startsWith("lane:"));
+  const lanes = root.children.filter((item) => item.isLane);
   if (!lanes.length) return laid(root, seen.drawn, seen.edges);
   const scene = { width: 0, height: 0, boxes: [], edges: [], lanes: [] };
   const at = new Map();
-  for (const lane of lanes) {
+  const parts = lanes.map((lane) => {
     const inside = seen.drawn.filter(({ item }) => item !== lane && within(item, lane));
     const ids = new Set(inside.map(({ item }) => item.id));
-    const part = laid(lane, inside, seen.edges.filter((edge) => ids.has(edge.source) && ids.has(edge.target)));
+    return laid(lane, inside, seen.edges.filter((edge) => ids.has(edge.source) && ids.has(edge.target)));
+  });
+  scene.width = Math.max(160, ...parts.map((part) => part.width));
+  lanes.forEach((lane, i) => {
+    const part = parts[i];
     const top = scene.height + LANE_TITLE;
-    for (const box of part.boxes) scene.boxes.push({ ...box, y: box.y + top });
-    for (const edge of part.edges) scene.edges.push({ ...edge, points: edge.points.map(({ x, y }) => ({ x, y: y + top })) });
+    const left = (scene.width - part.width) / 2;
+    const moved = (point) => ({ ...point, x: point.x + left, y: point.y + top });
+    for (const box of part.boxes) scene.boxes.push(moved(box));
+    for (const edge of part.edges) scene.edges.push({ ...edge, points: edge.points.map(moved) });
     scene.lanes.push({ name: lane.label, lane: lane.lane, y: scene.height, height: part.height + LANE_TITLE, size: lane.size });
     scene.height = top + part.height;
-    scene.width = Math.max(scene.width, part.width);
-  }
+  });
   for (const box of scene.boxes) at.set(box.id, box);
   const inLane = new Set(scene.edges.map((edge) => edge.key));
   for (const edge of seen.edges) {
@@ -74,19 +79,29 @@ function laid(top, drawn, edges) {
   for (const edge of edges) graph.setEdge(named(edge.source), named(edge.target), {}, edge.kind);
   ordered(graph, top, opened, edges, named);
   dagre(graph);
+  return titled(graph, drawn, edges, named);
+}
+
+/** dagre leaves no room for a box's title: everything below the top of an open box moves down by the height of one. */
+function titled(graph, drawn, edges, named) {
+  const frames = drawn.filter(({ open }) => open).map(({ item }) => graph.node(named(item.id)));
+  const tops = [...new Set(frames.map(({ y, height }) => Math.round(y - height / 2)))].sort((a, b) => a - b);
+  const before = (y) => tops.filter((top) => top < y).length * TITLE;
+  const upTo = (y) => tops.filter((top) => top <= y).length * TITLE;
   const boxes = drawn.map(({ item, open }) => {
     const { x, y, width, height } = graph.node(named(item.id));
-    return open
-      ? { item, id: item.id, open, x, y: y - TITLE / 4, width, height: height + TITLE / 2 }
-      : { item, id: item.id, open, x, y, width, height };
+    if (!open) return { item, id: item.id, open, x, y: y + before(y - height / 2 + 1), width, height };
+    const from = Math.round(y - height / 2);
+    const [top, bottom] = [from + before(from), y + height / 2 + upTo(y + height / 2 - 1)];
+    return { item, id: item.id, open, x, y: (top + bottom) / 2, width, height: bottom - top };
   });
-  const { width = 0, height = 0 } = graph.graph();
   const paths = edges.map((edge) => ({
     ...edge,
     key: keyOf(edge),
-    points: graph.edge(named(edge.source), named(edge.target), edge.kind).points,
+    points: graph.edge(named(edge.source), named(edge.target), edge.kind).points.map(({ x, y }) => ({ x, y: y + upTo(y) })),
   }));
-  return { width: Math.max(width, 0), height: Math.max(height, 0), boxes, edges: paths, lanes: [] };
+  const { width = 0, height = 0 } = graph.graph();
+  return { width: Math.max(width, 0), height: Math.max(height, 0) + tops.length * TITLE, boxes, edges: paths, lanes: [] };
 }
 
 /** Where no edge goes between the children of a box, their order is kept: one below the other, in columns if they are many. */

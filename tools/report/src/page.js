@@ -55,11 +55,9 @@ function tell(chosen, layer) {
       const facts = [["in", chosen.viewer.figure.dataset.run], ["node", item.node.id], ["is", item.node.op], ["gives", item.node.outputs.join(", ")], ...Object.entries(item.node.details).slice(0, 12)];
       panel.append(list(facts.filter(([, value]) => value !== "" && value !== null)));
     }
-    const costs = layer && data.costs[layer];
-    if (costs) panel.append(list(costs));
-    const counts = layer ? viewers.filter((viewer) => viewer.figure.closest("section") === panel.closest("section"))
-      .map((viewer) => [viewer.figure.dataset.run, `${viewer.graph.nodes.filter((node) => node.layer === layer || node.layer.startsWith(`${layer}/`)).length} nodes in its picture`]) : [];
-    if (counts.length) panel.append(list(counts));
+    if (layer && data.costs[layer]) panel.append(list(data.costs[layer]));
+    const here = viewers.filter((viewer) => viewer.figure.closest("section") === panel.closest("section"));
+    if (layer) panel.append(list(here.map((viewer) => [viewer.figure.dataset.run, `${viewer.count(layer)} of ${viewer.graph.nodes.length} nodes`])));
     if (layer) {
       const links = document.createElement("p");
       for (const [id, name] of [["sources", "Its lines in the sources"], ["costs", "Its costs"]]) {

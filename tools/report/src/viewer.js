@@ -5,9 +5,11 @@ import { tree, opening, visible, everything } from "./hierarchy.js";
 import { place } from "./layout.js";
 import { markup } from "./draw.js";
 
-const BUDGET = 26;
-const MOST = 700; // boxes at once: beyond that a browser takes seconds for the layout
+const BUDGET = 24; // boxes at first
+const BUDGET_OF_LANES = 14; // of a step: its layers stay closed, so that the four lanes are seen
+const MOST = 500; // boxes at once: beyond that the layout takes seconds
 const NEAREST = 4;
+const READABLE = 0.85;
 const PAN = 60;
 const STEP = 1.3;
 let made = 0;
@@ -28,7 +30,7 @@ export class Viewer {
     this.svg.addEventListener("keydown", (event) => this.pressed(event));
     this.svg.addEventListener("focusin", (event) => this.focused(event));
     figure.querySelector(".tools").addEventListener("click", (event) => this.tool(event.target.closest("button")?.dataset.do));
-    new ResizeObserver(() => this.fit()).observe(this.svg);
+    new ResizeObserver(() => this.fit(true)).observe(this.svg);
     this.show(this.choice.value);
   }
 
@@ -43,12 +45,16 @@ export class Viewer {
     this.graph = this.graphs[name];
     this.root = tree(this.graph);
     this.items = new Map([...everything(this.root)].map((item) => [item.id, item]));
-    this.open = opening(this.root, BUDGET);
+    this.open = opening(this.root, this.budget());
     this.current = null;
     const note = this.figure.querySelector(".note");
     note.textContent = [this.graph.title, this.graph.note].filter(Boolean).join(". ");
     this.render();
-    this.fit();
+    this.fit(true);
+  }
+
+  budget() {
+    return this.root.children.some((item) => item.isLane) ? BUDGET_OF_LANES : BUDGET;
   }
 
   render() {
@@ -123,6 +129,11 @@ export class Viewer {
       edge.classList.toggle("chosen", hits.has(edge.dataset.from) || hits.has(edge.dataset.to));
   }
 
+  /** How many nodes of its graph come from a layer. */
+  count(layer) {
+    return this.graph.nodes.filter((node) => node.layer === layer || node.layer.startsWith(`${layer}/`)).length;
+  }
+
   toggle(id) {
     const item = this.items.get(id);
     if (!item?.children.length) return;
@@ -141,7 +152,7 @@ export class Viewer {
       out: () => this.scale(1 / STEP),
       fit: () => this.fit(),
       open: () => this.deeper(),
-      close: () => { this.open = opening(this.root, 0); this.render(); this.fit(); },
+      close: () => { this.open = opening(this.root, 0); this.render(); this.fit(true); },
     };
     doing[name]?.();
   }
@@ -150,21 +161,25 @@ export class Viewer {
   deeper() {
     const closed = [...this.boxes.keys()].map((id) => this.items.get(id)).filter((item) => item.children.length && !this.open.has(item.id));
     let room = MOST - this.boxes.size;
-    for (const item of closed) if (item.children.length <= room) { this.open.add(item.id); room -= item.children.length; }
+    const opened = closed.filter((item) => item.children.length <= room && (room -= item.children.length) >= 0);
+    if (!opened.length) return this.say(closed.length ? `No room: ${MOST} boxes are shown at most` : "Everything is open");
+    for (const item of opened) this.open.add(item.id);
     this.render();
-    this.fit();
-    this.say(closed.length ? "One level further opened" : "Everything is open");
+    this.fit(true);
+    this.say("One level further opened");
   }
 
   scale(by) {
     this.zoom.scaleBy(select(this.svg), by);
   }
 
-  fit() {
+  /** The whole picture; at first, of a tall one, its upper part in a size that can be read. */
+  fit(readable = false) {
     const { clientWidth: width, clientHeight: height } = this.svg;
     if (!width || !this.scene) return;
-    const whole = Math.min(width / (this.scene.width || 1), height / (this.scene.height || 1), 1.15);
-    const scale = Math.max(whole, Math.min(0.62, width / (this.scene.width || 1))); // a tall picture starts at its top, readable
+    const across = width / (this.scene.width || 1);
+    const whole = Math.min(across, height / (this.scene.height || 1), 1.15);
+    const scale = readable ? Math.max(whole, Math.min(READABLE, across)) : whole;
     const x = (width - this.scene.width * scale) / 2;
     const y = Math.max(4, (height - this.scene.height * scale) / 2);
     this.zoom.transform(select(this.svg), zoomIdentity.translate(x, y).scale(scale));

@@ -84,5 +84,5 @@ def fold(summary: Content, *content: Content, opened: bool = False, **attributes
 
 
 def section(name: str, title: str, *content: Content) -> Element:
-    """A part of the page with its head."""
+    """A part of the page with its head; its name is what the bar of links calls it."""
     return tag("section", tag("h2", title, id=f"{name}-head"), *content, id=name, aria_labelledby=f"{name}-head")

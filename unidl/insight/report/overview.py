@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -73,7 +72,7 @@ def _row(column: Column, run: Run, metrics: list[str]) -> Element:
     return tag(
         "tr",
         tag("th", dot(column), scope="row"),
-        tag("td", state),
+        tag("td", state, class_="state"),
         numbers,
         tag("td", {True: "on", False: "off"}.get(run.jit, str(run.jit)) if isinstance(run.jit, bool) else run.jit),
         tag("td", " ".join(run.notes)),
@@ -92,11 +91,6 @@ def _failure(column: Column) -> Element:
 
 
 def contents(sections: list[Element]) -> Element:
-    """Links to the parts."""
-
-    def links() -> Iterator[Element]:
-        for each in sections:
-            title = each.find("h2")
-            yield tag("li", tag("a", title.text if title is not None else "", href=f"#{each.get('id')}"))
-
-    return tag("nav", tag("ul", list(links())), aria_label="Parts of this page")
+    """Links to the parts, by their short names."""
+    links = [tag("li", tag("a", name.title(), href=f"#{name}")) for name in (each.get("id", "") for each in sections)]
+    return tag("nav", tag("ul", links), aria_label="Parts of this page")

@@ -81,10 +81,17 @@ def _viewer(column: Column, subject: str, inspection: Inspection) -> Element:
     buttons = [tag("button", sign, type="button", data_do=do, title=told, aria_label=told) for do, sign, told in TOOLS]
     return tag(
         "figure",
-        tag("figcaption", tag("h3", dot(column)), tag("label", "Graph ", tag("select", options), class_="choice")),
-        tag("p", class_="note quiet"),
-        tag("div", buttons, class_="tools", role="group", aria_label=f"Zoom and open, {column.label}"),
+        tag("figcaption", tag("h3", dot(column))),
+        tag(
+            "div",
+            tag("select", options, aria_label=f"Graph of {column.label}"),
+            buttons,
+            class_="tools",
+            role="group",
+            aria_label=f"What is shown of {column.label}",
+        ),
         tag("svg", class_="picture", role="group", aria_roledescription="graph", aria_label=f"Graph of {column.label}"),
+        tag("p", class_="note quiet"),
         tag("p", class_="said", aria_live="polite"),
         tag("noscript", "Pictures need this page's script to run; the table below says what they hold."),
         class_="viewer card",
