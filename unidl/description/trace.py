@@ -236,7 +236,7 @@ class Tracer:
             plan.calls = []
             self._last_run[id(plan)] = self._run
         plan.calls.append(Call(inner_args, inner_kwargs, outputs, tuple(updates)))
-        node = LayerCall(args, kwargs, layer=plan.layer)
+        node = LayerCall(args, kwargs, layer=plan.layer, call=plan.calls[-1])
         node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
         return node.outputs
 
