@@ -34,7 +34,9 @@ def _wait(nest: Any) -> None:
 
 def building(program: Program) -> Event:
     """Making the modules from the plan; nothing of the computation is looked at."""
-    device = next(iter(t.device for t in (*program.native.parameters(), *program.native.buffers())), torch.device("cpu"))
+    device = next(
+        iter(t.device for t in (*program.native.parameters(), *program.native.buffers())), torch.device("cpu")
+    )
     taken, modules = [], 0
     for _ in range(ROUNDS):
         started = time.perf_counter()
