@@ -1,0 +1,1 @@
+"""What the framework's compiler makes of a program."""
