@@ -23,6 +23,7 @@ from unidl.backends.tensorflow.tracing import (
     Trace,
     Traced,
     converted,
+    in_layer,
     in_mode,
     is_training,
     kind_of,
@@ -76,7 +77,8 @@ class Binding:
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with tf.name_scope(scope_name(self.plan)):  # nodes are named after the layer, as its variables are
+        # nodes are named after the layer, as its variables are
+        with in_layer(self.plan.path), tf.name_scope(scope_name(self.plan)):
             if self.lowering is not None:
                 return self.lowering.call(layer, self.module, *args, **kwargs)
             if isinstance(self.module, Adapter):
@@ -375,7 +377,8 @@ def now(holder: Any, name: Any) -> Any:
 def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """The definition, in the graph that is being traced."""
     try:
-        with tf.device(module.unidl.device), op.running(backend), in_mode(training):
+        plan = module.unidl.plan
+        with tf.device(module.unidl.device), op.running(backend), in_mode(training), in_layer(plan.path):
             return forward_of(module)(*args, **kwargs)
     except tf.errors.OperatorNotAllowedInGraphError as error:
         raise not_convertible(

@@ -40,6 +40,25 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
+# Whose nodes are being added to a graph: the path of a layer, None outside a model
+_layer: ContextVar[str | None] = ContextVar("unidl_tensorflow_layer", default=None)
+
+
+def current_layer() -> str | None:
+    """The path of the layer whose definition is being traced; None outside a model."""
+    return _layer.get()
+
+
+@contextmanager
+def in_layer(path: str) -> Iterator[None]:
+    """Inside, what is traced belongs to the layer of that path."""
+    token = _layer.set(path)
+    try:
+        yield
+    finally:
+        _layer.reset(token)
+
+
 # Whether the trace in progress is for another runtime than TensorFlow's own
 _elsewhere: ContextVar[bool] = ContextVar("unidl_tensorflow_elsewhere", default=False)
 
