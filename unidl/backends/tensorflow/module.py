@@ -20,6 +20,7 @@ import tensorflow as tf
 import unidl.backends.tensorflow as backend
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.tracing import (
+    Depends,
     Trace,
     Traced,
     converted,
@@ -30,6 +31,7 @@ from unidl.backends.tensorflow.tracing import (
     not_convertible,
     skeleton,
     traced,
+    why_traced,
 )
 from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
@@ -120,6 +122,8 @@ class Program:
     generation: int = 0
     draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
+    _made: list[Depends] = field(default_factory=list)  # what the traces depended on
+    _why: str = ""
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
     _modules: list[tf.Module] = field(default_factory=list)
 
@@ -169,6 +173,10 @@ class Program:
         whole = (self.generation, key, kind, resting, more)
         function: Traced | None = kept.get(whole)
         if function is None:
+            named = tuple(getattr(part, "__name__", part) for part in more) if isinstance(more, tuple) else more
+            depends = (self.generation, key, kind, resting, named)  # no function: it would keep a Trainer alive
+            self._why = why_traced(depends, self._made)
+            self._made.append(depends)
             function = kept[whole] = make()
         return function
 
@@ -176,8 +184,9 @@ class Program:
     def tracing(self, kind: str) -> Iterator[None]:
         """Count what happens inside as one trace."""
         started = time.perf_counter()
+        why, self._why = self._why, "an input whose lengths the model was not built for"  # TensorFlow's own retracing
         yield
-        self.traces.append(Trace(kind, time.perf_counter() - started))
+        self.traces.append(Trace(kind, time.perf_counter() - started, why))
 
 
 class Adapter(tf.Module):

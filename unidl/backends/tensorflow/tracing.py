@@ -95,10 +95,12 @@ class Trace:
     Args:
         kind: "inference", "training", or "step" for a Trainer's step around the model.
         seconds: How long it took.
+        why: What made it necessary.
     """
 
     kind: str
     seconds: float
+    why: str = ""
 
 
 class Traced:
@@ -129,6 +131,28 @@ class Traced:
         if self.concrete is None or tf.config.functions_run_eagerly():
             return self.function(*tensors)
         return self.concrete(*tensors)  # a tf.function would warn of many traces where a process has many models
+
+
+Depends = tuple[
+    int, Hashable, str, tuple[bool, ...], Hashable
+]  # generation, inputs, kind, which layers are frozen, what else
+
+
+def why_traced(wanted: Depends, made: list[Depends]) -> str:
+    """What made a trace necessary, given what others were made for, in order."""
+    generation, inputs, kind, frozen, more = wanted
+    if made and made[-1][0] != generation:
+        return "a variable or module was put in another's place"
+    alike = [one for one in made if one[0] == generation and one[2] == kind]
+    if not alike:
+        return f"the first call in {kind}" if kind != "step" else "the first step"
+    if not any(one[1] == inputs for one in alike):
+        return "another structure, number of axes or dtype of the inputs, or another plain value"
+    if not any(one[3] == frozen for one in alike):
+        return "other layers are frozen"
+    if not any(one[4] == more for one in alike):
+        return "another function of the Trainer (training or evaluation), or other lengths for XLA"
+    return "a Trainer's program for data of another structure, or of another Trainer"
 
 
 def kind_of(training: bool) -> str:

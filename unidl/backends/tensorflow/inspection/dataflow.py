@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.auto_control_deps_utils import RESOURCE_READ_OPS
 
@@ -22,110 +21,131 @@ Resources = Mapping[int, str]  # id of a tensor that is a variable's handle -> t
 INSIDE = ">"  # between a holder's name and a name in it
 VARIABLE = "Variable"
 FUNCTION = "Function"
+INPUTS = ("Placeholder", "_Arg")
+ALIASES = ("Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch", "_Retval")  # hand a variable on
+FILLERS = ("Const", "Fill", "OnesLike", "ZerosLike")  # stand for a gradient that nobody sent
 SMALL = 8  # constants of so many numbers are told
 
 # attributes that say what the tensors say already, or nothing that a reader asks for
 DULL = re.compile(
-    r"_.*|T|T\w+|U|N|dtype|DstT|SrcT|out_type|Index|.*_mask|shape|use_cudnn_on_gpu|parallel_iterations"
-    r"|data_format|explicit_paddings|dilations|num_host_args|num_args|leakyrelu_alpha|filter_format|output_shapes"
-    r"|validate_shape|use_locking|handle_\w+|batch_dims|allowed_devices|debug_name|shared_name|container"
+    r"_.*|T|T\w+|U|N|dtype|DstT|SrcT|out_type|Index|.*_mask|shape|use_cudnn_on_gpu|parallel_iterations|explicit_paddings"
+    r"|num_host_args|num_args|leakyrelu_alpha|filter_format|output_shapes|validate_shape|use_locking|handle_\w+|index"
+    r"|batch_dims|allowed_devices|debug_name|shared_name|container|user_specified_name|grad_[abxy]|\w*shape_type"
 )
 
 
+class Variables:
+    """The variables that graphs read and write, each one node wherever it is captured.
+
+    Args:
+        owners: id of a variable's handle -> (the variable, the path of its layer).
+        made: id of a handle -> the name under which it was made while somebody watched (an optimizer's states).
+        paths: The paths of all layers.
+    """
+
+    def __init__(self, owners: Mapping[int, tuple[Any, str]], made: Mapping[int, str], paths: Iterable[str]) -> None:
+        self.owners = owners
+        self.made = made
+        self.paths = set(paths)
+        self.nodes: dict[str, Node] = {}
+
+    def captured(self, graph: Any) -> dict[int, str]:
+        """The placeholders of a program's graph that stand for variables -> their nodes."""
+        own = {id(variable.handle): variable for variable in graph.variables}
+        return {
+            id(placeholder): self._node(outer, own.get(id(outer)), placeholder)
+            for outer, placeholder in graph.captures
+            if placeholder.dtype == tf.resource
+        }
+
+    def _node(self, handle: Any, variable: Any, placeholder: Any) -> str:
+        owned = self.owners.get(id(handle))
+        variable = owned[0] if owned is not None else variable
+        name = self.made.get(id(handle), placeholder.op.name) if variable is None else variable.name
+        name = re.sub(r":\d+$", "", name).removeprefix("while/")  # a Trainer's loop is no part of it
+        node = f"variable {name}"
+        if node not in self.nodes:
+            layer = owned[1] if owned is not None else layer_of(name, self.paths)
+            outputs: tuple[TensorSpec, ...] = ()
+            details: dict[str, Any] = {}
+            if variable is not None:
+                outputs = specs_of([variable])
+                details = {"trainable": bool(variable.trainable)}
+            self.nodes[node] = Node(node, VARIABLE, name, layer, outputs=outputs, details=details)
+        return node
+
+
 class Dataflow:
-    """Reads a graph.
+    """Reads graphs.
 
     Args:
         origin: See Origin.
-        paths: Name of a variable -> path of its layer.
-        names: id of a variable's handle -> the variable's name, for those that the graph does not know itself.
+        variables: What the placeholders of resources stand for.
     """
 
-    def __init__(self, origin: Origin, paths: Mapping[str, str], names: Mapping[int, str]) -> None:
+    def __init__(self, origin: Origin, variables: Variables) -> None:
         self.origin = origin
-        self.paths = paths
-        self.names = names
-        self.variables: dict[str, Node] = {}
+        self.variables = variables
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
 
-    def read(self, graph: Any, resources: Resources) -> None:
-        """A graph at the top."""
-        self._read(graph, resources, "", ("", ""))
-
     def graph(self, name: str, title: str, note: str = "") -> Graph:
-        """What was read; variables first, each with the layer it belongs to, and every operation with its own."""
-        nodes = [*self.variables.values(), *self.nodes]
-        placed = _placed({node.id: node for node in nodes}, self.edges)
+        """What was read; variables first."""
+        used = {end for edge in self.edges for end in (edge.source, edge.target)}
+        known = [node for node in self.variables.nodes.values() if node.id in used]
+        placed = _placed({node.id: node for node in (*known, *self.nodes)}, self.edges)
         edges = tuple(_told(edge, placed) for edge in dict.fromkeys(self.edges))
         return Graph(name, title, tuple(placed.values()), edges, note)
 
-    # -- one graph -------------------------------------------------------------------------------------------------------
-
-    def captured(self, graph: Any) -> dict[int, str]:
-        """The placeholders of a function's graph that stand for variables."""
-        own = {id(variable.handle): variable for variable in graph.variables}
-        found: dict[int, str] = {}
-        for outer, placeholder in graph.captures:
-            if placeholder.dtype == tf.resource:
-                found[id(placeholder)] = self._variable(own.get(id(outer)), self.names.get(id(outer), placeholder.op.name))
-        return found
-
-    def _variable(self, variable: Any, name: str) -> str:
-        name = re.sub(r":\d+$", "", variable.name) if variable is not None else name.removeprefix("while/")
-        node = f"variable {name}"
-        if node not in self.variables:
-            outputs, details = (), {}
-            if variable is not None:
-                outputs = _specs([variable])
-                details = {"trainable": bool(variable.trainable), "device": variable.device}
-            self.variables[node] = Node(
-                node, VARIABLE, name, layer_of(name, self.paths) or "", outputs=outputs, details=details
-            )
-        return node
-
-    def _read(self, graph: Any, resources: Resources, holder: str, above: tuple[str, str]) -> None:
-        """One graph.
+    def read(self, graph: Any, resources: Resources, holder: str = "", above: tuple[str, str] = ("", "")) -> None:
+        """One graph, and those of the functions in it.
 
         Args:
-            graph: Of a function, or of the program.
-            resources: Its placeholders of variables.
+            graph: Of the program, or of a function.
+            resources: Its placeholders that are variables.
             holder: The node that holds it.
             above: Layer and lane of that.
         """
         prefix = f"{holder}{INSIDE}" if holder else ""
         for operation in graph.get_operations():
-            if len(operation.outputs) == 1 and id(operation.outputs[0]) in resources:
-                continue  # it is drawn as the variable
+            if not _is_drawn(operation, resources):
+                continue
             layer, lane = self.origin(operation)
-            if layer is None:
-                layer = above[0] if holder else ""
-            node = prefix + operation.name
-            details = details_of(operation)
+            layer = above[0] if layer is None else layer
             lane = lane or above[1]
+            node = prefix + operation.name
             label = operation.name.rpartition("/")[2]
-            self.nodes.append(Node(node, operation.type, label, layer, lane, holder, _specs(operation.outputs), details))
+            details = details_of(operation)
+            self.nodes.append(
+                Node(node, operation.type, label, layer, lane, holder, specs_of(operation.outputs), details)
+            )
             for read in operation.inputs:
                 self._edge(operation, read, prefix, node, resources)
             for before in operation.control_inputs:
                 self.edges.append(Edge(prefix + before.name, node, None, "control"))
             for place, inner in functions_of(operation):
                 body = f"{node}{INSIDE}{place}"
-                self.nodes.append(Node(body, FUNCTION, f"{place}: {inner.name}", layer, lane, node))
-                self._read(inner, _passed(operation, inner, resources), body, (layer, lane))
+                name = re.sub(r"_\d+$", "", inner.name)  # the number counts what the process made
+                self.nodes.append(Node(body, FUNCTION, f"{place}: {name}", layer, lane, node))
+                self.read(inner, passed(operation, inner, resources), body, (layer, lane))
 
     def _edge(self, operation: Any, read: Any, prefix: str, node: str, resources: Resources) -> None:
         variable = resources.get(id(read))
         if variable is None:
-            specs = _specs([read])
-            self.edges.append(Edge(prefix + read.op.name, node, specs[0] if specs else None))
+            self.edges.append(Edge(prefix + read.op.name, node, next(iter(specs_of([read])), None)))
         elif not functions_of(operation):  # what is inside reads it, not the holder
-            value = self.variables[variable].outputs if variable in self.variables else ()
-            spec = value[0] if value else None
-            if not operation.type.startswith("Assign") or operation.type != "AssignVariableOp":
-                self.edges.append(Edge(variable, node, spec, "state"))
-            if operation.type not in RESOURCE_READ_OPS:
-                self.edges.append(Edge(node, variable, spec, "state"))
+            value = next(iter(self.variables.nodes[variable].outputs), None)
+            if operation.type != "AssignVariableOp":
+                self.edges.append(Edge(variable, node, value, "state"))
+            if operation.type not in RESOURCE_READ_OPS and operation.type not in ALIASES:
+                self.edges.append(Edge(node, variable, value, "state"))
+
+
+def _is_drawn(operation: Any, resources: Resources) -> bool:
+    """Whether it is no placeholder of a variable, which is drawn as the variable, and none that nobody reads."""
+    if operation.type in INPUTS and any(id(output) in resources for output in operation.outputs):
+        return False
+    return operation.type != "Placeholder" or "redundant_placeholder" not in operation.name
 
 
 def functions_of(operation: Any) -> list[tuple[str, Any]]:
@@ -134,69 +154,69 @@ def functions_of(operation: Any) -> list[tuple[str, Any]]:
     for place, value in operation.node_def.attr.items():
         named = [value.func] if value.HasField("func") else list(value.list.func)
         for number, function in enumerate(named):
-            known = operation.graph._get_function(function.name)
-            inner = getattr(known, "graph", None)
+            inner = getattr(operation.graph._get_function(function.name), "graph", None)
             if inner is not None:
                 found.append((place if len(named) == 1 else f"{place} {number}", inner))
-    return sorted(found, key=lambda item: item[0] != "cond")
+    order = ("cond", "body", "then_branch", "else_branch")
+    return sorted(found, key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
-def _passed(operation: Any, inner: Any, resources: Resources) -> dict[int, str]:
+def passed(operation: Any, inner: Any, resources: Resources) -> dict[int, str]:
     """The placeholders of a function's graph that are given variables by the operation that calls it."""
     given = list(operation.inputs)[-len(inner.inputs) :] if inner.inputs else []
     pairs = zip(given, inner.inputs, strict=True)
     return {id(placeholder): resources[id(outer)] for outer, placeholder in pairs if id(outer) in resources}
 
 
-# -- layers ------------------------------------------------------------------------------------------------------------------
+# -- layers and lanes that only the neighbours tell --------------------------------------------------------------------------
 
 
-def layer_of(name: str, paths: Mapping[str, str]) -> str | None:
-    """The layer whose scope a name begins with; the longest one."""
-    parts = name.split("/")
-    for length in range(len(parts), 0, -1):
-        found = paths.get("/".join(parts[:length]))
-        if found is not None:
-            return found
-    return None
+def layer_of(name: str, paths: Iterable[str]) -> str:
+    """The layer whose path a name begins with, the longest one; "" if none."""
+    known, parts = set(paths), name.split("/")
+    ways = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((way for way in ways if way in known), "")
 
 
 def _placed(nodes: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:
-    """Nodes with the layer that only their neighbours tell: an optimizer's kernel by the variable that it steps, a constant by its reader."""
+    """An optimizer's kernel is of the layer whose variable it steps; what nobody asked for is where it is read."""
     reads: dict[str, list[str]] = {}
     for edge in edges:
         source, target = nodes.get(edge.source), nodes.get(edge.target)
         if source is None or target is None:
             continue
-        if edge.kind == "state" and source.op == VARIABLE and target.lane == "update" and not target.layer and source.layer:
+        if edge.kind == "state" and source.op == VARIABLE and target.lane == "update" and not target.layer:
             nodes[edge.target] = replace(target, layer=source.layer)
         if edge.kind == "data":
             reads.setdefault(edge.source, []).append(edge.target)
     for name in reversed(list(nodes)):
         node = nodes[name]
-        readers = [nodes[reader] for reader in reads.get(name, ())]
+        readers = [nodes[reader] for reader in reads.get(name, ()) if reader in nodes]
         if node.op == VARIABLE or not readers:
             continue
-        if not node.lane and node.op in ("Const", "Placeholder") and len({r.lane for r in readers}) == 1:
+        if node.op == "Placeholder" and not node.lane and len({reader.lane for reader in readers}) == 1:
             node = replace(node, lane=readers[0].lane)
-        if not node.layer and node.lane in ("backward", "update") and len({r.layer for r in readers}) == 1:
+        filler = node.op in FILLERS and node.lane in ("backward", "update")
+        passed_in = node.op == "Placeholder" and node.parent
+        if (filler or passed_in) and not node.layer and len({reader.layer for reader in readers}) == 1:
             node = replace(node, layer=readers[0].layer)
         nodes[name] = node
     return nodes
 
 
 def _told(edge: Edge, nodes: Mapping[str, Node]) -> Edge:
-    """An edge that comes out of the backward pass is a gradient."""
+    """A real tensor that comes out of the backward pass is a gradient."""
     source = nodes.get(edge.source)
-    gradient = source is not None and source.lane == "backward" and edge.tensor is not None and is_float(edge.tensor.dtype)
-    return replace(edge, kind="gradient") if edge.kind == "data" and gradient else edge
+    backward = source is not None and source.lane == "backward" and edge.kind == "data"
+    gradient = backward and edge.tensor is not None and is_float(edge.tensor.dtype)
+    return replace(edge, kind="gradient") if gradient else edge
 
 
 # -- details -----------------------------------------------------------------------------------------------------------------
 
 
 def details_of(operation: Any) -> dict[str, Any]:
-    """The attributes that matter, the device where one is asked for, and the line of the user's code."""
+    """The attributes that matter, and the line of the user's code that asked for it."""
     told: dict[str, Any] = {}
     for name in sorted(operation.node_def.attr):
         value = operation.node_def.attr[name]
@@ -212,7 +232,8 @@ def details_of(operation: Any) -> dict[str, Any]:
 
 def _constant(proto: Any) -> dict[str, Any]:
     value = tf.make_ndarray(proto)
-    return {"value": value.tolist()} if value.size <= SMALL and value.dtype.kind in "biuf" else {"numbers": int(value.size)}
+    told = value.size <= SMALL and value.dtype.kind in "biuf"
+    return {"value": value.tolist()} if told else {"numbers": int(value.size)}
 
 
 def _plain(value: Any) -> Any:
@@ -229,18 +250,21 @@ def _plain(value: Any) -> Any:
     return None
 
 
-_LIBRARIES = tuple(str(Path(package.__file__).parent) for package in (unidl, tf, np)) + ("/keras/",)
+_OWN = str(Path(unidl.__file__).parent)
+_LIBRARIES = (_OWN, str(Path(tf.__file__).parent), "/keras/", "/numpy/", "importlib", "contextlib", "functools.py")
 
 
 def _line(operation: Any) -> str | None:
-    """The line of the user's code that asked for an operation."""
-    for frame in reversed(operation.traceback or ()):
-        if not any(library in frame.filename for library in _LIBRARIES) and "importlib" not in frame.filename:
-            return f"{Path(frame.filename).name}:{frame.lineno}"
+    """The line in a user's forward or training_step that asked for an operation: code that unidl called."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in operation.traceback or ()]
+    called = next((i for i, (path, _) in enumerate(frames) if str(path).startswith(_OWN)), len(frames))
+    for path, number in reversed(frames[called:]):
+        if not any(library in str(path) for library in _LIBRARIES):
+            return f"{path.name}:{number}"
     return None
 
 
-def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
+def specs_of(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
     """Shape and dtype of those that are numbers of a known rank."""
     return tuple(_known(tensors))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from tensorflow.python.framework import op_callbacks
 from unidl.inspection.lane import Lane
 
 Where = Callable[[], "str | None"]  # the path of the layer that is called now; None outside a model
+GRADIENTS = ("gradient_tape/", "gradients/")  # how the names of the backward pass begin
 FUNCTIONS = ("__inference_", "__forward_", "__backward_")  # how the names of traced functions begin
 
 
@@ -73,6 +76,29 @@ class Recording:
         self.graphs.setdefault(id(graph), graph)
         name = outputs[0].op.name if outputs else _text(op_name)
         self.origins[id(graph), name] = layer, lane
+
+    def origin(self, operation: Any) -> tuple[str | None, str]:
+        """The layer that asked for an operation of a graph, None where no layer did, and its lane."""
+        layer, lane = self.origins.get((id(operation.graph), operation.name), (None, ""))
+        if layer is None and operation.name.startswith(GRADIENTS):
+            layer = self._forward_layer(operation.name)
+        return layer, lane
+
+    def _forward_layer(self, name: str) -> str | None:
+        """The layer of a gradient: TensorFlow names it after the operation whose gradient it is."""
+        parts = re.sub(r"_grad(?=/|$)", "", name).split("/")
+        for first in (i for i, part in enumerate(parts) if part in ("gradient_tape", "gradients")):
+            for last in range(len(parts), first + 1, -1):
+                layer = self.scopes.get("/".join(parts[first + 1 : last]))
+                if layer is not None:
+                    return layer
+        return None
+
+    @functools.cached_property
+    def scopes(self) -> dict[str, str]:
+        """Name of each operation that a layer asked for, and of its scope -> the layer's path; to be asked for at the end."""
+        named = [(name, layer) for (_, name), (layer, _) in self.origins.items() if layer]
+        return {name.rpartition("/")[0]: layer for name, layer in named} | dict(named)
 
     @property
     def kernels(self) -> list[Ran]:

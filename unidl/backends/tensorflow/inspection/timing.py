@@ -1,12 +1,29 @@
-"""A function as TensorFlow runs a training step."""
+"""How long TensorFlow takes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from unidl.inspection.timing import Timing
+
+ROUNDS = 12
+
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function as TensorFlow runs a training step: traced into a graph."""
     return tf.function(function, autograph=False)
+
+
+def seconds(run: Callable[[], Any], rounds: int = ROUNDS) -> Timing:
+    """How long a run takes that has run before."""
+    found = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        run()
+        tf.test.experimental.sync_devices()
+        found.append(time.perf_counter() - started)
+    return Timing.of(found)
