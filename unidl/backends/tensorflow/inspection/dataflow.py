@@ -227,7 +227,7 @@ def details_of(operation: Any) -> dict[str, Any]:
             if plain is not None:
                 told[name] = plain
     line = _line(operation)
-    return told | ({"line": line} if line else {})
+    return told | ({"code": line} if line else {})
 
 
 def _constant(proto: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def inspect_model(program: Program) -> Picture:
             tensors=tensors,
         )
     )
-    facts = {"traces": told_traces(program.native), **picture.facts}
+    facts = {**picture.facts, "traces": told_traces(program.native)}
     return Picture(
         (layers(program), *picture.graphs),
         events=events(program, int(facts["kernels"]), "forward"),

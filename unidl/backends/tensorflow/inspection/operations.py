@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import tensorflow as tf
@@ -40,7 +39,7 @@ def watch(watched: Watched) -> Picture:
     with recording(watched.where, watched.lane, optimized=True) as seen:
         watched.run()
     if seen.program is None:
-        return Picture((_at_once(seen, watched),), facts={"kernels": len(seen.kernels)})
+        return Picture((_at_once(seen, watched),), facts={"traces": 0, "kernels": len(seen.kernels)})
     variables = Variables(
         {id(variable.handle): (variable, path) for variable, path in watched.owners}, seen.states, watched.paths
     )
@@ -48,6 +47,7 @@ def watch(watched: Watched) -> Picture:
     optimized = Optimized(seen.optimized, seen.program, whole, variables)
     graphs = [_body(seen, variables, watched) or whole, optimized.graph()]
     facts: dict[str, Any] = {
+        "traces": seen.traces,
         "operations": sum(_is_work(node) for node in whole.nodes),
         "kernels": sum(_is_work(node) for node in graphs[1].nodes),
         "functions": {node.label: _size(whole, node.id) for node in whole.nodes if node.op == "Function"},
@@ -62,6 +62,13 @@ def watch(watched: Watched) -> Picture:
         except (tf.errors.OpError, ValueError) as error:
             notes.append(f"XLA does not compile it: {str(error).splitlines()[0][:300]}")
     return Picture(tuple(graphs), facts=facts, notes=tuple(notes))
+
+
+def traces_in(watched: Watched) -> int:
+    """How many programs are traced while it runs: graphs that hold a model's or a step's operations and stand in no other."""
+    with recording(watched.where, watched.lane) as seen:
+        watched.run()
+    return seen.traces
 
 
 def _is_work(node: Node) -> bool:
@@ -108,8 +115,3 @@ def _at_once(seen: Recording, watched: Watched) -> Graph:
         makers.update({id(made): name for made in ran.outputs})
     note = "Nothing was traced: each kernel was called from Python."
     return Graph(watched.name, watched.title, tuple(nodes), tuple(dict.fromkeys(edges)), note)
-
-
-def counted(graph: Graph) -> dict[str, int]:
-    """How much work there is of each kind."""
-    return dict(Counter(node.op for node in graph.nodes if _is_work(node)).most_common())

@@ -14,6 +14,7 @@ from unidl.inspection.graph import Graph
 
 # how the runtime runs If and While: they are taken apart into these
 CONTROL = ("Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch")
+TAKEN_APART = ("Case", "If", "StatelessCase", "StatelessIf", "StatelessWhile", "While")
 ENDS = ("_Arg", "_Retval")
 
 
@@ -52,7 +53,8 @@ class Optimized:
 
     def summary(self) -> dict[str, Any]:
         """What was done, as JSON: counts before and after, and names."""
-        before = {node.name: node.op for node in _nodes(self.told.pre_optimization_graph) if node.op not in ENDS}
+        given = [node for node in _nodes(self.told.pre_optimization_graph) if node.op not in ENDS]
+        before = {node.name: node.op for node in given}  # names in functions may be those of others: one of them counts
         after = {node.name: node for node in self.told.post_optimization_graph.node if node.op not in ENDS}
         origin = {name: _base(name, before) for name in after}
         pairs = [(base, before[base], after[name]) for name, base in origin.items() if base is not None]
@@ -63,14 +65,14 @@ class Optimized:
             if node.op != op and node.attr["fused_ops"].list.s
         }
         return {
-            "before": len(before),
+            "before": len(given),
             "after": len(after),
             "fused": fused,
             "folded": sorted(base for base, op, node in pairs if node.op == "Const" != op),
             "rewritten": {
                 base: f"{op} -> {node.op}"
                 for base, op, node in pairs
-                if node.op not in (op, "Const") and base not in fused and node.op not in CONTROL
+                if node.op not in (op, "Const", *CONTROL) and base not in fused and op not in TAKEN_APART
             },
             "removed": dict(Counter(op for name, op in before.items() if name not in met).most_common()),
             "added": dict(

@@ -111,10 +111,22 @@ class Recording:
         return [r for r in self.ran if r.op.startswith(FUNCTIONS)]
 
     @property
+    def traces(self) -> int:
+        """How many graphs were made that stand in no other and hold, at any depth, what a layer or a lane asked for."""
+        asked = {graph for (graph, _), (layer, lane) in self.origins.items() if layer is not None or lane}
+        return len({id(_top(self.graphs[graph], self.graphs)) for graph in asked})
+
+    @property
     def program(self) -> tf.Graph | None:
         """The graph that was made: of those that stand in no other, the one with the most operations in it and below."""
         tops = [graph for graph in self.graphs.values() if not _stands_in(graph, self.graphs)]
         return max(tops, key=lambda top: sum(_stands_under(g, top) for g in self.graphs.values()), default=None)
+
+
+def _top(graph: Any, graphs: Mapping[int, tf.Graph]) -> Any:
+    while _stands_in(graph, graphs):
+        graph = graph.outer_graph
+    return graph
 
 
 def _stands_in(graph: tf.Graph, graphs: Mapping[int, tf.Graph]) -> bool:

@@ -26,7 +26,7 @@ def inspect_step(program: Program) -> Picture:
             owners(program.plan, trial.native()),
         )
     )
-    facts = {"traces": told_traces(program.native), **picture.facts}
+    facts = {**picture.facts, "traces": told_traces(program.native)}
     notes = (
         *picture.notes,
         "With Trainer(jit=True) XLA compiles the step as a program of its own, for batches of one size.",

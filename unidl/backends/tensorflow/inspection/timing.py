@@ -14,8 +14,16 @@ ROUNDS = 12
 
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function as TensorFlow runs a training step: traced into a graph."""
-    return tf.function(function, autograph=False)
+    """A function as TensorFlow runs a training step: traced into a graph at its first call, for tensors of these shapes."""
+    traced = tf.function(function, autograph=False)
+    made: list[Any] = []
+
+    def run(*args: Any) -> Any:
+        if not made:  # called itself, a tf.function warns of many traces where many layers are looked at
+            made.append(traced.get_concrete_function(*args))
+        return made[0](*args)
+
+    return run
 
 
 def seconds(run: Callable[[], Any], rounds: int = ROUNDS) -> Timing:
