@@ -20,7 +20,7 @@ class Watched:
         where: The path of the layer that is called now, "" in the model itself; None outside it.
         lane: Moves while a step runs.
         paths: The paths of all layers.
-        owners: (the framework's variable, the path of its layer) for each weight.
+        owners: (the framework's variable, the path of its layer, its name) for each weight.
         function: The model as a function of tensors, for the framework's compiler; None where it is not asked for.
         tensors: What it takes.
     """
@@ -31,6 +31,6 @@ class Watched:
     where: Callable[[], str | None]
     lane: Lane = field(default_factory=Lane)
     paths: Sequence[str] = ()
-    owners: Sequence[tuple[Any, str]] = ()
+    owners: Sequence[tuple[Any, str, str]] = ()
     function: Callable[..., Any] | None = None
     tensors: Sequence[Any] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unidl.backends.keras.engine import ENGINE
-from unidl.backends.keras.inspection.operations import traces_in, watching
+from unidl.backends.keras.inspection.watching import traces_in, watching
 from unidl.errors import UnidlError
 from unidl.inspection.inspection import Change
 from unidl.inspection.program import Program, Trial

@@ -8,8 +8,8 @@ from unidl.backends.keras.engine import ENGINE
 from unidl.backends.keras.inspection.changes import TRACES, changes
 from unidl.backends.keras.inspection.compiler import predict_function, told_compile
 from unidl.backends.keras.inspection.layers import config_of, functional, layers
-from unidl.backends.keras.inspection.operations import watch, watching
-from unidl.backends.keras.inspection.timing import once, seconds, staged
+from unidl.backends.keras.inspection.timing import building, seconds, staged, without_warnings
+from unidl.backends.keras.inspection.watching import watch, watching
 from unidl.backends.keras.module import Adapter
 from unidl.backends.keras.program import run
 from unidl.backends.keras.tensor import is_tensor
@@ -17,15 +17,18 @@ from unidl.graph.node import leaves, map_nest
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
-from unidl.inspection.timing import Timing
 
-TRIALS = 3  # how often the building is measured
 GRAPH = "The data-flow graph beneath the Keras model, as TensorFlow traces a call of it; each node with its Keras layer"
 AT_ONCE = "The operations that the engine {engine} runs for one call, each with its Keras layer"
 
 
 def inspect_model(program: Program) -> Picture:
     """Keras' layers, and what lies beneath."""
+    with without_warnings():
+        return _inspected(program)
+
+
+def _inspected(program: Program) -> Picture:
     beneath, at_once = _traced(program) if TRACES else None, _called(program)
     predicted, more, changed = predict_function(program)
     kernels = at_once.facts.get("kernels")
@@ -73,18 +76,14 @@ def _traced(program: Program) -> Picture:
 
 def _events(program: Program, beneath: Picture | None, kernels: int | None) -> list[Event]:
     """What happens once, and what each time: measured on copies that nobody watches."""
-    first = []
-    for _ in range(TRIALS):
-        trial = program.trial()
-        first.append(once(trial.run))
-    steady = seconds(trial.run)
-    building = [max(taken - steady.median, 0.0) for taken in first]
+    trial = program.trial()
+    trial.run()
     what = "call the Keras model: Python calls each layer" + (
         f", and {kernels} kernels run one by one" if kernels else ""
     )
     found = [
-        Event("building", "the first call: choose kernels; nothing is traced", 1, Timing.of(building)),
-        Event("running", what, kernels, steady),
+        building(program),
+        Event("running", what, kernels, seconds(trial.run)),
     ]
     if beneath is not None:
         inside = f"in a tf.function (Keras' predict, a Trainer's loop) the same call is {beneath.facts['kernels']} kernels in a graph"

@@ -1,4 +1,4 @@
-"""What the engine does while a Keras program runs: it is asked itself, and told which layer of Keras is being called."""
+"""Whose the operations of the engine are: which of Keras' layers is being called, and which variable is whose."""
 
 from __future__ import annotations
 
@@ -7,36 +7,9 @@ from typing import Any
 
 from keras.src.backend.common import global_state
 
-from unidl.backends import registry
-from unidl.backends.keras.engine import ENGINE
 from unidl.backends.keras.module import child_of
 from unidl.backends.keras.program import slots
 from unidl.description.plan import LayerPlan
-from unidl.inspection.picture import Picture
-from unidl.inspection.watched import Watched
-
-BLIND = f"What Keras' engine {ENGINE} runs is not shown: unidl has no backend of its own for it that could be asked."
-
-
-def can_watch() -> bool:
-    """Whether the engine is a backend of unidl's, which knows how to look."""
-    return ENGINE in registry.entries()
-
-
-def watch(watched: Watched) -> Picture:
-    """As the engine's own backend sees it; on an engine that has none it runs, and a note says so."""
-    if can_watch():
-        return registry.load(ENGINE).watch(watched)
-    watched.run()
-    return Picture((), notes=(BLIND,))
-
-
-def traces_in(watched: Watched) -> int:
-    """How many programs the engine traces into graphs while it runs."""
-    if can_watch():
-        return registry.load(ENGINE).traces_in(watched)
-    watched.run()
-    return 0
 
 
 def natives_of(plan: LayerPlan, native: Any) -> dict[int, Any]:
@@ -50,10 +23,11 @@ def natives_of(plan: LayerPlan, native: Any) -> dict[int, Any]:
     return natives
 
 
-def owners(plan: LayerPlan, natives: Mapping[int, Any]) -> list[tuple[Any, str]]:
-    """(the engine's variable, path of its layer) for each weight."""
+def owners(plan: LayerPlan, natives: Mapping[int, Any]) -> list[tuple[Any, str, str]]:
+    """(the engine's variable, path of its layer, Keras' name) for each weight."""
     parts = [part for part in plan.walk() if part.reached]
-    return [(slot.native.value, part.path) for part in parts for slot in slots(part, natives[id(part)]).values()]
+    held = [(slot.native, part.path) for part in parts for slot in slots(part, natives[id(part)]).values()]
+    return [(variable.value, path, variable.path) for variable, path in held]
 
 
 def calling(plan: LayerPlan, natives: Mapping[int, Any]) -> Callable[[], str | None]:
@@ -66,19 +40,3 @@ def calling(plan: LayerPlan, natives: Mapping[int, Any]) -> Callable[[], str | N
         return next((paths[caller] for caller in callers if caller in paths), None)
 
     return where
-
-
-def watching(plan: LayerPlan, native: Any, name: str, title: str, run: Callable[[], Any], **more: Any) -> Watched:
-    """A run of a native object, to be watched.
-
-    Args:
-        plan: Its plan.
-        native: The object.
-        name: See Watched.
-        title: See Watched.
-        run: See Watched.
-        **more: Further fields of Watched.
-    """
-    natives = natives_of(plan, native)
-    paths = [part.path for part in plan.walk()]
-    return Watched(name, title, run, calling(plan, natives), paths=paths, owners=owners(plan, natives), **more)

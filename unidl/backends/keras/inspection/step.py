@@ -8,9 +8,8 @@ from unidl.backends.keras.engine import ENGINE
 from unidl.backends.keras.inspection.changes import TRACES, changes
 from unidl.backends.keras.inspection.compiler import told_compile
 from unidl.backends.keras.inspection.layers import config_of, layers
-from unidl.backends.keras.inspection.model import TRIALS
-from unidl.backends.keras.inspection.operations import watch, watching
-from unidl.backends.keras.inspection.timing import once, seconds
+from unidl.backends.keras.inspection.timing import TRIALS, building, once, seconds, without_warnings
+from unidl.backends.keras.inspection.watching import watch, watching
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
@@ -21,6 +20,11 @@ TITLE = "One training step of the Keras model, as the engine {engine} has it: fo
 
 def inspect_step(program: Program) -> Picture:
     """The step of a Trainer, in four lanes."""
+    with without_warnings():
+        return _inspected(program)
+
+
+def _inspected(program: Program) -> Picture:
     trial = program.trial()
     title = TITLE.format(engine=ENGINE)
     beneath = watch(watching(program.plan, trial.native(), "step", title, trial.run, lane=trial.lane))
@@ -32,7 +36,7 @@ def inspect_step(program: Program) -> Picture:
     }
     return Picture(
         (layers(program), *beneath.graphs),
-        events=_events(program, beneath.facts.get("kernels")),
+        events=(*_events(program, beneath.facts.get("kernels")), *beneath.events),
         changes=changes(program),
         facts=facts,
         notes=beneath.notes,
@@ -46,9 +50,10 @@ def _events(program: Program, kernels: int | None) -> tuple[Event, ...]:
         trial = program.trial()
         first.append(once(trial.run))
     steady = seconds(trial.run)
-    building = Timing.of([max(taken - steady.median, 0.0) for taken in first])
+    started = Timing.of([max(taken - steady.median, 0.0) for taken in first])
     if TRACES:
         return (
+            building(program),
             Event(
                 "building",
                 "trace the step into TensorFlow's graph, optimise it, choose kernels: in the first call",
@@ -59,6 +64,7 @@ def _events(program: Program, kernels: int | None) -> tuple[Event, ...]:
         )
     what = f"Python calls each layer, the gradient and the optimizer; {kernels or 'their'} kernels run one by one"
     return (
-        Event("building", "the first step: the optimizer's states are made; nothing is traced", 1, building),
+        building(program),
+        Event("building", "the first step: the optimizer's states are made; nothing is traced", 1, started),
         Event("running", what, kernels, steady),
     )

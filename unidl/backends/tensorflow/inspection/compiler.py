@@ -11,7 +11,7 @@ from tensorflow.compiler.xla import xla_data_pb2
 from tensorflow.compiler.xla.service import hlo_pb2
 
 from unidl.backends.tensorflow.inspection.dataflow import INSIDE
-from unidl.backends.tensorflow.inspection.recording import Where, recording
+from unidl.backends.tensorflow.inspection.operations import Where, recording
 from unidl.graph.spec import TensorSpec
 from unidl.inspection.graph import Edge, Graph, Node
 from unidl.inspection.lane import Lane

@@ -38,12 +38,14 @@ class Variables:
     """The variables that graphs read and write, each one node wherever it is captured.
 
     Args:
-        owners: id of a variable's handle -> (the variable, the path of its layer).
+        owners: id of a variable's handle -> (the variable, the path of its layer, its name).
         made: id of a handle -> the name under which it was made while somebody watched (an optimizer's states).
         paths: The paths of all layers.
     """
 
-    def __init__(self, owners: Mapping[int, tuple[Any, str]], made: Mapping[int, str], paths: Iterable[str]) -> None:
+    def __init__(
+        self, owners: Mapping[int, tuple[Any, str, str]], made: Mapping[int, str], paths: Iterable[str]
+    ) -> None:
         self.owners = owners
         self.made = made
         self.paths = set(paths)
@@ -60,12 +62,14 @@ class Variables:
 
     def _node(self, handle: Any, variable: Any, placeholder: Any) -> str:
         owned = self.owners.get(id(handle))
-        variable = owned[0] if owned is not None else variable
-        name = self.made.get(id(handle), placeholder.op.name) if variable is None else variable.name
-        name = re.sub(r":\d+$", "", name).removeprefix("while/")  # a Trainer's loop is no part of it
+        if owned is not None:
+            variable, layer, name = owned
+        else:
+            name = self.made.get(id(handle), placeholder.op.name) if variable is None else variable.name
+            name = re.sub(r":\d+$", "", name).removeprefix("while/")  # a Trainer's loop is no part of it
+            layer = layer_of(name, self.paths)
         node = f"variable {name}"
         if node not in self.nodes:
-            layer = owned[1] if owned is not None else layer_of(name, self.paths)
             outputs: tuple[TensorSpec, ...] = ()
             details: dict[str, Any] = {}
             if variable is not None:

@@ -31,14 +31,14 @@ def _described(plan: LayerPlan, native: Any) -> tuple[str, dict[str, Any]]:
     return way.native, told
 
 
-def owners(plan: LayerPlan, native: Any) -> list[tuple[Any, str]]:
-    """(variable, path of its layer) for each weight of a native object of that plan."""
+def owners(plan: LayerPlan, native: Any) -> list[tuple[Any, str, str]]:
+    """(variable, path of its layer, its name) for each weight of a native object of that plan."""
     natives = {id(plan): native}
-    found: list[tuple[Any, str]] = []
+    found: list[tuple[Any, str, str]] = []
     for part in plan.walk():
         if part.reached:
             held = natives[id(part)]
-            found += [(variable, part.path) for variable in own_variables(held)]
+            found += [(variable, part.path, variable.name.removesuffix(":0")) for variable in own_variables(held)]
             for key, child in part.children.items():
                 if child.reached:
                     natives.setdefault(id(child), child_of(held, key))

@@ -7,8 +7,8 @@ from typing import Any
 
 from unidl.backends.tensorflow.inspection.changes import changes
 from unidl.backends.tensorflow.inspection.layers import layers, owners
-from unidl.backends.tensorflow.inspection.operations import watch
-from unidl.backends.tensorflow.inspection.timing import seconds
+from unidl.backends.tensorflow.inspection.timing import TRIALS, seconds
+from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.program import run
 from unidl.backends.tensorflow.tracing import current_layer
 from unidl.graph.node import leaves, map_nest
@@ -17,8 +17,6 @@ from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
 from unidl.inspection.timing import Timing
 from unidl.inspection.watched import Watched
-
-TRIALS = 3  # how often the building is measured
 
 
 def inspect_model(program: Program) -> Picture:

@@ -1,117 +1,169 @@
-"""What TensorFlow does while a program runs: the graph that it traced, or the kernels that it ran at once, and what became of them."""
+"""What TensorFlow is asked for while something runs: each operation, in which graph or at once, for which layer, in which lane."""
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework import op_callbacks
 
-from unidl.backends.tensorflow.inspection.compiler import compiled
-from unidl.backends.tensorflow.inspection.dataflow import Dataflow, Variables, functions_of, passed, specs_of
-from unidl.backends.tensorflow.inspection.optimized import CONTROL, Optimized
-from unidl.backends.tensorflow.inspection.recording import Recording, recording
-from unidl.inspection.graph import Edge, Graph, Node
-from unidl.inspection.picture import Picture
-from unidl.inspection.watched import Watched
+from unidl.inspection.lane import Lane
 
-NO_KERNEL = (
-    "Const",
-    "NoOp",
-    "Placeholder",
-    "_Arg",
-    "_Retval",
-    "Variable",
-    "Function",
-    *CONTROL,
-)  # do nothing of their own
-IN_LOOP = (
-    "A Trainer takes many steps in one call: this is the body of a tf.while_loop. What has no lane takes the batch out of the data, "
-    "adds to the metrics, or goes on in the loop."
-)
+Where = Callable[[], "str | None"]  # the path of the layer that is called now; None outside a model
+GRADIENTS = ("gradient_tape/", "gradients/")  # how the names of the backward pass begin
+FUNCTIONS = ("__inference_", "__forward_", "__backward_")  # how the names of traced functions begin
 
 
-def watch(watched: Watched) -> Picture:
-    """The graphs of one run: as traced, as optimised, as XLA compiles it; or what ran at once, where nothing was traced.
+@dataclass(frozen=True)
+class Ran:
+    """An operation that was run at once.
 
     Args:
-        watched: Must not have run before, or its functions are there already and nothing is seen.
+        op: Its kind.
+        layer: The path of the layer that asked for it; None outside a model.
+        lane: In which lane.
+        inputs: The tensors that it read.
+        outputs: The tensors that it made.
     """
-    with recording(watched.where, watched.lane, optimized=True) as seen:
-        watched.run()
-    if seen.program is None:
-        return Picture((_at_once(seen, watched),), facts={"traces": 0, "kernels": len(seen.kernels)})
-    variables = Variables(
-        {id(variable.handle): (variable, path) for variable, path in watched.owners}, seen.states, watched.paths
-    )
-    whole = _whole(seen, variables, watched)
-    optimized = Optimized(seen.optimized, seen.program, whole, variables)
-    graphs = [_body(seen, variables, watched) or whole, optimized.graph()]
-    facts: dict[str, Any] = {
-        "traces": seen.traces,
-        "operations": sum(_is_work(node) for node in whole.nodes),
-        "kernels": sum(_is_work(node) for node in graphs[1].nodes),
-        "functions": {node.label: _size(whole, node.id) for node in whole.nodes if node.op == "Function"},
-        "variables": sum(node.op == "Variable" for node in whole.nodes),
-        "grappler": optimized.summary(),
-    }
-    notes: list[str] = []
-    if watched.function is not None:
-        try:
-            graph, facts["xla"] = compiled(watched.function, watched.tensors, watched.where)
-            graphs.append(graph)
-        except (tf.errors.OpError, ValueError) as error:
-            notes.append(f"XLA does not compile it: {str(error).splitlines()[0][:300]}")
-    return Picture(tuple(graphs), facts=facts, notes=tuple(notes))
+
+    op: str
+    layer: str | None
+    lane: str
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
 
 
-def traces_in(watched: Watched) -> int:
-    """How many programs are traced while it runs: graphs that hold a model's or a step's operations and stand in no other."""
-    with recording(watched.where, watched.lane) as seen:
-        watched.run()
-    return seen.traces
+@dataclass(eq=False)
+class Recording:
+    """What was seen.
 
+    Args:
+        where: See Where.
+        lane: The mark that moves while a step runs.
+        origins: (id of a graph, name of an operation in it) -> its layer and lane.
+        graphs: id -> each graph that got an operation, in order.
+        ran: What was run at once, in order.
+        states: id of a variable's handle -> the name under which it was made.
+        optimized: What became of each function that was run: the graph before and after, as the runtime tells.
+    """
 
-def _is_work(node: Node) -> bool:
-    return node.op not in NO_KERNEL
+    where: Where
+    lane: Lane
+    origins: dict[tuple[int, str], tuple[str | None, str]] = field(default_factory=dict)
+    graphs: dict[int, tf.Graph] = field(default_factory=dict)
+    ran: list[Ran] = field(default_factory=list)
+    states: dict[int, str] = field(default_factory=dict)
+    optimized: list[Any] = field(default_factory=list)
 
+    def __call__(
+        self, op: Any, inputs: Any, attrs: Any, outputs: Any, op_name: Any = None, graph: tf.Graph | None = None
+    ) -> None:
+        """One operation, as TensorFlow's callbacks tell of it."""
+        layer = self.where()
+        lane = self.lane.now if layer is None else self.lane.within_model()
+        kind = _text(op)
+        if graph is None:
+            if kind == "VarHandleOp":
+                self.states[id(outputs[0])] = _text(op_name).strip("/")
+            self.ran.append(Ran(kind, layer, lane, tuple(inputs), tuple(outputs)))
+            return
+        self.graphs.setdefault(id(graph), graph)
+        name = outputs[0].op.name if outputs else _text(op_name)
+        self.origins[id(graph), name] = layer, lane
 
-def _size(graph: Graph, holder: str) -> int:
-    return sum(node.parent == holder for node in graph.nodes)
+    def origin(self, operation: Any) -> tuple[str | None, str]:
+        """The layer that asked for an operation of a graph, None where no layer did, and its lane."""
+        layer, lane = self.origins.get((id(operation.graph), operation.name), (None, ""))
+        if layer is None and operation.name.startswith(GRADIENTS):
+            layer = self._forward_layer(operation.name)
+        return layer, lane
 
-
-def _whole(seen: Recording, variables: Variables, watched: Watched) -> Graph:
-    """The program's graph from the top."""
-    reader = Dataflow(seen.origin, variables)
-    reader.read(seen.program, variables.captured(seen.program))
-    return reader.graph(watched.name, watched.title)
-
-
-def _body(seen: Recording, variables: Variables, watched: Watched) -> Graph | None:
-    """The body of the loop in which a Trainer takes its steps; None for a model."""
-    if watched.name != "step":
+    def _forward_layer(self, name: str) -> str | None:
+        """The layer of a gradient: TensorFlow names it after the operation whose gradient it is."""
+        parts = re.sub(r"_grad(?=/|$)", "", name).split("/")
+        for first in (i for i, part in enumerate(parts) if part in ("gradient_tape", "gradients")):
+            for last in range(len(parts), first + 1, -1):
+                layer = self.scopes.get("/".join(parts[first + 1 : last]))
+                if layer is not None:
+                    return layer
         return None
-    program: Any = seen.program
-    lanes = {graph for (graph, _), (_, lane) in seen.origins.items() if lane == "update"}
-    for operation in program.get_operations():
-        for place, inner in functions_of(operation):
-            if place == "body" and id(inner) in lanes:
-                reader = Dataflow(seen.origin, variables)
-                reader.read(inner, passed(operation, inner, variables.captured(program)))
-                return reader.graph(watched.name, watched.title, IN_LOOP)
-    return None
+
+    @functools.cached_property
+    def scopes(self) -> dict[str, str]:
+        """Name of each operation that a layer asked for, and of its scope -> the layer's path; to be asked for at the end."""
+        named = [(name, layer) for (_, name), (layer, _) in self.origins.items() if layer]
+        return {name.rpartition("/")[0]: layer for name, layer in named} | dict(named)
+
+    @property
+    def kernels(self) -> list[Ran]:
+        """What a model or a step ran at once, its handling of variables left out."""
+        return [r for r in self.ran if (r.layer is not None or r.lane) and not r.op.startswith(FUNCTIONS)]
+
+    @property
+    def calls(self) -> list[Ran]:
+        """The functions that were called as a whole."""
+        return [r for r in self.ran if r.op.startswith(FUNCTIONS)]
+
+    @property
+    def traces(self) -> int:
+        """How many graphs were made that stand in no other and hold, at any depth, what a layer or a lane asked for."""
+        asked = {graph for (graph, _), (layer, lane) in self.origins.items() if layer is not None or lane}
+        return len({id(_top(self.graphs[graph], self.graphs)) for graph in asked})
+
+    @property
+    def program(self) -> tf.Graph | None:
+        """The graph that was made: of those that stand in no other, the one with the most operations in it and below."""
+        tops = [graph for graph in self.graphs.values() if not _stands_in(graph, self.graphs)]
+        return max(tops, key=lambda top: sum(_stands_under(g, top) for g in self.graphs.values()), default=None)
 
 
-def _at_once(seen: Recording, watched: Watched) -> Graph:
-    """The kernels that ran one by one, in order."""
-    makers: dict[int, str] = {}
-    nodes: list[Node] = []
-    edges: list[Edge] = []
-    for i, ran in enumerate(seen.kernels):
-        name = f"{i + 1} {ran.op}"
-        nodes.append(Node(name, ran.op, ran.op, ran.layer or "", ran.lane, outputs=specs_of(ran.outputs)))
-        for read in ran.inputs:
-            if id(read) in makers:
-                edges.append(Edge(makers[id(read)], name, next(iter(specs_of([read])), None)))
-        makers.update({id(made): name for made in ran.outputs})
-    note = "Nothing was traced: each kernel was called from Python."
-    return Graph(watched.name, watched.title, tuple(nodes), tuple(dict.fromkeys(edges)), note)
+def _top(graph: Any, graphs: Mapping[int, tf.Graph]) -> Any:
+    while _stands_in(graph, graphs):
+        graph = graph.outer_graph
+    return graph
+
+
+def _stands_in(graph: tf.Graph, graphs: Mapping[int, tf.Graph]) -> bool:
+    return id(getattr(graph, "outer_graph", None)) in graphs
+
+
+def _stands_under(graph: Any, top: tf.Graph) -> int:
+    """The number of operations of a graph that stands in another, at any depth; 0 where it does not."""
+    size = len(graph.get_operations())
+    while graph is not None and graph is not top:
+        graph = getattr(graph, "outer_graph", None)
+    return 0 if graph is None else size
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+@contextmanager
+def recording(where: Where, lane: Lane, optimized: bool = False) -> Iterator[Recording]:
+    """Inside, what this thread asks TensorFlow for is recorded.
+
+    Args:
+        where: See Where.
+        lane: See Recording.
+        optimized: Whether the runtime is asked for the graphs that it made of functions which run for the first time.
+    """
+    seen = Recording(where, lane)
+    runtime = context.context()
+    runtime.ensure_initialized()
+    if optimized:
+        runtime.enable_graph_collection()
+    op_callbacks.add_op_callback(seen)
+    try:
+        yield seen
+    finally:
+        op_callbacks.remove_op_callback(seen)
+        if optimized:
+            seen.optimized = list(runtime.export_run_metadata().function_graphs)
+            runtime.disable_graph_collection()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unidl.backends.tensorflow.inspection.changes import changes
 from unidl.backends.tensorflow.inspection.layers import layers, owners
 from unidl.backends.tensorflow.inspection.model import events, told_traces
-from unidl.backends.tensorflow.inspection.operations import watch
+from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.tracing import current_layer
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
@@ -33,7 +33,7 @@ def inspect_step(program: Program) -> Picture:
     )
     return Picture(
         (layers(program), *picture.graphs),
-        events=events(program, int(facts["kernels"]), "the step"),
+        events=(*events(program, int(facts["kernels"]), "the step"), *picture.events),
         changes=changes(program),
         facts=facts,
         notes=notes,
