@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unidl.description.plan import LayerPlan
     from unidl.inspection.picture import Picture
     from unidl.inspection.program import Program
+    from unidl.inspection.watched import Watched
     from unidl.settings import Choice
 
 Tensor = Any
@@ -282,6 +283,12 @@ class Backend(Protocol):
         Beside "layers" there is the graph "step", whose nodes have their lane (`unidl.inspection.graph.LANES`): gradients and
         the optimizer's work included.
         """
+
+    def watch(self, watched: Watched) -> Picture:
+        """What this framework does while something runs, also for a backend whose engine it is: one or more graphs, with facts."""
+
+    def traces_in(self, watched: Watched) -> int:
+        """How many programs this framework traces into graphs while it runs."""
 
     def staged(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of tensors as this framework runs a training step without being asked: traced into a graph, or as it is.

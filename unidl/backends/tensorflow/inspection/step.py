@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from unidl.backends.tensorflow.inspection.layers import layers
+from unidl.backends.tensorflow.inspection.changes import changes
+from unidl.backends.tensorflow.inspection.layers import layers, owners
+from unidl.backends.tensorflow.inspection.model import events, told_traces
+from unidl.backends.tensorflow.inspection.watching import watch
+from unidl.backends.tensorflow.tracing import current_layer
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
+from unidl.inspection.watched import Watched
 
 
 def inspect_step(program: Program) -> Picture:
-    return Picture((layers(program),))
+    """The graph of a Trainer's step: the gradients and the optimizer's kernels stand in the same graph as the model."""
+    trial = program.trial()
+    picture = watch(
+        Watched(
+            "step",
+            "One training step, traced into one graph: forward, loss, TensorFlow's gradients, the optimizer's kernels",
+            trial.run,
+            current_layer,
+            trial.lane,
+            [part.path for part in program.plan.walk()],
+            owners(program.plan, trial.native()),
+        )
+    )
+    facts = {**picture.facts, "traces": told_traces(program.native)}
+    notes = (
+        *picture.notes,
+        "With Trainer(jit=True) XLA compiles the step as a program of its own, for batches of one size.",
+    )
+    return Picture(
+        (layers(program), *picture.graphs),
+        events=(*events(program, int(facts["kernels"]), "the step"), *picture.events),
+        changes=changes(program),
+        facts=facts,
+        notes=notes,
+    )

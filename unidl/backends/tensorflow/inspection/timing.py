@@ -1,12 +1,54 @@
-"""A function as TensorFlow runs a training step."""
+"""How long TensorFlow takes."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.program import build
+from unidl.inspection.inspection import Event
+from unidl.inspection.program import Program
+from unidl.inspection.timing import Timing
+
+ROUNDS = 12
+TRIALS = 3  # how often the building is measured
+
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
-    return tf.function(function, autograph=False)
+    """A function as TensorFlow runs a training step: traced into a graph at its first call, for tensors of these shapes."""
+    traced = tf.function(function, autograph=False)
+    made: list[Any] = []
+
+    def run(*args: Any) -> Any:
+        if not made:  # called itself, a tf.function warns of many traces where many layers are looked at
+            made.append(traced.get_concrete_function(*args))
+        return made[0](*args)
+
+    return run
+
+
+def building(program: Program) -> Event:
+    """Making the modules and variables from the plan; nothing is traced yet."""
+    taken, variables = [], 0
+    for _ in range(TRIALS):
+        started = time.perf_counter()
+        made = build(program.plan, device=program.native.unidl.device, natives={})
+        taken.append(time.perf_counter() - started)
+        variables = len(made.variables)
+    return Event(
+        "building", "make the tf.Modules and their variables; nothing is traced yet", variables, Timing.of(taken)
+    )
+
+
+def seconds(run: Callable[[], Any], rounds: int = ROUNDS) -> Timing:
+    """How long a run takes that has run before."""
+    found = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        run()
+        tf.test.experimental.sync_devices()
+        found.append(time.perf_counter() - started)
+    return Timing.of(found)
