@@ -47,7 +47,7 @@ def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that CI checks: style, types, architecture, and the tests on every backend and Keras engine."""
-    install(session, "all", "onnx", "litert", "examples", "test")
+    install(session, "all", "onnx", "litert", "plot", "notebook", "examples", "test")
     install_pretrained(session)
     check_style(session)
     check_types(session)
@@ -107,7 +107,7 @@ def architecture(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
-    install(session, "all", "onnx", "litert", "test")
+    install(session, "all", "onnx", "litert", "plot", "notebook", "test")
     pytest(session, "tests/docs")
 
 

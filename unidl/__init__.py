@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
     from unidl.insight import Inspection as Inspection
+    from unidl.insight import Plot as Plot
     from unidl.insight import inspect as inspect
+    from unidl.insight import plot as plot
     from unidl.interchange import convert as convert
     from unidl.interchange import eject as eject
     from unidl.interchange import export as export
@@ -61,6 +63,7 @@ _HOMES = {
     "Inspection": "unidl.insight",
     "Layer": "unidl.description.layer",
     "Model": "unidl.models",
+    "Plot": "unidl.insight",
     "Sequential": "unidl.models",
     "Trainer": "unidl.training",
     "UnidlError": "unidl.errors",
@@ -75,6 +78,7 @@ _HOMES = {
     "load": "unidl.models",
     "load_weights": "unidl.interchange",
     "lowering": "unidl.backends.lowering",
+    "plot": "unidl.insight",
     "register": "unidl.description.encoding",
     "set_backend": "unidl.backends.selection",
     "source": "unidl.interchange",

@@ -196,7 +196,7 @@ def test_a_session_with_other_output_fails():
 
 def test_a_block_that_prints_something_else_fails():
     (block,) = blocks("```python\nprint(1)\n```\n<!-- prints -->\n```text\n2\n```\n")
-    with pytest.raises(AssertionError, match="page.md:2 prints\n1\n\nand the page says\n2\n"):
+    with pytest.raises(AssertionError, match=r"page\.md:2 prints\n1\n\nand the page says\n2\n"):
         block.run("page.md", {})
     replace(block, prints="1\n").run("page.md", {})
     with pytest.raises(AssertionError, match="no block prints what stands on line 3"):

@@ -79,7 +79,7 @@ def _steps(histories: Mapping[str, History]) -> Panel:
     curves, axis = [], "step"
     for i, (run, history) in enumerate(histories.items()):
         y = np.asarray(history.step_loss, "float64")
-        x = np.arange(1, len(y) + 1)
+        x = np.arange(1, len(y) + 1, dtype="float64")
         each = -(-len(y) // POINTS)
         if each > 1:
             cuts = np.arange(0, len(y), each)
