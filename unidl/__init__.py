@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
     from unidl.insight import Inspection as Inspection
-    from unidl.insight import Plot as Plot
     from unidl.insight import inspect as inspect
     from unidl.insight import plot as plot
     from unidl.interchange import convert as convert
@@ -63,7 +62,6 @@ _HOMES = {
     "Inspection": "unidl.insight",
     "Layer": "unidl.description.layer",
     "Model": "unidl.models",
-    "Plot": "unidl.insight",
     "Sequential": "unidl.models",
     "Trainer": "unidl.training",
     "UnidlError": "unidl.errors",
