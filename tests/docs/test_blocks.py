@@ -126,6 +126,8 @@ def backends(text: str) -> list[str]:
 CASES = [(page, name) for page in PAGES for name in backends(page.read_text()) if any(blocks(page.read_text()))]
 
 
+# torch.compile imports what warns so by torch's own doing
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(("page", "backend"), CASES, ids=[f"{page.relative_to(ROOT)}-{name}" for page, name in CASES])
 def test_a_page_runs(page, backend, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
