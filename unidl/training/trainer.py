@@ -24,7 +24,7 @@ from unidl.table import Table
 from unidl.training import showing, state
 from unidl.training.bar import Bar
 from unidl.training.beginning import begin
-from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
+from unidl.training.checks import check_precision, check_run, check_targets, check_watched, refuse_softmax
 from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
@@ -249,6 +249,8 @@ class Trainer:
         self._prepare(source)
         if validation is not None:
             self._check_data(validation)
+        own_step = not self.engine.takes_own_step()
+        check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
         self._stop = False
         run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
