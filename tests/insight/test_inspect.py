@@ -151,7 +151,7 @@ def test_a_trainer_is_as_before(backend, random_):
     twin = copy.deepcopy(trainer)
     before = everything(trainer)
     seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False)
-    unidl.inspect(trainer.model, x[:4], x[4:8], compiler=False)
+    unidl.inspect(trainer.model, x[:4], x[4:8], **QUICK)
     same(before, everything(trainer))
     assert seen.graphs["step"].nodes if "step" in seen.graphs else True
     # and it goes on as one that nobody looked at
@@ -185,7 +185,7 @@ def test_seconds_are_measured_for_each_layer(backend):
 
 
 def test_the_slow_layer_is_the_one_that_takes_long(backend):
-    model = Sequential([layers.Dense(4), layers.Dense(1500), layers.Dense(1500), layers.Dense(4)]).build(
+    model = Sequential([layers.Dense(4), layers.Dense(800), layers.Dense(800), layers.Dense(4)]).build(
         (4,), backend=backend
     )
     seen = unidl.inspect(model, rows(128, 4), compiler=False)
