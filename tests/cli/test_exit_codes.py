@@ -29,7 +29,7 @@ def _start(*words: str, cwd: Path, **options) -> subprocess.Popen[str]:
         (["--version"], DONE, ""),
         ([], WRONG_COMMAND, "examples:"),
         (["bakends"], WRONG_COMMAND, "Did you mean: unidl backends?"),
-        (["banana"], WRONG_COMMAND, "There are backends, run, export, source"),
+        (["banana"], WRONG_COMMAND, "There are backends, run, "),
         (["run", "x.py", "--backnd", "keras"], WRONG_COMMAND, "Did you mean --backend?"),
         (["run", "x.py", "--epochs", "3"], WRONG_COMMAND, "unidl run SCRIPT -- --epochs 3"),
         (["run", "x.py", "--back", "keras"], WRONG_COMMAND, "--backend"),

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from unidl.cli.backends import BACKENDS
 from unidl.cli.exit_code import CLOSED, INTERRUPTED
 from unidl.cli.export import EXPORT
+from unidl.cli.inspect import INSPECT
 from unidl.cli.parser import Grammar
 from unidl.cli.run import RUN
 from unidl.cli.source import SOURCE
 
-SUBCOMMANDS = (BACKENDS, RUN, EXPORT, SOURCE)
+SUBCOMMANDS = (BACKENDS, RUN, INSPECT, EXPORT, SOURCE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
