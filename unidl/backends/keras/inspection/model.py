@@ -71,7 +71,8 @@ def _traced(program: Program) -> Picture:
         return run(native, args, kwargs, False)
 
     compiled = {"function": function, "tensors": tensors} if program.compiler else {}
-    return watch(watching(program.plan, native, "graph", GRAPH, lambda: staged(function)(*tensors), **compiled))
+    traced = staged(function)
+    return watch(watching(program.plan, native, "graph", GRAPH, lambda: traced(*tensors), **compiled))
 
 
 def _events(program: Program, beneath: Picture | None, kernels: int | None) -> list[Event]:

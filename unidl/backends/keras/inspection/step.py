@@ -58,7 +58,7 @@ def _events(program: Program, kernels: int | None) -> tuple[Event, ...]:
                 "building",
                 "trace the step into TensorFlow's graph, optimise it, choose kernels: in the first call",
                 1,
-                building,
+                started,
             ),
             Event("running", f"call one function of {kernels} kernels: no Python runs in it", 1, steady),
         )

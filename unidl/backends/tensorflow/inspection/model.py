@@ -72,6 +72,7 @@ def events(program: Program, kernels: int, what: str) -> tuple[Event, ...]:
     steady = seconds(trial.run)
     once = [max(taken - steady.median, 0.0) for taken in first]
     return (
+        building(program),
         Event(
             "building", f"trace {what} into a graph: Python runs once", len(trial.native().traces), Timing.of(tracing)
         ),

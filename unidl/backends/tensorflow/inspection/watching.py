@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -10,9 +13,11 @@ from unidl.backends.tensorflow.inspection.compiler import compiled
 from unidl.backends.tensorflow.inspection.dataflow import Dataflow, Variables, functions_of, passed, specs_of
 from unidl.backends.tensorflow.inspection.operations import Recording, recording
 from unidl.backends.tensorflow.inspection.optimized import CONTROL, Optimized
+from unidl.backends.tensorflow.inspection.timing import ROUNDS, kernels
 from unidl.inspection.graph import LANES, Edge, Graph, Node
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
+from unidl.inspection.timing import Timing
 from unidl.inspection.watched import Watched
 
 NO_KERNEL = (
@@ -48,8 +53,10 @@ def watch(watched: Watched) -> Picture:
     )
     whole = _whole(seen, variables, watched)
     optimized = Optimized(seen.optimized, seen.program, whole, variables)
-    graphs = [_body(seen, variables, watched) or whole, optimized.graph()]
-    lanes = tuple(_lane(lane, *graphs) for lane in LANES) if watched.name == "step" else ()
+    graph, spent = _timed(optimized.graph(), kernels(watched.run, ROUNDS))
+    traced = _body(seen, variables, watched) or whole
+    graphs = [traced, graph]
+    events = tuple(_lane(lane, traced, graph, spent) for lane in LANES) if watched.name == "step" else ()
     facts: dict[str, Any] = {
         "traces": seen.traces,
         "operations": sum(_is_work(node) for node in whole.nodes),
@@ -57,6 +64,7 @@ def watch(watched: Watched) -> Picture:
         "functions": {node.label: _size(whole, node.id) for node in whole.nodes if node.op == "Function"},
         "variables": sum(node.op == "Variable" for node in whole.nodes),
         "grappler": optimized.summary(),
+        "seconds": _by_layer(spent),
     }
     notes: list[str] = []
     if watched.function is not None:
@@ -65,12 +73,48 @@ def watch(watched: Watched) -> Picture:
             graphs.append(graph)
         except (tf.errors.OpError, ValueError) as error:
             notes.append(f"XLA does not compile it: {str(error).splitlines()[0][:300]}")
-    return Picture(tuple(graphs), lanes, facts=facts, notes=tuple(notes))
+    return Picture(tuple(graphs), events, facts=facts, notes=tuple(notes))
 
 
-def _lane(lane: str, step: Graph, optimized: Graph) -> Event:
+def _timed(graph: Graph, taken: Mapping[str, list[float]]) -> tuple[Graph, dict[tuple[str, str | None], Timing]]:
+    """The graph with the seconds of each kernel, and (lane, layer) -> seconds; a layer None is all of the lane."""
+    runs: dict[tuple[str, str | None], list[float]] = {}
+    nodes = []
+    for node in graph.nodes:
+        times = taken.get(node.id, [])
+        if (
+            len(times) == ROUNDS
+        ):  # in a loop of the model's own a kernel runs more often: its time is that of all its runs
+            pass
+        elif times and len(times) % ROUNDS == 0:
+            each = len(times) // ROUNDS
+            times = [sum(times[i * each : (i + 1) * each]) for i in range(ROUNDS)]
+        else:
+            times = []
+        if times:
+            nodes.append(replace(node, details={**node.details, "seconds": statistics.median(times)}))
+            for place in ((node.lane, node.layer), (node.lane, None)):
+                before = runs.get(place, [0.0] * ROUNDS)
+                runs[place] = [a + b for a, b in zip(before, times, strict=True)]
+        else:
+            nodes.append(node)
+    return replace(graph, nodes=tuple(nodes)), {place: Timing.of(values) for place, values in runs.items()}
+
+
+def _by_layer(spent: Mapping[tuple[str, str | None], Timing]) -> dict[str, dict[str, float]]:
+    """Path of a layer -> lane -> seconds of its kernels in a run, as JSON."""
+    found: dict[str, dict[str, float]] = {}
+    for (lane, layer), timing in spent.items():
+        if layer is not None and lane:
+            found.setdefault(layer, {})[lane] = timing.median
+    return found
+
+
+def _lane(lane: str, step: Graph, optimized: Graph, spent: Mapping[tuple[str, str | None], Timing]) -> Event:
     traced, kept = (sum(node.lane == lane and _is_work(node) for node in graph.nodes) for graph in (step, optimized))
-    return Event("running", f"{lane}: {kept} kernels of {traced} operations that were traced", kept)
+    return Event(
+        "running", f"{lane}: {kept} kernels of {traced} operations that were traced", kept, spent.get((lane, None))
+    )
 
 
 def traces_in(watched: Watched) -> int:
