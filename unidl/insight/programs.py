@@ -58,7 +58,8 @@ def program_of_trainer(trainer: Trainer, batches: tuple[Any, ...], compiler: boo
         return Trial(one.native, one.run, (lambda: None) if change is None else lambda: change(one), one.lane)
 
     made = _variations(trial, built, len(batches))
-    return Program("step", built.plan, built.natives(), calls, trial, made, compiler)
+    jit = bool(trainer.jit)
+    return Program("step", built.plan, built.natives(), calls, trial, made, compiler, jit)
 
 
 class _ModelTrial:
@@ -89,6 +90,7 @@ class _TrainerTrial:
     def __init__(self, trainer: Trainer, batches: tuple[Any, ...]) -> None:
         self.lane = Lane()
         self.trainer = copied(trainer)
+        self.trainer.jit = False  # operations are to be seen; what a compiler makes of them is looked at by itself
         self.batches = batches
         self.first = 0
         engine = MarkedEngine(self.trainer, self.lane)

@@ -44,6 +44,7 @@ class Program:
         variations: What is changed ("another batch size", "a layer is frozen") -> makes a copy that `change` changes so. The
             copy's `run` is to be called before and after it.
         compiler: Whether to look at the framework's compiler too (torch.compile, XLA), which takes seconds.
+        jit: Whether the Trainer was told to compile its steps, or to try. Trials' steps are not compiled.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Program:
     trial: Callable[[], Trial]
     variations: Mapping[str, Callable[[], Trial]] = field(default_factory=dict)
     compiler: bool = True
+    jit: bool = False
 
     @property
     def native(self) -> Any:

@@ -15,10 +15,10 @@ from unidl.inspection.program import Program, Trial
 
 def changes(program: Program) -> tuple[Change, ...]:
     """Each of the program's variations."""
-    return tuple(_change(name, make, program.compiler) for name, make in program.variations.items())
+    return tuple(_change(name, make, program) for name, make in program.variations.items())
 
 
-def _change(name: str, make: Callable[[], Trial], compiler: bool) -> Change:
+def _change(name: str, make: Callable[[], Trial], program: Program) -> Change:
     trial = make()
     before, modules, first = trial.native(), _modules(trial), _operations(trial)
     trial.change()
@@ -29,9 +29,13 @@ def _change(name: str, make: Callable[[], Trial], compiler: bool) -> Change:
         why = f"The root is another module, made anew; {kept} of {len(modules)} modules are the ones that were there."
     else:
         why = f"The same {len(modules)} modules are called: {first} aten operations before, {then} after."
-    if compiler:
-        why += f" {_compiled(make())}"
-    return Change(name, "rebuild" if rebuilt else "nothing", why)
+    effect = "rebuild" if rebuilt else "nothing"
+    if program.compiler:
+        more, sentence = _compiled(make())
+        why = f"{why} {sentence}"
+        if program.jit and more and not rebuilt:
+            effect = "recompile"
+    return Change(name, effect, why)
 
 
 def _modules(trial: Trial) -> dict[int, nn.Module]:
@@ -46,8 +50,8 @@ def _operations(trial: Trial) -> int:
     return recorder.operations
 
 
-def _compiled(trial: Trial) -> str:
-    """What torch.compile does about it, in a sentence."""
+def _compiled(trial: Trial) -> tuple[int, str]:
+    """How many graphs more torch.compile makes of it, and a sentence on it."""
     capture, native = Capture(), trial.native()
     with captured(native, capture):
         trial.run()
@@ -62,7 +66,8 @@ def _compiled(trial: Trial) -> str:
     reasons = recompiles()[told:]
     text = f"Under torch.compile: {_graphs(first)} captured before, {more} more at the call after it"
     text += f" and {again} more at the next" if again else ""
-    return f"{text}{f' ({reasons[0]})' if reasons and more + again and not rebuilt else ''}."
+    why = f" ({reasons[0]})" if reasons and more + again and not rebuilt else ""
+    return more + again, f"{text}{why}."
 
 
 def _graphs(number: int) -> str:

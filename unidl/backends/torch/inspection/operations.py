@@ -25,8 +25,8 @@ from unidl.inspection.lane import Lane
 
 STATE = "optimizer state"
 ALIASES = ("detach", "lift_fresh")  # the same tensor under another name, as autograd keeps it: no node, but counted
-_INSIGHT = os.path.join(os.path.dirname(unidl.__file__), "insight") + os.sep
-_FRAMEWORKS = (*(os.path.dirname(module.__file__) + os.sep for module in (torch, unidl)), contextlib.__file__)
+_INSIGHT = os.path.join(os.path.dirname(str(unidl.__file__)), "insight") + os.sep
+_FRAMEWORKS = (*(os.path.dirname(str(module.__file__)) + os.sep for module in (torch, unidl)), contextlib.__file__)
 
 
 def spec_of(tensor: torch.Tensor) -> TensorSpec | None:
