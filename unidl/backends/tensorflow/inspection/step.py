@@ -7,6 +7,7 @@ from unidl.backends.tensorflow.inspection.layers import layers, owners
 from unidl.backends.tensorflow.inspection.model import events, told_traces
 from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.tracing import current_layer
+from unidl.backends.tensorflow.training import random_state
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
 from unidl.inspection.watched import Watched
@@ -14,6 +15,11 @@ from unidl.inspection.watched import Watched
 
 def inspect_step(program: Program) -> Picture:
     """The graph of a Trainer's step: the gradients and the optimizer's kernels stand in the same graph as the model."""
+    with random_state(0):  # copies draw; afterwards the process' generator is where it was
+        return _inspected(program)
+
+
+def _inspected(program: Program) -> Picture:
     trial = program.trial()
     picture = watch(
         Watched(
@@ -26,7 +32,11 @@ def inspect_step(program: Program) -> Picture:
             owners(program.plan, trial.native()),
         )
     )
-    facts = {**picture.facts, "traces": told_traces(program.native)}
+    facts = {
+        **picture.facts,
+        "traces": told_traces(program.native),
+        "traces_of_the_copy": told_traces(trial.native()),
+    }
     notes = (
         *picture.notes,
         "With Trainer(jit=True) XLA compiles the step as a program of its own, for batches of one size.",

@@ -59,6 +59,7 @@ def watch(watched: Watched) -> Picture:
     events = tuple(_lane(lane, traced, graph, spent) for lane in LANES) if watched.name == "step" else ()
     facts: dict[str, Any] = {
         "traces": seen.traces,
+        "signature": _signature(seen.program),
         "operations": sum(_is_work(node) for node in whole.nodes),
         "kernels": sum(_is_work(node) for node in graphs[1].nodes),
         "functions": {node.label: _size(whole, node.id) for node in whole.nodes if node.op == "Function"},
@@ -122,6 +123,12 @@ def traces_in(watched: Watched) -> int:
     with recording(watched.where, watched.lane) as seen:
         watched.run()
     return seen.traces
+
+
+def _signature(program: Any) -> list[str]:
+    """What the program takes: "float32 (None, 4)"."""
+    taken = [placeholder for placeholder in program.inputs if placeholder.dtype != tf.resource]
+    return [f"{t.dtype.name} {'of any rank' if t.shape.rank is None else tuple(t.shape)}" for t in taken]
 
 
 def _is_work(node: Node) -> bool:
