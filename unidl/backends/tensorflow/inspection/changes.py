@@ -19,7 +19,7 @@ REFUSED = (UnidlError, tf.errors.OpError, ValueError, TypeError)
 def changes(program: Program) -> tuple[Change, ...]:
     """One for each variation of the program, and for a model what other calls of its module mean."""
     found = [_varied(name, make()) for name, make in program.variations.items()]
-    if program.subject == "model":
+    if program.subject == "model" and program.variations:
         found += _calls(program)
     return tuple(found)
 

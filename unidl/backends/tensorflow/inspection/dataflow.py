@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.autograph.impl import api as autograph
+from tensorflow.python.autograph.pyct import origin_info
 from tensorflow.python.framework.auto_control_deps_utils import RESOURCE_READ_OPS
 
 import unidl
@@ -263,8 +265,23 @@ def _line(operation: Any) -> str | None:
     frames = [(Path(frame.filename), frame.lineno) for frame in operation.traceback or ()]
     called = next((i for i, (path, _) in enumerate(frames) if str(path).startswith(_OWN)), len(frames))
     for path, number in reversed(frames[called:]):
-        if not any(library in str(path) for library in _LIBRARIES):
+        if path.name.startswith("__autograph_generated_file"):
+            found = _before_autograph(path, number)
+            if found is not None:
+                return found
+        elif not any(library in str(path) for library in _LIBRARIES):
             return f"{path.name}:{number}"
+    return None
+
+
+def _before_autograph(path: Path, number: int) -> str | None:
+    """The line that AutoGraph rewrote: whoever it made code for keeps a map of it."""
+    place = origin_info.LineLocation(str(path), number)
+    for kinds in list(autograph._TRANSPILER._cache._cache.values()):
+        for made in kinds.values():
+            origin = (made.source_map or {}).get(place)
+            if origin is not None:
+                return f"{Path(origin.loc.filename).name}:{origin.loc.lineno}"
     return None
 
 
