@@ -82,8 +82,10 @@ def _costs(costs: tuple[LayerCost, ...]) -> Table:
     )
     for cost in costs:
         parameters = f"{cost.parameters:,}" + (f" + {cost.states:,}" if cost.states else "")
-        operations = f"{cost.flops:,}" if cost.flops is not None else f"? ({', '.join(cost.uncounted)})"
-        shapes = ", ".join(str(shape) for shape in cost.output_shapes) or "not called"
+        operations = "–" if cost.flops is None else f"{cost.flops:,}"
+        if cost.uncounted:
+            operations = f"? ({', '.join(cost.uncounted)})"
+        shapes = ", ".join(map(str, cost.output_shapes)) or ("–" if cost.flops is None else "not called")
         runs = cost.native if cost.way == "native" else "definition"
         _row(
             table, f"{cost.path or '(model)'}: {cost.layer}", runs, shapes, parameters, operations, f"{cost.activation_bytes:,}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unidl.errors import ArgumentError, DtypeError, FileError
+from unidl.errors import ArgumentError, DtypeError, FileError, NotPortableError
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.graph import Graph
 from unidl.inspection.record import from_json, to_json
@@ -115,13 +115,13 @@ class Inspection:
     # -- shown -----------------------------------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return str(SHOWN["text"](self))
+        return str(_shown("text", self))
 
     def __rich__(self) -> Any:
-        return SHOWN["rich"](self)
+        return _shown("rich", self)
 
     def _repr_html_(self) -> str:
-        return str(SHOWN["html"](self))
+        return str(_shown("html", self))
 
     def svg(self, graph: str = "layers") -> str:
         """One of the graphs as a picture.
@@ -138,7 +138,7 @@ class Inspection:
                 expected=f"one of {', '.join(self.graphs)}",
                 received=repr(graph),
             )
-        return str(SHOWN["svg"](self.graphs[graph]))
+        return str(_shown("svg", self.graphs[graph]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a file: a page that opens from disk (".html"), or its data (".json").
@@ -150,7 +150,7 @@ class Inspection:
         if ending == ".json":
             Path(path).write_text(json.dumps(self.data(), ensure_ascii=False), encoding="utf-8")
         elif ending == ".html":
-            SHOWN["page"](path, self)
+            _shown("page", path, self)
         else:
             raise ArgumentError(
                 "An inspection is saved as a page or as data.",
@@ -162,3 +162,9 @@ class Inspection:
 # How an inspection is shown. Filled by `unidl.insight` when it is imported: an arrow from here to there would point up.
 SHOWN: dict[str, Callable[..., Any]] = {}
 FORMAT = "unidl inspection 1"
+
+
+def _shown(how: str, *what: Any) -> Any:
+    if how not in SHOWN:
+        raise NotPortableError(f"Nothing here makes a {how} of an inspection.", fix="import unidl.insight")
+    return SHOWN[how](*what)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unidl.description.plan import LayerPlan
+from unidl.errors import UnidlError
+from unidl.inspection.inspection import Change
 from unidl.inspection.lane import Lane
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -60,3 +62,17 @@ class Program:
     def native(self) -> Any:
         """The user's own native object: to be looked at, and neither called nor changed."""
         return self.natives[id(self.plan)]
+
+    def changes(self, measure: Callable[[str, Callable[[], Trial]], Change]) -> tuple[Change, ...]:
+        """What each variation means, as a backend measures it; one that unidl refuses is told so.
+
+        Args:
+            measure: (what is changed, what makes a copy for it) -> what it meant.
+        """
+        found = []
+        for name, make in self.variations.items():
+            try:
+                found.append(measure(name, make))
+            except UnidlError as error:
+                found.append(Change(name, "refused", str(error).splitlines()[0]))
+        return tuple(found)

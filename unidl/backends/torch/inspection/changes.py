@@ -15,7 +15,7 @@ from unidl.inspection.program import Program, Trial
 
 def changes(program: Program) -> tuple[Change, ...]:
     """Each of the program's variations."""
-    return tuple(_change(name, make, program) for name, make in program.variations.items())
+    return program.changes(lambda name, make: _change(name, make, program))
 
 
 def _change(name: str, make: Callable[[], Trial], program: Program) -> Change:

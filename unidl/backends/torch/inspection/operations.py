@@ -47,6 +47,8 @@ class Layers:
     def __init__(self, native: Adapter) -> None:
         self.native = native
         self.stack: list[str] = []
+        self.lane: Lane | None = None
+        self.around = ""  # the lane in which the model was called
         self.of_sequence: dict[int, str] = {}  # number of a node of the autograd graph -> the layer that made it
         self.names: dict[int, tuple[str, str]] = {}  # a storage -> (name in torch, layer) of the tensor that lies there
         self.weights = {id(t) for t in (*native.parameters(), *native.buffers())}
@@ -66,8 +68,9 @@ class Layers:
                         yield binding.module, binding.plan.path
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Inside, `stack` says which layers are being called."""
+    def watched(self, lane: Lane | None = None) -> Iterator[None]:
+        """Inside, `stack` says which layers are being called; a lane that is given is "forward" where one is."""
+        self.lane = lane
         with ExitStack() as undo:
             for module in self.native.modules():
                 if isinstance(module, Adapter):
@@ -78,10 +81,15 @@ class Layers:
 
     def _watch_adapter(self, module: Adapter, undo: ExitStack) -> None:
         def before(*_: Any) -> None:
+            if self.lane is not None and not self.stack:
+                self.around = self.lane.now
+                self.lane.enter(self.lane.within_model())
             self.stack.append(module.plan.path)
 
         def after(*_: Any) -> None:
             self.stack.pop()
+            if self.lane is not None and not self.stack:
+                self.lane.enter(self.around)
 
         undo.callback(module.register_forward_pre_hook(before).remove)
         undo.callback(module.register_forward_hook(after, always_call=True).remove)

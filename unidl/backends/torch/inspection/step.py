@@ -29,7 +29,7 @@ def inspect_step(program: Program) -> Picture:
     facts: dict[str, Any] = {"step": counted(recorder)}
     graphs = [layers(program), step]
     events = [building(program), running(facts["step"], calls(program.trial()))]
-    seconds = lanes(program.trial())
+    seconds = lanes(program.trial(), marked=bool(program.calls))
     for lane in LANES:
         operations = sum(node.lane == lane for node in step.nodes)
         events.append(Event("running", f"{lane}: {operations} operations", operations, seconds[lane]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
+from unidl.backends.torch.inspection.operations import Layers
 from unidl.backends.torch.program import build
 from unidl.graph.node import leaves
 from unidl.inspection.graph import LANES
@@ -56,8 +58,13 @@ def calls(trial: Trial) -> Timing:
     return Timing.of(taken[1:])
 
 
-def lanes(trial: Trial) -> dict[str, Timing]:
-    """Seconds in each lane of a step: torch computes when it is called, so the clock between two marks is the lane's."""
+def lanes(trial: Trial, marked: bool) -> dict[str, Timing]:
+    """Seconds in each lane of a step: torch computes when it is called, so the clock between two marks is the lane's.
+
+    Args:
+        trial: The step.
+        marked: Whether the engine marks "forward"; where somebody's own training_step calls the model, hooks on its modules do.
+    """
     now, since = "", time.perf_counter()
     spent: dict[str, list[float]] = {lane: [] for lane in LANES}
 
@@ -72,9 +79,10 @@ def lanes(trial: Trial) -> dict[str, Timing]:
 
     trial.run()  # the first step of an optimizer makes its state
     trial.lane.watchers.append(moved)
-    for _ in range(ROUNDS):
-        for lane in LANES:
-            spent[lane].append(0.0)
-        trial.run()
+    with nullcontext() if marked else Layers(trial.native()).watched(trial.lane):
+        for _ in range(ROUNDS):
+            for lane in LANES:
+                spent[lane].append(0.0)
+            trial.run()
     trial.lane.watchers.remove(moved)
     return {lane: Timing.of(seconds) for lane, seconds in spent.items()}
