@@ -240,8 +240,8 @@ def test_the_users_own_is_as_it_was(backend):
         one.step((POINTS, CLASSES))
         one.model(POINTS)
     drawn = keras.ops.convert_to_numpy(generator().state)
-    assert look(model, POINTS, changes=True, compiler=True).graphs
-    assert look(mine, (POINTS, CLASSES), changes=True).graphs
+    assert look(model, POINTS, changes=True).graphs
+    assert look(mine, (POINTS, CLASSES)).graphs
     assert model.native.predict_function is None
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(generator().state), drawn)
     assert repr(mine.state()) == repr(other.state())

@@ -153,6 +153,17 @@ def test_xla():
     assert maximum.parent
 
 
+def test_xla_on_a_step():
+    seen = look(trainer(built(mlp(), "tensorflow", POINTS)), (POINTS, CLASSES), compiler=True)
+    told, graph = seen.facts["xla"], seen.graphs["xla"]
+    assert graph.counts()["while"] == 1
+    products = [(node.layer, node.lane) for node in graph.nodes if node.op == "dot"]
+    assert sorted(products) == sorted(
+        [("dense", "forward"), ("dense_2", "forward"), ("dense", "backward"), *[("dense_2", "backward")] * 2]
+    )
+    assert all(told["lanes"][lane] > 0 for lane in ("forward", "backward", "update"))
+
+
 # -- a step ------------------------------------------------------------------------------------------------------------------
 
 

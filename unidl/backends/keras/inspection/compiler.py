@@ -15,7 +15,7 @@ from unidl.inspection.inspection import Change, Event
 from unidl.inspection.program import Arguments, Program
 from unidl.inspection.timing import Timing
 
-ROUNDS = 5
+ROUNDS = 3
 TRAINER = (
     "unidl.Trainer does not use what compile() sets: it calls the same layers in its own step, and steps their variables with the "
     "kernels of Keras' engine. Keras' optimizers step a variable at a time with small operations and differ from the definition."

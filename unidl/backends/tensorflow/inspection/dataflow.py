@@ -25,6 +25,7 @@ VARIABLE = "Variable"
 FUNCTION = "Function"
 INPUTS = ("Placeholder", "_Arg")
 ALIASES = ("Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch", "_Retval")  # hand a variable on
+WRITTEN = ("forward", "loss")  # lanes of what a user's code may ask for
 FILLERS = ("Const", "Fill", "OnesLike", "ZerosLike")  # stand for a gradient that nobody sent
 SMALL = 8  # constants of so many numbers are told
 
@@ -121,7 +122,7 @@ class Dataflow:
             lane = lane or above[1]
             node = prefix + operation.name
             label = operation.name.rpartition("/")[2]
-            details = details_of(operation)
+            details = details_of(operation, lane in WRITTEN)
             self.nodes.append(
                 Node(node, operation.type, label, layer, lane, holder, specs_of(operation.outputs), details)
             )
@@ -221,8 +222,8 @@ def _told(edge: Edge, nodes: Mapping[str, Node]) -> Edge:
 # -- details -----------------------------------------------------------------------------------------------------------------
 
 
-def details_of(operation: Any) -> dict[str, Any]:
-    """The attributes that matter, and the line of the user's code that asked for it."""
+def details_of(operation: Any, written: bool) -> dict[str, Any]:
+    """The attributes that matter; for what a user wrote, the line of the user's code."""
     told: dict[str, Any] = {}
     for name in sorted(operation.node_def.attr):
         value = operation.node_def.attr[name]
@@ -232,7 +233,7 @@ def details_of(operation: Any) -> dict[str, Any]:
             plain = _plain(operation.get_attr(name))
             if plain is not None:
                 told[name] = plain
-    line = _line(operation)
+    line = _line(operation) if written else None
     return told | ({"code": line} if line else {})
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import tensorflow as tf
+
 from unidl.backends.tensorflow.inspection.changes import changes
+from unidl.backends.tensorflow.inspection.compiler import compiled_step
 from unidl.backends.tensorflow.inspection.layers import layers, owners
 from unidl.backends.tensorflow.inspection.model import events, told_traces
 from unidl.backends.tensorflow.inspection.watching import watch
@@ -32,19 +37,17 @@ def _inspected(program: Program) -> Picture:
             owners(program.plan, trial.native()),
         )
     )
-    facts = {
+    facts: dict[str, Any] = {
         **picture.facts,
         "traces": told_traces(program.native),
         "traces_of_the_copy": told_traces(trial.native()),
     }
-    notes = (
-        *picture.notes,
-        "With Trainer(jit=True) XLA compiles the step as a program of its own, for batches of one size.",
-    )
-    return Picture(
-        (layers(program), *picture.graphs),
-        events=(*events(program, int(facts["kernels"]), "the step"), *picture.events),
-        changes=changes(program),
-        facts=facts,
-        notes=notes,
-    )
+    graphs, notes = [layers(program), *picture.graphs], [*picture.notes]
+    if program.compiler and program.compiled is not None:
+        try:
+            graph, facts["xla"] = compiled_step(program.compiled())
+            graphs.append(graph)
+        except (tf.errors.OpError, ValueError) as error:
+            notes.append(f"XLA does not compile it: {str(error).splitlines()[0][:300]}")
+    events_ = (*events(program, int(facts["kernels"]), "the step"), *picture.events)
+    return Picture(tuple(graphs), events_, changes(program), facts, tuple(notes))
