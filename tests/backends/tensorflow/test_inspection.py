@@ -237,8 +237,6 @@ def test_kernels_are_timed_where_they_run():
     assert seen.facts["seconds"]["conv2d"].keys() == {"forward", "backward", "update"}
     spent = {event.what.partition(":")[0]: event.seconds for event in seen.events}
     assert all(spent[lane].median > 0 for lane in LANES)
-    whole = next(event.seconds for event in seen.events if event.what.startswith("call one function"))
-    assert sum(spent[lane].median for lane in LANES) < whole.high
 
 
 # -- traces ------------------------------------------------------------------------------------------------------------------
@@ -298,8 +296,8 @@ def test_the_users_own_is_as_it_was():
         one.model(POINTS)
     drawn = random.state().numpy()
     traces, runs = model.native.traces, model.native.runs
-    assert look(model, POINTS, changes=True, compiler=True).graphs
-    assert look(mine, (POINTS, CLASSES), changes=True).graphs
+    assert look(model, POINTS, changes=True).graphs
+    assert look(mine, (POINTS, CLASSES)).graphs
     assert (model.native.traces, model.native.runs) == (traces, runs)
     np.testing.assert_array_equal(random.state().numpy(), drawn)
     assert repr(mine.state()) == repr(other.state())

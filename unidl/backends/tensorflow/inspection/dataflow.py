@@ -26,7 +26,8 @@ FUNCTION = "Function"
 INPUTS = ("Placeholder", "_Arg")
 ALIASES = ("Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch", "_Retval")  # hand a variable on
 WRITTEN = ("forward", "loss")  # lanes of what a user's code may ask for
-FILLERS = ("Const", "Fill", "OnesLike", "ZerosLike")  # stand for a gradient that nobody sent
+# what TensorFlow adds to the backward pass between gradients: their sums, and zeros for those that nobody sent
+FILLERS = ("AddN", "Const", "Fill", "OnesLike", "ZerosLike")
 SMALL = 8  # constants of so many numbers are told
 
 # attributes that say what the tensors say already, or nothing that a reader asks for
@@ -192,8 +193,10 @@ def _placed(nodes: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:
         source, target = nodes.get(edge.source), nodes.get(edge.target)
         if source is None or target is None:
             continue
-        if edge.kind == "state" and source.op == VARIABLE and target.lane == "update" and not target.layer:
-            nodes[edge.target] = replace(target, layer=source.layer)
+        if edge.kind == "state":
+            variable, kernel = (source, target) if source.op == VARIABLE else (target, source)
+            if kernel.lane == "update" and not kernel.layer:
+                nodes[kernel.id] = replace(kernel, layer=variable.layer)
         if edge.kind == "data":
             reads.setdefault(edge.source, []).append(edge.target)
     for name in reversed(list(nodes)):
@@ -203,7 +206,7 @@ def _placed(nodes: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:
             continue
         if node.op == "Placeholder" and not node.lane and len({reader.lane for reader in readers}) == 1:
             node = replace(node, lane=readers[0].lane)
-        filler = node.op in FILLERS and node.lane in ("backward", "update")
+        filler = node.lane == "update" or (node.op in FILLERS and node.lane == "backward")
         passed_in = node.op == "Placeholder" and node.parent
         if (filler or passed_in) and not node.layer and len({reader.layer for reader in readers}) == 1:
             node = replace(node, layer=readers[0].layer)

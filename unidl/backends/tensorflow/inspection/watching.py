@@ -13,7 +13,7 @@ from unidl.backends.tensorflow.inspection.compiler import compiled
 from unidl.backends.tensorflow.inspection.dataflow import Dataflow, Variables, functions_of, passed, specs_of
 from unidl.backends.tensorflow.inspection.operations import Recording, recording
 from unidl.backends.tensorflow.inspection.optimized import CONTROL, Optimized
-from unidl.backends.tensorflow.inspection.timing import ROUNDS, kernels
+from unidl.backends.tensorflow.inspection.timing import kernels
 from unidl.inspection.graph import LANES, Edge, Graph, Node
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
@@ -53,7 +53,7 @@ def watch(watched: Watched) -> Picture:
     )
     whole = _whole(seen, variables, watched)
     optimized = Optimized(seen.optimized, seen.program, whole, variables)
-    graph, spent = _timed(optimized.graph(), kernels(watched.run, ROUNDS))
+    graph, spent = _timed(optimized.graph(), *kernels(watched.run))
     traced = _body(seen, variables, watched) or whole
     graphs = [traced, graph]
     events = tuple(_lane(lane, traced, graph, spent) for lane in LANES) if watched.name == "step" else ()
@@ -77,28 +77,23 @@ def watch(watched: Watched) -> Picture:
     return Picture(tuple(graphs), events, facts=facts, notes=tuple(notes))
 
 
-def _timed(graph: Graph, taken: Mapping[str, list[float]]) -> tuple[Graph, dict[tuple[str, str | None], Timing]]:
+def _timed(
+    graph: Graph, taken: Mapping[str, list[float]], rounds: int
+) -> tuple[Graph, dict[tuple[str, str | None], Timing]]:
     """The graph with the seconds of each kernel, and (lane, layer) -> seconds; a layer None is all of the lane."""
     runs: dict[tuple[str, str | None], list[float]] = {}
     nodes = []
     for node in graph.nodes:
         times = taken.get(node.id, [])
-        if (
-            len(times) == ROUNDS
-        ):  # in a loop of the model's own a kernel runs more often: its time is that of all its runs
-            pass
-        elif times and len(times) % ROUNDS == 0:
-            each = len(times) // ROUNDS
-            times = [sum(times[i * each : (i + 1) * each]) for i in range(ROUNDS)]
-        else:
-            times = []
-        if times:
-            nodes.append(replace(node, details={**node.details, "seconds": statistics.median(times)}))
-            for place in ((node.lane, node.layer), (node.lane, None)):
-                before = runs.get(place, [0.0] * ROUNDS)
-                runs[place] = [a + b for a, b in zip(before, times, strict=True)]
-        else:
+        if not times or len(times) % rounds:  # one that runs in one branch only has no figure for each run
             nodes.append(node)
+            continue
+        each = len(times) // rounds  # in a loop of the model's own a kernel runs more often: all of that is its time
+        sums = [sum(times[i * each : (i + 1) * each]) for i in range(rounds)]
+        nodes.append(replace(node, details={**node.details, "seconds": statistics.median(sums)}))
+        for place in ((node.lane, node.layer), (node.lane, None)):
+            before = runs.get(place, [0.0] * rounds)
+            runs[place] = [a + b for a, b in zip(before, sums, strict=True)]
     return replace(graph, nodes=tuple(nodes)), {place: Timing.of(values) for place, values in runs.items()}
 
 
