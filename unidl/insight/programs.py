@@ -57,9 +57,14 @@ def program_of_trainer(trainer: Trainer, batches: tuple[Any, ...], compiler: boo
         one = _TrainerTrial(trainer, batches)
         return Trial(one.native, one.run, (lambda: None) if change is None else lambda: change(one), one.lane)
 
+    def compiled() -> Trial:
+        one = _TrainerTrial(trainer, batches)
+        one.trainer.jit = True
+        return Trial(one.native, one.run, lane=one.lane)
+
     made = _variations(trial, built, len(batches))
     jit = bool(trainer.jit)
-    return Program("step", built.plan, built.natives(), calls, trial, made, compiler, jit)
+    return Program("step", built.plan, built.natives(), calls, trial, made, compiler, jit, compiled)
 
 
 class _ModelTrial:

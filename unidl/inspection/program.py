@@ -47,6 +47,7 @@ class Program:
             copy's `run` is to be called before and after it.
         compiler: Whether to look at the framework's compiler too (torch.compile, XLA), which takes seconds.
         jit: Whether the Trainer was told to compile its steps, or to try. Trials' steps are not compiled.
+        compiled: Makes a copy whose steps are; None for a model.
     """
 
     subject: str
@@ -57,6 +58,7 @@ class Program:
     variations: Mapping[str, Callable[[], Trial]] = field(default_factory=dict)
     compiler: bool = True
     jit: bool = False
+    compiled: Callable[[], Trial] | None = None
 
     @property
     def native(self) -> Any:

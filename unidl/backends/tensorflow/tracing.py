@@ -103,6 +103,21 @@ class Trace:
     why: str = ""
 
 
+# Who wants to know of the functions that are traced
+_listener: ContextVar[list[Traced] | None] = ContextVar("unidl_tensorflow_listener", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[Traced]]:
+    """Inside, every function that is traced is put into the list."""
+    made: list[Traced] = []
+    token = _listener.set(made)
+    try:
+        yield made
+    finally:
+        _listener.reset(token)
+
+
 class Traced:
     """A function, traced into a graph.
 
@@ -125,6 +140,9 @@ class Traced:
             jit_compile=jit or None,
         )
         self.concrete = None if signature is None else self.function.get_concrete_function()
+        made = _listener.get()
+        if made is not None:
+            made.append(self)
 
     def __call__(self, *tensors: Any) -> Any:
         """Run the graph."""

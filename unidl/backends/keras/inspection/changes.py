@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from unidl.backends.keras.engine import ENGINE
 from unidl.backends.keras.inspection.watching import traces_in, watching
-from unidl.errors import UnidlError
 from unidl.inspection.inspection import Change
 from unidl.inspection.program import Program, Trial
 
@@ -13,22 +12,18 @@ TRACES = ENGINE == "tensorflow"  # on the others a step is Python
 
 def changes(program: Program) -> tuple[Change, ...]:
     """One for each variation of the program."""
-    return tuple(_varied(program, name, make()) for name, make in program.variations.items())
+    return program.changes(lambda name, make: _varied(program, name, make()))
 
 
 def _varied(program: Program, name: str, trial: Trial) -> Change:
     native = trial.native()
     before = traces_in(watching(program.plan, native, "step", "", trial.run, lane=trial.lane))
     trial.change()
-    made: list[int] = []
-    try:
-        made.append(traces_in(watching(program.plan, native, "step", "", trial.run, lane=trial.lane)))
-    except UnidlError as error:
-        return Change(name, "refused", str(error).splitlines()[0][:300])
+    made = traces_in(watching(program.plan, native, "step", "", trial.run, lane=trial.lane))
     if trial.native() is not native:
-        again = f", traced {_times(made[0])}" if made[0] else ""
+        again = f", traced {_times(made)}" if made else ""
         return Change(name, "rebuild", f"There is another Keras model{again}; layers that stay keep their variables.")
-    return Change(name, "retrace" if made[0] else "nothing", _why(program, before, made[0]))
+    return Change(name, "retrace" if made else "nothing", _why(program, before, made))
 
 
 def _why(program: Program, before: int, made: int) -> str:

@@ -15,7 +15,6 @@ from unidl.inspection.inspection import Change, Event
 from unidl.inspection.program import Arguments, Program
 from unidl.inspection.timing import Timing
 
-ROUNDS = 5
 TRAINER = (
     "unidl.Trainer does not use what compile() sets: it calls the same layers in its own step, and steps their variables with the "
     "kernels of Keras' engine. Keras' optimizers step a variable at a time with small operations and differ from the definition."
@@ -66,7 +65,7 @@ def predict_function(program: Program) -> tuple[dict[str, Any], list[Event], lis
     if predict is None or longer is None:
         return {"made": False, "why": "Keras' predict passes one argument, and this model takes more"}, [], []
     first = once(predict)
-    steady = seconds(predict, ROUNDS)
+    steady = seconds(predict)
     traces = traces_of(native)
     longer()
     after = traces_of(native)

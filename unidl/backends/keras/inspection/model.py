@@ -13,6 +13,7 @@ from unidl.backends.keras.inspection.watching import watch, watching
 from unidl.backends.keras.module import Adapter
 from unidl.backends.keras.program import run
 from unidl.backends.keras.tensor import is_tensor
+from unidl.backends.keras.training import random_state
 from unidl.graph.node import leaves, map_nest
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
@@ -24,7 +25,7 @@ AT_ONCE = "The operations that the engine {engine} runs for one call, each with 
 
 def inspect_model(program: Program) -> Picture:
     """Keras' layers, and what lies beneath."""
-    with without_warnings():
+    with without_warnings(), random_state(0, program.native.unidl.device):  # copies may draw
         return _inspected(program)
 
 
@@ -71,7 +72,8 @@ def _traced(program: Program) -> Picture:
         return run(native, args, kwargs, False)
 
     compiled = {"function": function, "tensors": tensors} if program.compiler else {}
-    return watch(watching(program.plan, native, "graph", GRAPH, lambda: staged(function)(*tensors), **compiled))
+    traced = staged(function)
+    return watch(watching(program.plan, native, "graph", GRAPH, lambda: traced(*tensors), **compiled))
 
 
 def _events(program: Program, beneath: Picture | None, kernels: int | None) -> list[Event]:

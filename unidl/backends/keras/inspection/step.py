@@ -10,6 +10,7 @@ from unidl.backends.keras.inspection.compiler import told_compile
 from unidl.backends.keras.inspection.layers import config_of, layers
 from unidl.backends.keras.inspection.timing import TRIALS, building, once, seconds, without_warnings
 from unidl.backends.keras.inspection.watching import watch, watching
+from unidl.backends.keras.training import random_state
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
@@ -20,7 +21,7 @@ TITLE = "One training step of the Keras model, as the engine {engine} has it: fo
 
 def inspect_step(program: Program) -> Picture:
     """The step of a Trainer, in four lanes."""
-    with without_warnings():
+    with without_warnings(), random_state(0, program.native.unidl.device):  # copies may draw
         return _inspected(program)
 
 
@@ -58,7 +59,7 @@ def _events(program: Program, kernels: int | None) -> tuple[Event, ...]:
                 "building",
                 "trace the step into TensorFlow's graph, optimise it, choose kernels: in the first call",
                 1,
-                building,
+                started,
             ),
             Event("running", f"call one function of {kernels} kernels: no Python runs in it", 1, steady),
         )

@@ -18,8 +18,8 @@ REFUSED = (UnidlError, tf.errors.OpError, ValueError, TypeError)
 
 def changes(program: Program) -> tuple[Change, ...]:
     """One for each variation of the program, and for a model what other calls of its module mean."""
-    found = [_varied(name, make()) for name, make in program.variations.items()]
-    if program.subject == "model":
+    found = [*program.changes(lambda name, make: _varied(name, make()))]
+    if program.subject == "model" and program.variations:
         found += _calls(program)
     return tuple(found)
 
@@ -29,10 +29,7 @@ def _varied(name: str, trial: Trial) -> Change:
     native = trial.native()
     before = len(native.traces)
     trial.change()
-    try:
-        trial.run()
-    except REFUSED as error:
-        return Change(name, "refused", _first_line(error))
+    trial.run()
     if trial.native() is not native:
         traces = len(trial.native().traces)
         return Change(

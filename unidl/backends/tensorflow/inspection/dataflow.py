@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.autograph.impl import api as autograph
+from tensorflow.python.autograph.pyct import origin_info
 from tensorflow.python.framework.auto_control_deps_utils import RESOURCE_READ_OPS
 
 import unidl
@@ -23,7 +25,9 @@ VARIABLE = "Variable"
 FUNCTION = "Function"
 INPUTS = ("Placeholder", "_Arg")
 ALIASES = ("Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch", "_Retval")  # hand a variable on
-FILLERS = ("Const", "Fill", "OnesLike", "ZerosLike")  # stand for a gradient that nobody sent
+WRITTEN = ("forward", "loss")  # lanes of what a user's code may ask for
+# what TensorFlow adds to the backward pass between gradients: their sums, and zeros for those that nobody sent
+FILLERS = ("AddN", "Const", "Fill", "OnesLike", "ZerosLike")
 SMALL = 8  # constants of so many numbers are told
 
 # attributes that say what the tensors say already, or nothing that a reader asks for
@@ -119,7 +123,7 @@ class Dataflow:
             lane = lane or above[1]
             node = prefix + operation.name
             label = operation.name.rpartition("/")[2]
-            details = details_of(operation)
+            details = details_of(operation, lane in WRITTEN)
             self.nodes.append(
                 Node(node, operation.type, label, layer, lane, holder, specs_of(operation.outputs), details)
             )
@@ -189,8 +193,10 @@ def _placed(nodes: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:
         source, target = nodes.get(edge.source), nodes.get(edge.target)
         if source is None or target is None:
             continue
-        if edge.kind == "state" and source.op == VARIABLE and target.lane == "update" and not target.layer:
-            nodes[edge.target] = replace(target, layer=source.layer)
+        if edge.kind == "state":
+            variable, kernel = (source, target) if source.op == VARIABLE else (target, source)
+            if kernel.lane == "update" and not kernel.layer:
+                nodes[kernel.id] = replace(kernel, layer=variable.layer)
         if edge.kind == "data":
             reads.setdefault(edge.source, []).append(edge.target)
     for name in reversed(list(nodes)):
@@ -200,7 +206,7 @@ def _placed(nodes: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:
             continue
         if node.op == "Placeholder" and not node.lane and len({reader.lane for reader in readers}) == 1:
             node = replace(node, lane=readers[0].lane)
-        filler = node.op in FILLERS and node.lane in ("backward", "update")
+        filler = node.lane == "update" or (node.op in FILLERS and node.lane == "backward")
         passed_in = node.op == "Placeholder" and node.parent
         if (filler or passed_in) and not node.layer and len({reader.layer for reader in readers}) == 1:
             node = replace(node, layer=readers[0].layer)
@@ -219,8 +225,8 @@ def _told(edge: Edge, nodes: Mapping[str, Node]) -> Edge:
 # -- details -----------------------------------------------------------------------------------------------------------------
 
 
-def details_of(operation: Any) -> dict[str, Any]:
-    """The attributes that matter, and the line of the user's code that asked for it."""
+def details_of(operation: Any, written: bool) -> dict[str, Any]:
+    """The attributes that matter; for what a user wrote, the line of the user's code."""
     told: dict[str, Any] = {}
     for name in sorted(operation.node_def.attr):
         value = operation.node_def.attr[name]
@@ -230,7 +236,7 @@ def details_of(operation: Any) -> dict[str, Any]:
             plain = _plain(operation.get_attr(name))
             if plain is not None:
                 told[name] = plain
-    line = _line(operation)
+    line = _line(operation) if written else None
     return told | ({"code": line} if line else {})
 
 
@@ -263,8 +269,23 @@ def _line(operation: Any) -> str | None:
     frames = [(Path(frame.filename), frame.lineno) for frame in operation.traceback or ()]
     called = next((i for i, (path, _) in enumerate(frames) if str(path).startswith(_OWN)), len(frames))
     for path, number in reversed(frames[called:]):
-        if not any(library in str(path) for library in _LIBRARIES):
+        if path.name.startswith("__autograph_generated_file"):
+            found = _before_autograph(path, number)
+            if found is not None:
+                return found
+        elif not any(library in str(path) for library in _LIBRARIES):
             return f"{path.name}:{number}"
+    return None
+
+
+def _before_autograph(path: Path, number: int) -> str | None:
+    """The line that AutoGraph rewrote: whoever it made code for keeps a map of it."""
+    place = origin_info.LineLocation(str(path), number)
+    for kinds in list(autograph._TRANSPILER._cache._cache.values()):
+        for made in kinds.values():
+            origin = (made.source_map or {}).get(place)
+            if origin is not None:
+                return f"{Path(origin.loc.filename).name}:{origin.loc.lineno}"
     return None
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from unidl.backends.tensorflow.inspection.changes import changes
 from unidl.backends.tensorflow.inspection.layers import layers, owners
-from unidl.backends.tensorflow.inspection.timing import TRIALS, seconds
+from unidl.backends.tensorflow.inspection.timing import TRIALS, building, seconds
 from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.program import run
 from unidl.backends.tensorflow.tracing import current_layer
+from unidl.backends.tensorflow.training import random_state
 from unidl.graph.node import leaves, map_nest
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
@@ -21,6 +22,11 @@ from unidl.inspection.watched import Watched
 
 def inspect_model(program: Program) -> Picture:
     """The modules, the graph that is traced once, and what becomes of it."""
+    with random_state(0):  # copies may draw; afterwards the process' generator is where it was
+        return _inspected(program)
+
+
+def _inspected(program: Program) -> Picture:
     trial = program.trial()
     place = object()
     tensors = [leaf for leaf in leaves(program.calls[0]) if _is_tensor(leaf)]
@@ -43,7 +49,11 @@ def inspect_model(program: Program) -> Picture:
             tensors=tensors,
         )
     )
-    facts = {**picture.facts, "traces": told_traces(program.native)}
+    facts = {
+        **picture.facts,
+        "traces": told_traces(program.native),
+        "traces_of_the_copy": told_traces(trial.native()),
+    }
     return Picture(
         (layers(program), *picture.graphs),
         events=events(program, int(facts["kernels"]), "forward"),
@@ -72,6 +82,7 @@ def events(program: Program, kernels: int, what: str) -> tuple[Event, ...]:
     steady = seconds(trial.run)
     once = [max(taken - steady.median, 0.0) for taken in first]
     return (
+        building(program),
         Event(
             "building", f"trace {what} into a graph: Python runs once", len(trial.native().traces), Timing.of(tracing)
         ),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -10,9 +13,11 @@ from unidl.backends.tensorflow.inspection.compiler import compiled
 from unidl.backends.tensorflow.inspection.dataflow import Dataflow, Variables, functions_of, passed, specs_of
 from unidl.backends.tensorflow.inspection.operations import Recording, recording
 from unidl.backends.tensorflow.inspection.optimized import CONTROL, Optimized
+from unidl.backends.tensorflow.inspection.timing import kernels
 from unidl.inspection.graph import LANES, Edge, Graph, Node
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
+from unidl.inspection.timing import Timing
 from unidl.inspection.watched import Watched
 
 NO_KERNEL = (
@@ -48,15 +53,19 @@ def watch(watched: Watched) -> Picture:
     )
     whole = _whole(seen, variables, watched)
     optimized = Optimized(seen.optimized, seen.program, whole, variables)
-    graphs = [_body(seen, variables, watched) or whole, optimized.graph()]
-    lanes = tuple(_lane(lane, *graphs) for lane in LANES) if watched.name == "step" else ()
+    graph, spent = _timed(optimized.graph(), *kernels(watched.run))
+    traced = _body(seen, variables, watched) or whole
+    graphs = [traced, graph]
+    events = tuple(_lane(lane, traced, graph, spent) for lane in LANES) if watched.name == "step" else ()
     facts: dict[str, Any] = {
         "traces": seen.traces,
+        "signature": _signature(seen.program),
         "operations": sum(_is_work(node) for node in whole.nodes),
         "kernels": sum(_is_work(node) for node in graphs[1].nodes),
         "functions": {node.label: _size(whole, node.id) for node in whole.nodes if node.op == "Function"},
         "variables": sum(node.op == "Variable" for node in whole.nodes),
         "grappler": optimized.summary(),
+        "seconds": _by_layer(spent),
     }
     notes: list[str] = []
     if watched.function is not None:
@@ -65,12 +74,43 @@ def watch(watched: Watched) -> Picture:
             graphs.append(graph)
         except (tf.errors.OpError, ValueError) as error:
             notes.append(f"XLA does not compile it: {str(error).splitlines()[0][:300]}")
-    return Picture(tuple(graphs), lanes, facts=facts, notes=tuple(notes))
+    return Picture(tuple(graphs), events, facts=facts, notes=tuple(notes))
 
 
-def _lane(lane: str, step: Graph, optimized: Graph) -> Event:
+def _timed(
+    graph: Graph, taken: Mapping[str, list[float]], rounds: int
+) -> tuple[Graph, dict[tuple[str, str | None], Timing]]:
+    """The graph with the seconds of each kernel, and (lane, layer) -> seconds; a layer None is all of the lane."""
+    runs: dict[tuple[str, str | None], list[float]] = {}
+    nodes = []
+    for node in graph.nodes:
+        times = taken.get(node.id, [])
+        if not times or len(times) % rounds:  # one that runs in one branch only has no figure for each run
+            nodes.append(node)
+            continue
+        each = len(times) // rounds  # in a loop of the model's own a kernel runs more often: all of that is its time
+        sums = [sum(times[i * each : (i + 1) * each]) for i in range(rounds)]
+        nodes.append(replace(node, details={**node.details, "seconds": statistics.median(sums)}))
+        for place in ((node.lane, node.layer), (node.lane, None)):
+            before = runs.get(place, [0.0] * rounds)
+            runs[place] = [a + b for a, b in zip(before, sums, strict=True)]
+    return replace(graph, nodes=tuple(nodes)), {place: Timing.of(values) for place, values in runs.items()}
+
+
+def _by_layer(spent: Mapping[tuple[str, str | None], Timing]) -> dict[str, dict[str, float]]:
+    """Path of a layer -> lane -> seconds of its kernels in a run, as JSON."""
+    found: dict[str, dict[str, float]] = {}
+    for (lane, layer), timing in spent.items():
+        if layer is not None and lane:
+            found.setdefault(layer, {})[lane] = timing.median
+    return found
+
+
+def _lane(lane: str, step: Graph, optimized: Graph, spent: Mapping[tuple[str, str | None], Timing]) -> Event:
     traced, kept = (sum(node.lane == lane and _is_work(node) for node in graph.nodes) for graph in (step, optimized))
-    return Event("running", f"{lane}: {kept} kernels of {traced} operations that were traced", kept)
+    return Event(
+        "running", f"{lane}: {kept} kernels of {traced} operations that were traced", kept, spent.get((lane, None))
+    )
 
 
 def traces_in(watched: Watched) -> int:
@@ -78,6 +118,12 @@ def traces_in(watched: Watched) -> int:
     with recording(watched.where, watched.lane) as seen:
         watched.run()
     return seen.traces
+
+
+def _signature(program: Any) -> list[str]:
+    """What the program takes: "float32 (None, 4)"."""
+    taken = [placeholder for placeholder in program.inputs if placeholder.dtype != tf.resource]
+    return [f"{t.dtype.name} {'of any rank' if t.shape.rank is None else tuple(t.shape)}" for t in taken]
 
 
 def _is_work(node: Node) -> bool:
