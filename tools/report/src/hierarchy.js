@@ -27,14 +27,14 @@ export function tree(graph) {
     (kept ? holder : inLanes ? laneOf(item.lane) : root).children.push(item);
   }
   if (inLanes) {
-    const order = [...LANES, ""].filter((name) => lanes.has(name));
+    const order = [...new Set([...LANES, ...lanes.keys()])].filter((name) => lanes.has(name));
     root.children = order.map((name) => lanes.get(name));
     const other = lanes.get("");
     if (other) { // what held nodes that stand in lanes now holds nothing, and no edge tells of it
       const used = new Set(graph.edges.flatMap((edge) => [edge.source, edge.target]));
       const held = new Set(graph.nodes.map((node) => node.parent));
       other.children = other.children.filter((item) => item.children.length || used.has(item.id) || !held.has(item.id));
-      if (!other.children.length) root.children.pop();
+      if (!other.children.length) root.children = root.children.filter((lane) => lane !== other);
     }
   }
   arrange(root);

@@ -28,7 +28,7 @@ export class Viewer {
     select(this.svg).call(this.zoom).on("dblclick.zoom", null);
     this.svg.addEventListener("click", (event) => this.clicked(event));
     this.svg.addEventListener("keydown", (event) => this.pressed(event));
-    this.svg.addEventListener("focusin", (event) => this.focused(event));
+    figure.addEventListener("focusin", (event) => this.focused(event)); // on the svg itself it would make that a stop of Tab
     figure.querySelector(".tools").addEventListener("click", (event) => this.tool(event.target.closest("button")?.dataset.do));
     new ResizeObserver(() => this.fit(true)).observe(this.svg);
     this.show(this.choice.value);

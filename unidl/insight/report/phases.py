@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from unidl.inspection.inspection import Inspection
 from unidl.insight.comparison import Comparison
 from unidl.insight.plain import plain
 from unidl.insight.report.amounts import median, spread
 from unidl.insight.report.markup import badge, fold, section, table, tag
 from unidl.insight.report.overview import dot
 from unidl.insight.report.shown import Column, Shown
+from unidl.inspection.inspection import Inspection
 
 EFFECTS = {"nothing": "good", "retrace": "fair", "recompile": "fair", "rebuild": "fair", "refused": "bad"}
 
@@ -21,13 +21,21 @@ EFFECTS = {"nothing": "good", "retrace": "fair", "recompile": "fair", "rebuild":
 def phases(shown: Shown) -> Element | None:
     """What happens once, and what happens each time."""
     rows = [
-        tag("tr", tag("th", phase, scope="row"), [tag("td", _events(column, phase)) for column in _told(shown, "events")])
+        tag(
+            "tr",
+            tag("th", phase, scope="row"),
+            [tag("td", _events(column, phase)) for column in _told(shown, "events")],
+        )
         for phase in ("building", "running")
     ]
     columns = _told(shown, "events")
     if not columns:
         return None
-    return section("phases", "Building against running", table("What happens when the program is built, and each time it runs", ["phase", *map(dot, columns)], rows))
+    return section(
+        "phases",
+        "Building against running",
+        table("What happens when the program is built, and each time it runs", ["phase", *map(dot, columns)], rows),
+    )
 
 
 def _told(shown: Shown, what: str) -> list[Column]:
@@ -56,16 +64,29 @@ def changes(shown: Shown) -> Element | None:
     columns = _told(shown, "changes")
     if not columns:
         return None
-    known = {column.index: {change.change: change for each in column.all() for change in each.changes} for column in columns}
+    known = {
+        column.index: {change.change: change for each in column.all() for change in each.changes} for column in columns
+    }
     names = list(dict.fromkeys(name for changes in known.values() for name in changes))
     rows = []
     for name in names:
         cells = []
         for column in columns:
             change = known[column.index].get(name)
-            cells.append(tag("td", [badge(change.effect, EFFECTS.get(change.effect, "fair")), tag("span", change.why, class_="how")] if change else "–"))
+            cells.append(
+                tag(
+                    "td",
+                    [badge(change.effect, EFFECTS.get(change.effect, "fair")), tag("span", change.why, class_="how")]
+                    if change
+                    else "–",
+                )
+            )
         rows.append(tag("tr", tag("th", name, scope="row"), cells))
-    return section("changes", "What a change in mid-run means", table("What happens when the network, or what it is given, changes", ["change", *map(dot, columns)], rows))
+    return section(
+        "changes",
+        "What a change in mid-run means",
+        table("What happens when the network, or what it is given, changes", ["change", *map(dot, columns)], rows),
+    )
 
 
 def debugging(shown: Shown, comparison: Comparison) -> Element | None:
@@ -76,10 +97,19 @@ def debugging(shown: Shown, comparison: Comparison) -> Element | None:
     if columns:
         rows = [_bug(column) for column in columns]
         parts.append(table("The same planted bug", ["run", "a debugger stops", "frames", "in your code"], rows))
-        parts += [fold(f"The traceback of {column.label}", tag("pre", str(column.run.debugging["traceback"]), class_="plain", tabindex=0)) for column in columns if column.run is not None and column.run.debugging.get("traceback")]
+        parts += [
+            fold(
+                f"The traceback of {column.label}",
+                tag("pre", str(column.run.debugging["traceback"]), class_="plain", tabindex=0),
+            )
+            for column in columns
+            if column.run is not None and column.run.debugging.get("traceback")
+        ]
     if exporting:
         formats = list(dict.fromkeys(name for run in comparison.runs for name in run.exports))
-        rows = [tag("tr", tag("th", name, scope="row"), [_export(column, name) for column in exporting]) for name in formats]
+        rows = [
+            tag("tr", tag("th", name, scope="row"), [_export(column, name) for column in exporting]) for name in formats
+        ]
         parts.append(table("Which exports work", ["format", *map(dot, exporting)], rows))
     return section("debugging", "Debugging and leaving", *parts) if parts else None
 
@@ -91,7 +121,14 @@ def _bug(column: Column) -> Element:
     return tag(
         "tr",
         tag("th", dot(column), scope="row"),
-        tag("td", stops if isinstance(stops, str) else ", ".join(map(str, stops)) if isinstance(stops, (list, tuple)) else str(stops)),
+        tag(
+            "td",
+            stops
+            if isinstance(stops, str)
+            else ", ".join(map(str, stops))
+            if isinstance(stops, (list, tuple))
+            else str(stops),
+        ),
         tag("td", str(told.get("depth", "–")), class_="number"),
         tag("td", str(told.get("own", "–")), class_="number"),
     )
@@ -123,5 +160,7 @@ def _facts(column: Column, inspection: Inspection) -> Iterator[Element]:
 
 def _fact(name: str, value: Any) -> Element:
     if isinstance(value, (Mapping, list, tuple)) and value:
-        return fold(name, tag("pre", json.dumps(plain(value), indent=1, ensure_ascii=False), class_="plain", tabindex=0))
+        return fold(
+            name, tag("pre", json.dumps(plain(value), indent=1, ensure_ascii=False), class_="plain", tabindex=0)
+        )
     return tag("p", tag("b", name), ": ", str(value))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from unidl.inspection.graph import LANES, Graph
-from unidl.inspection.inspection import Inspection
 from unidl.insight.drawing import as_data
 from unidl.insight.report.markup import fold, section, table, tag
 from unidl.insight.report.overview import dot
 from unidl.insight.report.shown import Column, Shown
+from unidl.inspection.graph import LANES, Graph
+from unidl.inspection.inspection import Inspection
 
 TOOLS = (
     ("in", "+", "Zoom in"),
@@ -31,7 +31,9 @@ HELP = (
 
 def graphs(shown: Shown) -> Element | None:
     """What each framework made of the model."""
-    figures = [_viewer(column, "model", column.inspections["model"]) for column in shown.columns if _drawn(column, "model")]
+    figures = [
+        _viewer(column, "model", column.inspections["model"]) for column in shown.columns if _drawn(column, "model")
+    ]
     if not figures:
         return None
     return section(
@@ -46,7 +48,9 @@ def graphs(shown: Shown) -> Element | None:
 
 def lanes(shown: Shown) -> Element | None:
     """One training step in four lanes."""
-    figures = [_viewer(column, "step", column.inspections["step"]) for column in shown.columns if _drawn(column, "step")]
+    figures = [
+        _viewer(column, "step", column.inspections["step"]) for column in shown.columns if _drawn(column, "step")
+    ]
     if not figures:
         return None
     return section(
@@ -76,7 +80,9 @@ def _first(inspection: Inspection) -> str:
 
 def _viewer(column: Column, subject: str, inspection: Inspection) -> Element:
     first = _first(inspection)
-    options = [tag("option", _called(graph), value=name, selected=name == first) for name, graph in inspection.graphs.items()]
+    options = [
+        tag("option", _called(graph), value=name, selected=name == first) for name, graph in inspection.graphs.items()
+    ]
     name = f"{subject}-{column.index}"
     buttons = [tag("button", sign, type="button", data_do=do, title=told, aria_label=told) for do, sign, told in TOOLS]
     return tag(
@@ -113,16 +119,29 @@ def _ops(graph: Graph) -> str:
 
 def _counts(shown: Shown, subject: str) -> Element:
     rows = [
-        tag("tr", tag("th", dot(column), scope="row"), tag("td", name), tag("td", f"{len(graph.nodes):,}", class_="number"), tag("td", f"{len(graph.edges):,}", class_="number"), tag("td", _ops(graph)), tag("td", graph.title))
+        tag(
+            "tr",
+            tag("th", dot(column), scope="row"),
+            tag("td", name),
+            tag("td", f"{len(graph.nodes):,}", class_="number"),
+            tag("td", f"{len(graph.edges):,}", class_="number"),
+            tag("td", _ops(graph)),
+            tag("td", graph.title),
+        )
         for column in shown.columns
         if _drawn(column, subject)
         for name, graph in column.inspections[subject].graphs.items()
     ]
-    return fold("What the pictures hold, as a table", table("Graphs", ["run", "graph", "nodes", "edges", "most frequent", "what it shows"], rows))
+    return fold(
+        "What the pictures hold, as a table",
+        table("Graphs", ["run", "graph", "nodes", "edges", "most frequent", "what it shows"], rows),
+    )
 
 
 def _lane_table(shown: Shown) -> Element:
-    columns = [column for column in shown.columns if _drawn(column, "step") and "step" in column.inspections["step"].graphs]
+    columns = [
+        column for column in shown.columns if _drawn(column, "step") and "step" in column.inspections["step"].graphs
+    ]
     rows = []
     for lane in LANES:
         cells = []

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 
 def lines_of_layers(code: str, layers: Iterable[str]) -> dict[int, list[str]]:
-    """Line (from 1) -> the layers that it makes or calls; empty where the code cannot be read.
+    r"""Line (from 1) -> the layers that it makes or calls; empty where the code cannot be read.
 
     A path is followed as the code says it: `self.body` in the model's class, then `self.dense` in the class that `self.body` is made
     of; a layer that is named by a text (Keras' `name=`); and, in code without either, calls of its class in their order.
 
     Example:
-        >>> lines_of_layers("class Net:\\n    def __init__(self):\\n        self.out = Dense(3)", ["out"])
+        >>> lines_of_layers("class Net:\n    def __init__(self):\n        self.out = Dense(3)", ["out"])
         {3: ['out']}
     """
     try:
@@ -78,7 +79,7 @@ class _Places:
         return set(_span(calls[number - 1])) if len(calls) >= number else set()
 
 
-def _is_own(node: ast.AST, attribute: str) -> bool:
+def _is_own(node: ast.AST, attribute: str) -> TypeGuard[ast.Attribute]:
     return (
         isinstance(node, ast.Attribute)
         and node.attr == attribute
@@ -91,7 +92,11 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
-                if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
+                if (
+                    keyword.arg == "name"
+                    and isinstance(keyword.value, ast.Constant)
+                    and isinstance(keyword.value.value, str)
+                ):
                     yield keyword.value.value, node
 
 
@@ -100,7 +105,13 @@ def _span(call: ast.Call) -> range:
 
 
 def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+    return (
+        call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else call.func.id
+        if isinstance(call.func, ast.Name)
+        else ""
+    )
 
 
 def _snake(name: str) -> str:
