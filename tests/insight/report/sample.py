@@ -274,6 +274,7 @@ def run(label, backend, scale, source, **more):
         inspections={subject: inspection(label, subject) for subject in ("model", "step")},
         debugging={
             "stops": "at each line of forward" if backend == "torch" else "while tracing",
+            "arises": "in the first step",
             "depth": round(7 * scale),
             "own": 1,
             "traceback": "Traceback (most recent call last):\n  ...",

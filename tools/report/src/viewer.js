@@ -10,6 +10,7 @@ const BUDGET_OF_LANES = 14; // of a step: its layers stay closed, so that the fo
 const MOST = 500; // boxes at once: beyond that the layout takes seconds
 const NEAREST = 4;
 const READABLE = 0.85;
+const LEAST = 0.5; // a picture wider than its frame starts in its middle
 const PAN = 60;
 const STEP = 1.3;
 let made = 0;
@@ -179,7 +180,7 @@ export class Viewer {
     if (!width || !this.scene) return;
     const across = width / (this.scene.width || 1);
     const whole = Math.min(across, height / (this.scene.height || 1), 1.15);
-    const scale = readable ? Math.max(whole, Math.min(READABLE, across)) : whole;
+    const scale = readable ? Math.max(whole, Math.min(READABLE, Math.max(across, LEAST))) : whole;
     const x = (width - this.scene.width * scale) / 2;
     const y = Math.max(4, (height - this.scene.height * scale) / 2);
     this.zoom.transform(select(this.svg), zoomIdentity.translate(x, y).scale(scale));

@@ -12,6 +12,7 @@ from unidl.insight.report.shown import Column, Shown
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.timing import Timing
 
+LONGEST = 36  # of a class' path
 WIDTH = 64  # of a bar in a cell, in pixels
 
 
@@ -72,12 +73,22 @@ def _row(path: str, columns: list[Column], slowest: float) -> Element:
 def _times(cost: LayerCost | None, slowest: float) -> list[Element | str]:
     if cost is None:
         return ["–"]
-    parts: list[Element | str] = [
-        tag("span", cost.native if cost.way == "native" else f"{cost.native} (definition)", class_="how")
-    ]
+    parts: list[Element | str] = [tag("span", _short(cost), class_="how", title=cost.native)]
     for name, time in (("forward", cost.forward), ("backward", cost.backward)):
         parts.append(_time(name, time, slowest, bar=bool(cost.path)))
     return parts
+
+
+def _short(cost: LayerCost) -> str:
+    """The framework's class; of a long path, its end."""
+    name = (
+        cost.native
+        if len(cost.native) <= LONGEST
+        else f"…{cost.native[cost.native.rindex('.') :]}"
+        if "." in cost.native
+        else cost.native
+    )
+    return name if cost.way == "native" else f"{name} (definition)"
 
 
 def _time(name: str, time: Timing | None, slowest: float, bar: bool) -> Element:

@@ -21,11 +21,13 @@ TOOLS = (
 )
 COMMONEST = 5
 
+LEAD = "Choose a layer in one picture: it lights up in the others, in the sources and in the table of costs. A colour is a layer."
 HELP = (
-    "Choose a layer in one picture: it lights up in the others, in the sources and in the table of costs. A box with + holds more: its sign, "
-    "a double click or the space bar opens it. With the keyboard: Tab into a picture, arrows go from box to box, Enter chooses, "
-    "Space opens, + − 0 zoom, Shift with arrows moves, Escape lets go. With the mouse: drag, Ctrl and wheel (the wheel alone once the picture has the "
-    "focus). With fingers: two. A colour is a layer, the same one in every picture."
+    "A box with + holds more: a click on the sign, a double click or the space bar opens and closes it.",
+    "With the keyboard: Tab goes into a picture and out of it, arrows go from box to box, Enter chooses, Space opens, + and − zoom, 0 shows "
+    "all, Shift with arrows moves the picture, Escape lets go.",
+    "With a mouse: drag; Ctrl and the wheel zoom, and so does the wheel alone once the picture has the focus.",
+    "With fingers: two of them move and zoom, one scrolls the page.",
 )
 
 
@@ -39,7 +41,8 @@ def graphs(shown: Shown) -> Element | None:
     return section(
         "graphs",
         "The graphs",
-        tag("p", HELP, class_="quiet help"),
+        tag("p", LEAD, class_="quiet"),
+        fold("How to move in the pictures", tag("ul", [tag("li", each) for each in HELP], class_="quiet")),
         tag("div", figures, class_="pictures"),
         _selection(),
         _counts(shown, "model"),
