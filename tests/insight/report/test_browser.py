@@ -238,6 +238,13 @@ def test_a_phones_width(opened, width):
     shot(page, f"width-{width}")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_breaks_wcag(opened, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs pip install 'unidl[browser]'")
+    found = axe.Axe().run(opened(sample.comparison(), color_scheme=scheme))
+    assert [(each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found.response["violations"]] == []
+
+
 def test_everything_that_acts_has_a_name(page):
     nameless = """() => [...document.querySelectorAll("button, a, select, input, [tabindex='0'], [role=img], [role=button]")]
         .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML.slice(0, 90))"""

@@ -95,7 +95,7 @@ def _body(what: Shown) -> list[Element]:
     theme = tag("button", "Dark", type="button", id="theme", hidden=True, aria_pressed="false")
     return [
         tag("a", "Skip to the content", href="#content", class_="skip"),
-        tag("div", tag("span", "unidl", class_="brand"), overview.contents(sections), theme, class_="bar"),
+        tag("header", tag("span", "unidl", class_="brand"), overview.contents(sections), theme, class_="bar"),
         tag("main", overview.head(what), sections, id="content"),
         tag(
             "footer",

@@ -15,9 +15,9 @@ from unidl.inspection.inspection import Inspection
 TOOLS = (
     ("in", "+", "Zoom in"),
     ("out", "−", "Zoom out"),
-    ("fit", "fit", "Show the whole picture"),
-    ("open", "open", "Open one level more"),
-    ("close", "close", "Close everything"),
+    ("fit", "fit", "fit: show the whole picture"),
+    ("open", "open", "open one level more"),
+    ("close", "close", "close everything"),
 )
 COMMONEST = 5
 
