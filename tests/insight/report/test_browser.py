@@ -78,6 +78,7 @@ def test_a_layer_chosen_in_one_picture_is_seen_in_the_others_the_sources_and_the
     told = page.locator("#graphs .selection").text_content()
     assert "Layer head" in told
     assert "torch.nn.Linear (native), forward 500 µs" in told
+    assert "self.head = nn.Linear(16, 10)" in told
     viewer(page, "torch").locator('.box[data-layer="head"]').first.click()
     assert page.locator(".chosen").count() == 0
     assert page.locator("#graphs .selection").is_hidden()
@@ -93,6 +94,21 @@ def test_a_holder_lights_up_with_what_it_holds_and_a_closed_one_for_what_is_in_i
     assert chosen(viewer(page, "tensorflow")) == {"block/hidden"}
     page.locator('#costs button[data-layer="block"]').click()
     assert chosen(viewer(page, "tensorflow")) == {"block", "block/hidden", "block/scale"}
+
+
+def test_a_node_lights_up_for_a_layer_only_where_the_graph_has_none_of_its_own(opened):
+    whole = Graph("graph", "", (Node("a", "Layer", layer="block"), Node("b", "Layer", layer="head")), (Edge("a", "b"),))
+    apart = Graph(
+        "graph", "", (Node("a", "Relu", layer="block"), Node("b", "Norm", layer="block/norm")), (Edge("a", "b"),)
+    )
+    page = opened(
+        [Inspection("model", "net", name, {}, {"graph": graph}) for name, graph in (("keras", whole), ("torch", apart))]
+    )
+    viewer(page, "torch").locator('.box[data-id="b"]').click()
+    assert viewer(page, "torch").locator(".box.chosen.leaf").evaluate_all(
+        "boxes => boxes.map(box => box.dataset.id)"
+    ) == ["b"]
+    assert chosen(viewer(page, "keras")) == {"block"}
 
 
 def test_boxes_open_and_close(page):

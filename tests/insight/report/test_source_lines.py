@@ -42,3 +42,20 @@ def test_unnamed_layers_are_counted():
 @pytest.mark.parametrize("code", ["def (:", "", "\x00", "x = 1"])
 def test_what_cannot_be_read_has_no_lines(code):
     assert lines_of_layers(code, ["dense"]) == {}
+
+
+def test_a_name_leads_into_the_class_that_bears_it():
+    code = """
+class Block(layers.Layer):
+    def __init__(self):
+        self.norm = layers.BatchNormalization()
+
+    def call(self, x):
+        return self.norm(x)
+
+
+def make_model():
+    x = Block(name="blocks_0")(keras.Input((8,)))
+"""
+    assert of(code, "blocks/0/norm") == ["self.norm = layers.BatchNormalization()", "return self.norm(x)"]
+    assert of(code, "blocks/0") == ['x = Block(name="blocks_0")(keras.Input((8,)))']

@@ -115,12 +115,15 @@ export class Viewer {
 
   mark() {
     const hits = new Set();
+    const own = (item) => item.layer === this.layer || item.layer.startsWith(`${this.layer}/`);
+    const there = this.layer && this.count(this.layer) > 0;
     for (const [id, element] of this.boxes) {
-      const own = this.items.get(id).layer;
-      const opened = element.classList.contains("open");
-      const same = this.layer && own && (own === this.layer || own.startsWith(`${this.layer}/`));
-      const holds = this.layer && !opened && own && this.layer.startsWith(`${own}/`);
-      const hit = Boolean(same || holds || id === this.id);
+      const item = this.items.get(id);
+      const shut = !element.classList.contains("open");
+      const holds = there // a closed box lights up for what is in it; a node for a layer that this graph does not tell apart from it
+        ? shut && [...everything(item)].some((each) => each.node && own(each))
+        : shut && item.layer && this.layer?.startsWith(`${item.layer}/`);
+      const hit = Boolean((this.layer && item.layer && own(item)) || holds || id === this.id);
       element.classList.toggle("chosen", hit);
       element.setAttribute("aria-pressed", hit);
       if (hit) hits.add(id);

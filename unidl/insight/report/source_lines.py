@@ -43,13 +43,24 @@ class _Places:
             lines = self._attribute(start, parts)
             if lines:
                 return sorted(lines)
-        texts = {layer, layer.replace("/", "_"), layer.replace("/", ".")}
-        by_name = {line for name, call in self.named if name in texts for line in _span(call)}
-        return sorted(by_name or self._nth(parts[-1]))
+        return sorted(self._by_name(parts) or self._nth(parts[-1]))
 
-    def _attribute(self, start: ast.ClassDef, parts: list[str]) -> set[int]:
+    def _by_name(self, parts: list[str]) -> set[int]:
+        """The lines of the call that the path names; or that of a beginning of it, and the rest in the class that is called."""
+        for cut in range(len(parts), 0, -1):
+            texts = {joint.join(parts[:cut]) for joint in "/_."}
+            calls = [call for name, call in self.named if name in texts]
+            if cut == len(parts) and calls:
+                return {line for call in calls for line in _span(call)}
+            for call in calls:
+                lines = self._attribute(self.classes.get(_called(call)), parts[cut:])
+                if lines:
+                    return lines
+        return set()
+
+    def _attribute(self, start: ast.ClassDef | None, parts: list[str]) -> set[int]:
         """The lines in which `self.<part>` stands, in the class of the last part."""
-        here: ast.ClassDef | None = start
+        here = start
         lines: set[int] = set()
         for part in parts:
             if part.isdigit():  # an element of a list of layers: the list's lines, and its elements' class
