@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from unidl.gradient import grad as grad
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
+    from unidl.insight.comparisons import compare as compare
     from unidl.interchange import convert as convert
     from unidl.interchange import eject as eject
     from unidl.interchange import export as export
@@ -63,6 +64,7 @@ _HOMES = {
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
+    "compare": "unidl.insight.comparisons",
     "convert": "unidl.interchange",
     "eject": "unidl.interchange",
     "export": "unidl.interchange",
