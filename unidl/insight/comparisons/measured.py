@@ -1,6 +1,6 @@
 """The measured process: runs the code that is compared, and answers one request after the other over a pipe.
 
-It is started by `process.py`. A request and its answer are a line of JSON each. An answer has what was found, or under "error" why
+It is started by `process.py`. A request and its answer are a line of JSON each. An answer has under "found" what was found, or under "error" why
 nothing was; what the code itself writes goes where it always goes until the script is over, and into a log from then on.
 """
 
@@ -113,7 +113,7 @@ class Measured:
         raise NoTrainingError("the code ended before a Trainer took a step")
 
     def _end_here(self, imported: float, seconds: float) -> None:
-        self.send({"import": imported, "first_step": seconds, "at": time.time()})
+        self.send({"found": {"import": imported, "first_step": seconds, "at": time.time()}})
         os._exit(0)  # as a kill would: what the code would have done next is not done
 
     # -- measured afterwards ---------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[
     """Answer; whether this process is still of use."""
     running = request["do"] in ("run", "first")
     try:
-        send(measured.answer(request))
+        send({"found": measured.answer(request)})
     except SystemExit:
         message = f"the script ended with exit code {measured.exit_code}"
         send({"error": {"kind": "SystemExit", "message": message, "traceback": ""}, "exit_code": measured.exit_code})

@@ -170,7 +170,7 @@ def _traceback(error: BaseException) -> dict[str, Any]:
     return {
         "depth": len(frames),
         "own": sum(_is_users(frame.filename, frame.name) for frame in frames),
-        "error": type(error).__name__,
+        "raised": type(error).__name__,
         "traceback": text[-20000:],
     }
 

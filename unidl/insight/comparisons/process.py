@@ -104,8 +104,9 @@ class Process:
             self.kill()
             raise LostError(self._timeout(limit) if ended is None else self._death(ended))
         answer: dict[str, Any] = json.loads(line)
-        if "error" not in answer:
-            return answer
+        if "found" in answer:
+            found: dict[str, Any] = answer["found"]
+            return found
         failure = Failure(**answer["error"])
         if request["do"] in ("run", "first"):
             self.end()
