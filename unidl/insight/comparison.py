@@ -131,7 +131,8 @@ FIGURES: Mapping[str, Figure] = {
         "after the other; the spread is that of its stretches of about 0.2 s.",
     ),
     "latency_one": Figure(
-        "inference, batch 1", "Seconds of model.predict for one example, NumPy in and NumPy out; all runs in turn, once a round."
+        "inference, batch 1",
+        "Seconds of model.predict for one example, NumPy in and NumPy out; all runs in turn, once a round.",
     ),
     "latency_batch": Figure(
         "inference, large batch",
@@ -147,7 +148,9 @@ FIGURES: Mapping[str, Figure] = {
         "Seconds from a change of the code to its first loss: a changed copy of the script, or function, is run in a fresh process; "
         "interpreter, imports, data, build and compiling included; once a round.",
     ),
-    "run": Figure("the whole run", "Seconds of the run's own training or script, from its first line to its last; once."),
+    "run": Figure(
+        "the whole run", "Seconds of the run's own training or script, from its first line to its last; once."
+    ),
 }
 
 

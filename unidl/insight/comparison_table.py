@@ -68,12 +68,18 @@ def _words(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
     for name in metrics:
         yield f"final {name}", [f"{run.metrics[name]:.4g}" if name in run.metrics else _nothing(run) for run in runs]
     yield "native source", [_source(run) for run in runs]
-    yield "exports", [escape(", ".join(f for f, why in run.exports.items() if not why)) or _nothing(run) for run in runs]
+    yield (
+        "exports",
+        [escape(", ".join(f for f, why in run.exports.items() if not why)) or _nothing(run) for run in runs],
+    )
     yield "a debugger stops", [_debugged(run.debugging, "stops", run) for run in runs]
     yield "a bug is raised", [_debugged(run.debugging, "arises", run) for run in runs]
     yield (
         "its traceback",
-        [f"{d['depth']} frames, {d['own']} of yours" if (d := run.debugging).get("depth") else _nothing(run) for run in runs],
+        [
+            f"{d['depth']} frames, {d['own']} of yours" if (d := run.debugging).get("depth") else _nothing(run)
+            for run in runs
+        ],
     )
 
 
@@ -89,4 +95,6 @@ def _debugged(found: Mapping[str, Any], name: str, run: Run) -> str:
 
 def _where(machine: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in machine.get("packages", {}).items())
-    return f"{machine.get('cpu', '')}, {machine.get('cores', '?')} cores, Python {machine.get('python', '')}; {packages}"
+    return (
+        f"{machine.get('cpu', '')}, {machine.get('cores', '?')} cores, Python {machine.get('python', '')}; {packages}"
+    )

@@ -75,7 +75,9 @@ def _traceback(runs: Sequence[Run]) -> Advice:
     deep = {run.label: run.debugging for run in runs if run.debugging.get("depth")}
     told = "; ".join(f"{label}: {found['depth']} frames, raised {found['arises']}" for label, found in deep.items())
     least = min((found["depth"] for found in deep.values()), default=0)
-    return Advice("shortest traceback", tuple(label for label, found in deep.items() if found["depth"] == least), f"{told}.")
+    return Advice(
+        "shortest traceback", tuple(label for label, found in deep.items() if found["depth"] == least), f"{told}."
+    )
 
 
 def _source(runs: Sequence[Run]) -> Advice:

@@ -25,7 +25,14 @@ from unidl.inspection.timing import Timing
 from unidl.settings import BACKEND_VARIABLE, Choice
 
 # what tells the frameworks how many threads to use, before they are imported
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+PARTS = ("edit", "exports", "source", "debugging")  # that may be left out
 UNITS = {"memory": "B", "throughput": "1/s"}
 
 
@@ -39,6 +46,7 @@ class Plan:
         seconds: Of one measurement in a round, about.
         formats: Whether all export formats are tried, or only those of the run's own framework.
         limit: Seconds that the code itself may take.
+        without: Of PARTS, what is left out.
         patience: Seconds that one measurement may take.
         export: Seconds that one export may take.
     """
@@ -48,6 +56,7 @@ class Plan:
     seconds: float
     formats: bool
     limit: float
+    without: frozenset[str] = frozenset()
     patience: float = 300.0
     export: int = 60
 
@@ -142,7 +151,11 @@ class Conductor:
             return
         if fresh:
             self._first(one)
-        for what, arguments in (("step", {"seconds": self.plan.seconds}), ("inference", {"seconds": self.plan.seconds}), ("build", {})):
+        for what, arguments in (
+            ("step", {"seconds": self.plan.seconds}),
+            ("inference", {"seconds": self.plan.seconds}),
+            ("build", {}),
+        ):
             answer = self._ask(one, self.plan.patience, do=what, **arguments)
             if answer is None:
                 return
@@ -164,12 +177,11 @@ class Conductor:
         if one.process is None:
             return
         self.tell(f"{one.way.label}: source, exports, the planted bug")
-        answer = self._ask(one, self.plan.patience, do="source")
-        if answer is None:
-            return
-        one.source = NativeSource(**answer)
-        one.debugging = self._ask(one, self.plan.patience, do="debug") or {}
-        if one.process is not None:
+        if "source" not in self.plan.without:
+            one.source = NativeSource(**(self._ask(one, self.plan.patience, do="source") or {}))
+        if one.process is not None and "debugging" not in self.plan.without:
+            one.debugging = self._ask(one, self.plan.patience, do="debug") or {}
+        if one.process is not None and "exports" not in self.plan.without:
             self._export(one, one.process)
 
     def _export(self, one: Seen, process: Process) -> None:

@@ -46,7 +46,9 @@ def names_of(text: str, backend: str) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             homes |= {
-                alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0]
+                alias.asname or alias.name.partition(".")[0]: alias.name
+                if alias.asname
+                else alias.name.partition(".")[0]
                 for alias in node.names
             }
         elif isinstance(node, ast.ImportFrom):

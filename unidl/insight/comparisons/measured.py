@@ -61,11 +61,11 @@ class Measured:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what is asked."""
-        asked: Callable[..., dict[str, Any]] = {
+        asked: dict[str, Callable[..., dict[str, Any]]] = {
             "run": self.run, "first": self.first, "step": self.step, "inference": self.inference, "build": self.build,
             "source": self.source, "export": self.export, "debug": self.debug,
-        }[request.pop("do")]  # fmt: skip
-        return asked(**request)
+        }  # fmt: skip
+        return asked[request.pop("do")](**request)
 
     # -- the code itself -------------------------------------------------------------------------------------------------------
 

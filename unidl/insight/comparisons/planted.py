@@ -107,7 +107,9 @@ def debugged(trainer: Trainer, source: Source) -> dict[str, Any]:
     else:
         found["arises"] = "when the program is traced or compiled; a program that exists does not reach it"
         Planted.armed = False
-        trainer.model.replace(place, Planted(_inner(trainer.model.layers[place])))  # a new program, the bug in it from the start
+        trainer.model.replace(
+            place, Planted(_inner(trainer.model.layers[place]))
+        )  # a new program, the bug in it from the start
         Planted.armed = True
         error = _train(trainer, source, _Until(1))
     Planted.armed = False
@@ -117,15 +119,16 @@ def debugged(trainer: Trainer, source: Source) -> dict[str, Any]:
 
 
 def _inner(planted: Layer) -> Layer:
-    inner: Layer = planted.inner  # type: ignore[attr-defined]
-    return inner
+    assert isinstance(planted, Planted)
+    return planted.inner
 
 
 def _plant(trainer: Trainer) -> str:
     """Wrap a layer, the outermost and last that lets itself be wrapped; its place."""
     layers = trainer.model.layers
     refused: UnidlError | None = None
-    for path in sorted(reversed(list(layers)), key=lambda path: path.count("/")):
+    places = list(layers)[::-1]  # the last ones first
+    for path in sorted(places, key=lambda path: path.count("/")):
         try:
             trainer.model.replace(path, Planted(layers[path]))
             _train(trainer, None, None)
@@ -181,4 +184,4 @@ def _is_users(file: str, function: str) -> bool:
         return function == Planted.forward.__name__
     installed = {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     homes = (*installed, str(Path(unidl.__file__).parent))
-    return not file.startswith(("<frozen", *homes)) and not Path(file).name.startswith(GENERATED)
+    return not file.startswith(("<frozen", "<string>", *homes)) and not Path(file).name.startswith(GENERATED)

@@ -25,7 +25,7 @@ class _Clock(Callback):
     """Ends a fit after some steps, and notes the time at each `every` of them."""
 
     def __init__(self, every: int, intervals: int) -> None:
-        self.every_steps = every
+        self.every_steps: int = every
         self.intervals = intervals
         self.times: list[float] = []
 
@@ -68,9 +68,7 @@ class Steady:
         clock = _Clock(every, INTERVALS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonFiniteWarning)  # it is the time that counts
-            self.trainer.fit(
-                self.source, epochs=2**31, callbacks=[clock], progress=False, on_nonfinite="go on"
-            )
+            self.trainer.fit(self.source, epochs=2**31, callbacks=[clock], progress=False, on_nonfinite="go on")
         return clock.seconds()
 
     def batch_size(self) -> float:

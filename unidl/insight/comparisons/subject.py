@@ -38,7 +38,7 @@ def run_script(job: Job, text: str | os.PathLike[str]) -> int:
     try:
         with io.open_code(str(text)) as file:
             code = compile(file.read(), job.script, "exec")
-        exec(code, module.__dict__)  # noqa: S102, PLW0122  (what `python SCRIPT` does)
+        exec(code, module.__dict__)
     except SystemExit as stopped:
         return _exit_code(stopped)
     finally:
@@ -88,4 +88,8 @@ def told(error: BaseException) -> dict[str, str]:
     while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
         inner = inner.tb_next
     lines = traceback.format_exception(type(error), error, inner)
-    return {"kind": type(error).__name__, "message": str(error) or type(error).__name__, "traceback": "".join(lines)[-8000:]}
+    return {
+        "kind": type(error).__name__,
+        "message": str(error) or type(error).__name__,
+        "traceback": "".join(lines)[-8000:],
+    }

@@ -41,7 +41,7 @@ class Watch(Observer):
         registry.when_loaded(self._loaded)
 
     def _loaded(self, backend: Backend) -> None:
-        if backend.NAME == self._backend:
+        if self._backend == backend.NAME:
             self._growth = Growth()
 
     # -- what a Trainer tells ------------------------------------------------------------------------------------------------
@@ -68,7 +68,11 @@ class Watch(Observer):
         """A fit's end."""
         if self._looked is not None:
             self._losses.append(history.step_loss)
-            self._numbers = {name: value for name, value in history.epochs[-1].items() if name != "seconds"} if history.epochs else {}
+            self._numbers = (
+                {name: value for name, value in history.epochs[-1].items() if name != "seconds"}
+                if history.epochs
+                else {}
+            )
         self._measure_memory()
 
     def stepped(self, trainer: Trainer, source: Source, numbers: Mapping[str, float], seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import inspect
 import itertools
 import linecache
@@ -25,7 +25,7 @@ from unidl.errors import ArgumentError, BackendUnavailableError
 from unidl.insight.comparison import Comparison
 from unidl.insight.comparisons import machine
 from unidl.insight.comparisons.advice import advise, distances
-from unidl.insight.comparisons.conductor import Conductor, Plan
+from unidl.insight.comparisons.conductor import PARTS, Conductor, Plan
 from unidl.insight.comparisons.job import Job, Way, Work
 from unidl.settings import Choice
 
@@ -37,13 +37,14 @@ def compare(
     backends: Sequence[str] | None = None,
     engines: Sequence[str] | None = None,
     jit: bool | str | Sequence[bool | str] | None = None,
-    threads: int | None | Sequence[int | None] = 1,
+    threads: int | Sequence[int | None] | None = 1,
     arguments: Sequence[str] = (),
     loss: Any = None,
     optimizer: Any = "adam",
     metrics: Sequence[Any] = (),
     rounds: int = 5,
     quick: bool = False,
+    without: Sequence[str] = (),
     timeout: float = 3600.0,
     progress: bool = True,
     **fit: Any,
@@ -67,6 +68,7 @@ def compare(
         metrics: Likewise.
         rounds: How often everything is measured that can be measured more than once; a fresh process is started in three of them.
         quick: A third of a minute instead of minutes: few and short rounds, one fresh process, only each framework's own export formats.
+        without: What is left out: "edit" (the fresh processes: import, first step, edit), "exports", "source", "debugging".
         timeout: Seconds after which the code is given up.
         progress: Whether to say on standard error what is being done.
         **fit: Arguments of `Trainer.fit` for functions: epochs, batch_size, validation_data, callbacks.
@@ -88,7 +90,7 @@ def compare(
         (None, ['build', 'compile', 'edit'])
     """
     script = None if callable(build) else Path(build)
-    _check(build, script, data, arguments, rounds)
+    _check(build, script, data, arguments, rounds, without)
     ways = _ways(backends, engines, jit, threads)
     console = Console(stderr=True)
 
@@ -98,18 +100,19 @@ def compare(
 
     before = machine.load()
     with tempfile.TemporaryDirectory(prefix="unidl-compare-") as folder:
+        maker: _Scripts | _Functions
         if script is not None:
             maker = _Scripts(script, arguments, Path(folder))
         else:
             given = {"loss": loss, "optimizer": optimizer, "metrics": metrics}
             maker = _Functions(Work(build, data, given, fit), Path(folder))
-        plan = Plan(3, 1, 0.1, False, timeout) if quick else Plan(rounds, min(rounds, 3), 0.3, True, timeout)
+        plan = _plan(rounds, quick, timeout, frozenset(without))
         conductor = Conductor(maker.written(), maker.edited, plan, Path(folder), script is not None, tell)
         runs = tuple(conductor.conduct(ways))
     return Comparison(
         name=maker.name,
         code=maker.code,
-        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         machine=machine.described() | {"load": [before, machine.load()], "quick": quick},
         runs=runs,
         distances=distances(runs),
@@ -117,17 +120,32 @@ def compare(
     )
 
 
-def _check(build: Any, script: Path | None, data: Any, arguments: Sequence[str], rounds: int) -> None:
+def _plan(rounds: int, quick: bool, limit: float, without: frozenset[str]) -> Plan:
+    fresh = 0 if "edit" in without else 1 if quick else min(rounds, 3)
+    return Plan(3 if quick else rounds, fresh, 0.1 if quick else 0.3, not quick, limit, without)
+
+
+def _check(
+    build: Any, script: Path | None, data: Any, arguments: Sequence[str], rounds: int, without: Sequence[str]
+) -> None:
     if script is not None and not script.is_file():
         raise ArgumentError(f"There is no script {str(build)!r} here ({Path.cwd()}).")
     if script is None and data is None:
         raise ArgumentError(
-            "A function is compared on data.", expected="compare(build, data)", fix="data=(x, y), or a function that loads them."
+            "A function is compared on data.",
+            expected="compare(build, data)",
+            fix="data=(x, y), or a function that loads them.",
         )
     if script is not None and data is not None:
         raise ArgumentError("A script has its own data.", received="data", fix="Leave it out.")
     if script is None and arguments:
         raise ArgumentError("arguments are those of a script.", received=repr(arguments))
+    if isinstance(without, str) or not set(without) <= set(PARTS):
+        raise ArgumentError(
+            "without= names parts of a comparison.",
+            expected=f"some of {', '.join(PARTS)}, in a list",
+            received=repr(without),
+        )
     if rounds < 1:
         raise ArgumentError("It takes a round to measure.", expected="rounds >= 1", received=repr(rounds))
 
