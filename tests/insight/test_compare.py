@@ -166,10 +166,10 @@ def test_no_winner_where_spreads_overlap():
     runs = _measured(a=Timing(1.0, 0.9, 1.2, 5), b=Timing(1.1, 1.0, 1.3, 5), c=Timing(2.0, 1.9, 2.1, 5))
     (advice,) = advise(runs)
     assert advice.answers == ("a", "b")
-    assert "none is said to be better" in advice.why
+    assert "none of them is said to be better" in advice.why
     (advice,) = advise(_measured(a=Timing(1.0, 0.9, 1.0, 5), b=Timing(1.2, 1.1, 1.3, 5)))
     assert advice.answers == ("a",)
-    assert "none is said" not in advice.why
+    assert "none of them" not in advice.why
 
 
 def test_what_was_measured_once_needs_a_margin():
@@ -255,7 +255,7 @@ def test_a_script_runs_as_it_is(script, tmp_path, capfd):
     assert run.exit_code == 0
     assert run.exports == {"pt2": "", "onnx": ""}
     assert run.debugging["hits"] == run.debugging["steps"]
-    assert run.debugging["arises"] == "when it runs, in step 4"
+    assert run.debugging["arises"] == "at run, in step 4"
     assert run.debugging["depth"] > run.debugging["own"] > 0
     assert run.figures["edit"].median > run.figures["import"].median > 0
     assert run.notes == ()
@@ -362,6 +362,30 @@ def test_no_process_is_left(script, sent):
     assert not _alive(pid)
 
 
+@pytest.mark.skipif(os.environ.get("UNIDL_WAYS") != "all", reason="takes minutes: nox -s comparison runs it")
+def test_every_way():
+    """Engines, jit on and off, one thread and the framework's own choice; what cannot be is a row with its error."""
+    comparison = unidl.compare(
+        planted.build, planted.data, engines=["tensorflow", "torch"], jit=[False, True], threads=[1, None], epochs=2, quick=True,
+        without=["exports"],
+    )  # fmt: skip
+    assert len(comparison.runs) == 4 * 2 * 2
+    failed = {run.label: run.failure for run in comparison.runs if run.failure is not None}
+    assert set(failed) == {"keras on torch, jit, 1 thread", "keras on torch, jit, default threads"}
+    assert {failure.kind for failure in failed.values()} == {"NotPortableError"}
+    for run in comparison.runs:
+        if run.failure is None:
+            assert set(run.figures) == set(FIGURES), run.label
+            assert run.notes == (), run.label
+            assert (run.jit, run.threads) == ("jit" in run.label, None if "default" in run.label else 1)
+            assert run.debugging["depth"] > 0
+    runs = {run.label: run for run in comparison.runs}
+    assert runs["torch, 1 thread"].debugging["stops"] == "in each step"
+    assert runs["keras on torch, 1 thread"].debugging["stops"] == "in each step"
+    assert runs["tensorflow, 1 thread"].debugging["arises"] == "at trace"
+    assert runs["keras on tensorflow, 1 thread"].engine == "tensorflow"
+
+
 # -- functions -----------------------------------------------------------------------------------------------------------------
 
 CELL = """\
@@ -423,3 +447,9 @@ def test_functions_that_cannot_travel():
     lock = threading.Lock()
     with pytest.raises(ArgumentError, match="cannot be brought to another process"):
         unidl.compare(lambda: lock, (1, 2), backends=["torch"], progress=False)
+
+
+def test_the_page_says_how_each_figure_is_measured():
+    page = (ROOT / "docs" / "compare.md").read_text()
+    for figure in FIGURES.values():
+        assert f"| {figure.title} | {figure.how} |" in page

@@ -48,7 +48,7 @@ def _best(question: str, figures: Mapping[str, Timing], better: str) -> Advice:
     best, order = leaders(figures, better), ranked(figures, better)
     listed = "; ".join(f"{label} {text(figures[label])}" for label in order)
     if len(best) > 1:
-        listed += ". Their spreads overlap: none is said to be better"
+        listed += f". The spreads of the first {len(best)} overlap: none of them is said to be better"
     if any(figure.rounds == 1 for figure in figures.values()):
         listed += f". Measured once, so that only what differs by {ALONE:.0%} to either side counts"
     return Advice(question, tuple(best), f"{listed}.")
@@ -73,7 +73,7 @@ def _debugger(runs: Sequence[Run]) -> Advice:
 
 def _traceback(runs: Sequence[Run]) -> Advice:
     deep = {run.label: run.debugging for run in runs if run.debugging.get("depth")}
-    told = "; ".join(f"{label}: {found['depth']} frames, raised {found['arises']}" for label, found in deep.items())
+    told = "; ".join(f"{label}: {found['depth']} frames, {found['arises']}" for label, found in deep.items())
     least = min((found["depth"] for found in deep.values()), default=0)
     return Advice(
         "shortest traceback", tuple(label for label, found in deep.items() if found["depth"] == least), f"{told}."

@@ -85,7 +85,7 @@ def compare(
         >>> def build():
         ...     return unidl.Trainer(unidl.Sequential([unidl.layers.Dense(1)]), loss="mse")
         >>> x = numpy.random.default_rng(0).normal(size=(64, 3)).astype("float32")
-        >>> c = unidl.compare(build, (x, x[:, :1]), backends=["torch"], quick=True, progress=False)
+        >>> c = unidl.compare(build, (x, x[:, :1]), backends=["torch"], quick=True, without=["exports"], progress=False)
         >>> c.runs[0].failure, sorted(c.runs[0].figures)[:3]
         (None, ['build', 'compile', 'edit'])
     """

@@ -103,9 +103,9 @@ def debugged(trainer: Trainer, source: Source) -> dict[str, Any]:
     until = _Until(STEPS, armed_after=HEALTHY)
     error = _train(trainer, source, until)
     if error is not None:
-        found["arises"] = f"when it runs, in step {until.taken + 1}"
+        found["arises"] = f"at run, in step {until.taken + 1}"
     else:
-        found["arises"] = "when the program is traced or compiled; a program that exists does not reach it"
+        found["arises"] = "at trace"
         Planted.armed = False
         trainer.model.replace(
             place, Planted(_inner(trainer.model.layers[place]))
@@ -160,8 +160,8 @@ def _where_it_stops(hits: int) -> str:
     if hits >= STEPS:
         return "in each step"
     if hits:
-        return f"only while the program is traced ({hits} of {STEPS} steps)"
-    return "nowhere: forward does not run as the Python code that was written"
+        return f"at trace only ({hits} of {STEPS} steps)"
+    return "nowhere"
 
 
 def _traceback(error: BaseException) -> dict[str, Any]:
