@@ -1,5 +1,6 @@
 """A comparison finds what was planted, survives what fails, and changes nothing in what it compares."""
 
+import copy
 import dataclasses
 import io
 import json
@@ -11,20 +12,27 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 import unidl
 from tests.insight import planted
+from unidl import layers
 from unidl.cli import main
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
+from unidl.data import Arrays
 from unidl.errors import ArgumentError, BackendUnavailableError, FileError
 from unidl.insight.comparison import FIGURES, Comparison, NativeSource, Run
 from unidl.insight.comparisons.advice import advise, distances
 from unidl.insight.comparisons.difference import difference
 from unidl.insight.comparisons.leaving import lines_of, names_of
+from unidl.insight.comparisons.planted import debugged
+from unidl.insight.comparisons.steady import Steady
+from unidl.insight.comparisons.watch import Watch
 from unidl.insight.spread import apart, leaders, text
 from unidl.inspection.timing import Timing
+from unidl.training.observing import OBSERVERS
 
 BACKENDS = ("torch", "keras", "tensorflow")
 FAST = {"quick": True, "progress": False}
@@ -386,6 +394,44 @@ def test_every_way():
     assert runs["keras on tensorflow, 1 thread"].engine == "tensorflow"
 
 
+# -- measuring changes nothing ------------------------------------------------------------------------------------------------
+
+
+def test_a_measured_trainer_is_as_it_was(backend):
+    model = unidl.Sequential([layers.Dense(4, activation="relu"), layers.Dropout(0.5), layers.Dense(1)])
+    trainer = unidl.Trainer(model, loss="mse", backend=backend)
+    x, y = planted.data()
+    trainer.fit(x, y, batch_size=64, progress=False)
+    before = trainer.state()
+    source = Arrays(x, y, batch_size=64)
+    for steady in (Steady(trainer, source, by_step=False), Steady(trainer, source, by_step=True)):
+        assert steady.step(0.01) > 0
+        assert steady.inference(1, 0.01) > 0
+        assert steady.build() > 0
+    assert debugged(copy.deepcopy(trainer), source)["hits"] > 0
+    after = trainer.state()
+    assert (after["epoch"], after["steps_taken"]) == (before["epoch"], before["steps_taken"]) == (1, 4)
+    for path, weight in before["weights"].items():
+        assert np.array_equal(weight, after["weights"][path]), path
+    assert trainer.callbacks == []
+
+
+def test_a_loop_of_ones_own_is_watched():
+    watch = Watch("torch", None)
+    OBSERVERS.append(watch)
+    try:
+        trainer = unidl.Trainer(unidl.Sequential([layers.Dense(1)]), loss="mse", backend="torch")
+        x, y = planted.data()
+        losses = [trainer.step((x[:64], y[:64]))["loss"] for _ in range(6)]
+    finally:
+        OBSERVERS.remove(watch)
+    found = watch.found()
+    assert found["step_loss"] == losses
+    assert watch.by_step
+    assert watch.first is not None
+    assert len(found["training"]) == 4  # of six steps the first has none before it, and the second settles
+
+
 # -- functions -----------------------------------------------------------------------------------------------------------------
 
 CELL = """\
@@ -423,7 +469,7 @@ error = unidl.metrics.Mean(distance, name="error")
 """
 
 NOTEBOOK = """\
-import linecache
+import linecache, sys
 cell = {cell!r}
 name = "<ipython-input-1-0123456789ab>"
 linecache.cache[name] = (len(cell), None, cell.splitlines(True), name)
@@ -434,6 +480,7 @@ found = unidl.compare(build, data, backends=["tensorflow"], loss="mse", metrics=
 assert run.failure is None, run.failure
 assert run.metrics.keys() == {{"loss", "error"}}, run.metrics
 assert "class Deepening" not in found.code and "def build" in found.code
+assert not {{"torch", "tensorflow", "keras"}} & set(sys.modules)  # the process that compares needs no framework
 print(len(run.step_loss))
 """
 

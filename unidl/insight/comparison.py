@@ -13,8 +13,8 @@ from rich.console import Group
 
 from unidl.errors import FileError
 from unidl.insight.comparison_table import drawn
-from unidl.inspection.record import from_json, to_json
 from unidl.inspection.inspection import Inspection
+from unidl.inspection.record import from_json, to_json
 from unidl.inspection.timing import Timing
 
 

@@ -11,6 +11,7 @@ import pickle
 import secrets
 import sys
 import tempfile
+import tokenize
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -105,7 +106,7 @@ def compare(
             maker = _Scripts(script, arguments, Path(folder))
         else:
             given = {"loss": loss, "optimizer": optimizer, "metrics": metrics}
-            maker = _Functions(Work(build, data, given, fit), Path(folder))
+            maker = _Functions(Work(build, given, fit), data, Path(folder))
         plan = _plan(rounds, quick, timeout, frozenset(without))
         conductor = Conductor(maker.written(), maker.edited, plan, Path(folder), script is not None, tell)
         runs = tuple(conductor.conduct(ways))
@@ -189,9 +190,11 @@ class _Scripts:
 
     def __init__(self, script: Path, arguments: Sequence[str], folder: Path) -> None:
         self.folder = folder
+        self.script = script.absolute()
         self.name = script.name
-        self.code = script.read_text(encoding="utf-8", errors="replace")
-        self.job = Job(str(script.absolute()), str(script), tuple(arguments), None, (), {})
+        with tokenize.open(script) as file:  # as its first lines say that it is encoded
+            self.code = file.read()
+        self.job = Job(str(script.absolute()), str(script), tuple(arguments), None, "", (), {})
 
     def written(self) -> Path:
         """The job."""
@@ -200,19 +203,21 @@ class _Scripts:
     def edited(self) -> Path:
         """The job with a copy of the script that was changed just now."""
         copy = Path(self.folder, f"{secrets.token_hex(4)}.py")
-        copy.write_text(f"{self.code}\n# edited: {secrets.token_hex(8)}\n", encoding="utf-8")
+        copy.write_bytes(self.script.read_bytes() + f"\n# edited: {secrets.token_hex(8)}\n".encode())
         return _write(self.folder, replace(self.job, edited=str(copy)))
 
 
 class _Functions:
     """Functions, and the building one with a change."""
 
-    def __init__(self, work: Work, folder: Path) -> None:
+    def __init__(self, work: Work, data: Any, folder: Path) -> None:
         self.folder = folder
         self.work = work
         self.name = getattr(work.build, "__name__", type(work.build).__name__)
         self.code = _code_of(work.build)
-        self.job = Job(None, "", (), _pickled(work), tuple(sys.path), _sources())
+        kept = Path(folder, "data")
+        kept.write_bytes(_pickled(data))
+        self.job = Job(None, "", (), _pickled(work), str(kept), tuple(sys.path), _sources())
 
     def written(self) -> Path:
         """The job."""
@@ -230,9 +235,9 @@ def _write(folder: Path, job: Job) -> Path:
     return path
 
 
-def _pickled(work: Work) -> bytes:
+def _pickled(what: Any) -> bytes:
     try:
-        pickled: bytes = cloudpickle.dumps(work)
+        pickled: bytes = cloudpickle.dumps(what)
     except (TypeError, pickle.PicklingError, AttributeError) as error:
         raise ArgumentError(
             "The functions cannot be brought to another process.",

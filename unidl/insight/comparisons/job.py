@@ -32,13 +32,11 @@ class Work:
 
     Args:
         build: Makes a Trainer, or a model.
-        data: (x, y), or x, or a source of batches, or a function that gives one of these.
         trainer: Arguments of the Trainer for a model.
         fit: Arguments of its fit.
     """
 
     build: Any
-    data: Any
     trainer: Mapping[str, Any] = field(default_factory=dict)
     fit: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,6 +50,7 @@ class Job:
         name: The script as it was named, which it finds in sys.argv[0].
         arguments: What it finds in sys.argv[1:].
         work: The functions, pickled; None for a script.
+        data: File with what they train on, pickled: (x, y), or x, or a source of batches, or a function that gives one of these.
         edited: The same once more with a change: of the script the path of its changed copy, of functions their pickle.
         path: sys.path of the process that compares.
         sources: File name -> lines of code that lies in no file, as a notebook's.
@@ -61,6 +60,7 @@ class Job:
     name: str
     arguments: tuple[str, ...]
     work: bytes | None
+    data: str
     path: tuple[str, ...]
     sources: Mapping[str, list[str]]
     edited: Any = None

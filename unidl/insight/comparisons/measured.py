@@ -95,7 +95,7 @@ class Measured:
             registry.load(self.way.backend)
             pickled = self.job.edited if edited else self.job.work
             assert isinstance(pickled, bytes)
-            subject.train(pickled)
+            subject.train(pickled, self.job.data)
         else:
             subject.prepare_script(self.job)
             self.exit_code = subject.run_script(self.job, self.job.edited if edited else self.job.script)
@@ -125,7 +125,7 @@ class Measured:
             assert self.watch is not None
             assert self.watch.trainer is not None
             assert self.watch.source is not None
-            self._steady = Steady(self.watch.trainer, self.watch.source)
+            self._steady = Steady(self.watch.trainer, self.watch.source, self.watch.by_step)
         return self._steady
 
     def step(self, seconds: float) -> dict[str, Any]:

@@ -46,11 +46,13 @@ class Steady:
     Args:
         trainer: The Trainer.
         source: What it trained on.
+        by_step: Whether it trained by Trainer.step, in a loop of the user's own, and not by fit.
     """
 
-    def __init__(self, trainer: Trainer, source: Source) -> None:
+    def __init__(self, trainer: Trainer, source: Source, by_step: bool) -> None:
         self.trainer = trainer
         self.source = source
+        self.by_step = by_step
         self._every: int | None = None
         parts = source.sample()
         self.inputs = arguments_of(parts[0])
@@ -60,9 +62,24 @@ class Steady:
         with _put_back(self.trainer):
             if self._every is None:
                 for every in (1, 4):  # the first call traces, and the second may settle what the first found
-                    self._every = max(1, int(seconds / INTERVALS / self._fit(every)))
+                    self._every = max(1, int(seconds / INTERVALS / self._take(every)))
             assert self._every is not None
-            return self._fit(self._every)
+            return self._take(self._every)
+
+    def _take(self, every: int) -> float:
+        return self._step(every) if self.by_step else self._fit(every)
+
+    def _step(self, every: int) -> float:
+        """As a loop that looks at its loss after some steps."""
+        parts = self.source.sample()
+        batch = parts[0] if len(parts) == 1 else parts
+        times = []
+        for _ in range(INTERVALS + 1):
+            for _ in range(every):
+                numbers = self.trainer.step(batch)
+            dict(numbers)
+            times.append(time.perf_counter())
+        return (times[-1] - times[0]) / (INTERVALS * every)
 
     def _fit(self, every: int) -> float:
         clock = _Clock(every, INTERVALS)

@@ -67,12 +67,14 @@ def prepare_functions(job: Job) -> None:
         linecache.cache[name] = (sum(map(len, lines)), None, list(lines), name)
 
 
-def train(pickled: bytes) -> None:
+def train(pickled: bytes, data_file: str) -> None:
     """Load the functions, make the Trainer and train."""
     work: Work = pickle.loads(pickled)
+    with Path(data_file).open("rb") as file:
+        data = pickle.load(file)
     made = work.build()
     trainer = made if isinstance(made, Trainer) else Trainer(_model(made), **work.trainer)
-    data = work.data() if callable(work.data) and not isinstance(work.data, Source) else work.data
+    data = data() if callable(data) and not isinstance(data, Source) else data
     trainer.fit(*(data if isinstance(data, tuple) else (data,)), **{"progress": False, **work.fit})
 
 

@@ -92,6 +92,11 @@ class Watch(Observer):
         if self._growth is not None:
             self.memory = self._growth.bytes()
 
+    @property
+    def by_step(self) -> bool:
+        """Whether the Trainer trained by a loop of the user's own."""
+        return bool(self._stepped)
+
     # -- what came of it -------------------------------------------------------------------------------------------------------
 
     def found(self) -> dict[str, Any]:
