@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 import unidl
+from unidl.cli import compare
 from unidl.cli.backends import show_backends
-from unidl.cli.compare import compare_files, compare_script
 from unidl.cli.exit_code import MEANINGS
 from unidl.cli.export import export_file
 from unidl.cli.run import run_script
@@ -32,19 +32,6 @@ examples:
   unidl run train.py --backend torch --device cpu -- --epochs 3
 
 The choice reaches the script as UNIDL_BACKEND and UNIDL_DEVICE do: what the script itself chooses goes before it.
-"""
-
-COMPARE_EXAMPLES = """\
-examples:
-  unidl compare train.py                                 on every backend that is installed
-  unidl compare train.py --quick -- --epochs 1           fewer and shorter measurements; what stands after -- reaches the script
-  unidl compare train.py --backends torch,keras --engines tensorflow,torch
-  unidl compare train.py --jit off,on --threads 1,default
-  unidl compare train.py --json today.json
-  unidl compare last_week.json today.json                what changed beyond the spreads
-
-The script runs as it is, in a process for each backend, and writes what it always writes. Then it is started once more in up to three
-rounds, a line changed, and stopped at its first step. docs/compare.md says how each figure is measured.
 """
 
 EXPORT_EXAMPLES = """\
@@ -97,40 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("script", metavar="SCRIPT", help="path of the script")
     run.add_argument("--backend", metavar="NAME", help="torch, keras, tensorflow, or a third party's")
     run.add_argument("--device", metavar="DEVICE", help="cpu, gpu, gpu:1 or auto")
-    compare = commands.add_parser(
+    comparing = commands.add_parser(
         "compare",
         help="a script on every backend, measured side by side",
         description="Run a script on several backends, each in processes of its own, and measure them in turn: time, memory, results.",
-        epilog=COMPARE_EXAMPLES,
+        epilog=compare.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="unidl compare SCRIPT [options] [-- ARGUMENTS]\n       unidl compare OLD.json NEW.json",
+        usage=compare.USAGE,
     )
-    compare.add_argument("script", metavar="SCRIPT", help="path of the script, or of an older comparison")
-    compare.add_argument("newer", metavar="NEW.json", nargs="?", help="a newer comparison")
-    compare.add_argument(
-        "--backends", metavar="NAMES", help="torch,keras,tensorflow; all that are installed if left out"
-    )
-    compare.add_argument("--engines", metavar="NAMES", help="a run on each engine of Keras: tensorflow,torch,jax")
-    compare.add_argument("--jit", metavar="WAYS", help="off,on,auto: a run with each, whatever the script says")
-    compare.add_argument(
-        "--threads",
-        metavar="NUMBERS",
-        default="1",
-        help="of each framework: 1 if left out; default is its own choice; 1,default both",
-    )
-    compare.add_argument(
-        "--rounds", metavar="N", type=int, default=5, help="how often each figure is measured: 5 if left out"
-    )
-    compare.add_argument("--quick", action="store_true", help="little and short")
-    compare.add_argument("--without", metavar="PARTS", help="leave out: edit,exports,source,debugging")
-    compare.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=float,
-        default=3600.0,
-        help="after which the script is given up: 3600 if left out",
-    )
-    compare.add_argument("--json", metavar="FILE", help="keep the comparison, to compare it again later")
+    compare.add_arguments(comparing)
     export = commands.add_parser(
         "export",
         help="a saved model as a file of a framework, which runs without unidl",
@@ -179,15 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(words[:split])
     if parsed.command == "run":
         return run_script(parsed.script, parsed.backend, parsed.device, words[split + 1 :])
-    if parsed.command == "compare" and parsed.newer is None:
-        return compare_script(
-            parsed.script, words[split + 1 :], parsed.backends, parsed.engines, parsed.jit, parsed.threads, parsed.rounds,
-            parsed.quick, parsed.without, parsed.timeout, parsed.json,
-        )  # fmt: skip
+    if parsed.command == "compare":
+        return compare.run(parsed, words[split + 1 :])
     if split < len(words):
         parser.error("only `unidl run` and `unidl compare` take arguments after --")
-    if parsed.command == "compare":
-        return compare_files(parsed.script, parsed.newer)
     if parsed.command == "export":
         return export_file(parsed.model, parsed.format, parsed.path, parsed.custom, parsed.batch_size, parsed.modules)
     if parsed.command == "source":

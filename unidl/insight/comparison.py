@@ -12,7 +12,7 @@ from typing import Any, Self
 from rich.console import Group
 
 from unidl.errors import FileError
-from unidl.insight.comparison_table import drawn
+from unidl.insight.comparison_table import drawn, html
 from unidl.inspection.inspection import Inspection
 from unidl.inspection.record import from_json, to_json
 from unidl.inspection.timing import Timing
@@ -214,3 +214,6 @@ class Comparison:
 
     def __rich__(self) -> Group:
         return drawn(self, FIGURES)
+
+    def _repr_html_(self) -> str:
+        return html(self, FIGURES)

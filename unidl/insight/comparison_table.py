@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,10 +15,21 @@ from unidl.insight.spread import leaders, text
 if TYPE_CHECKING:
     from unidl.insight.comparison import Comparison, Figure, Run
 
+NOTEBOOK = 160  # characters in a line
+
 
 def drawn(comparison: Comparison, known: Mapping[str, Figure]) -> Group:
     """The figures, a column for each run, the best of a line in bold where it stands apart; then the advice, and what failed."""
     return Group(*_parts(comparison, known))
+
+
+def html(comparison: Comparison, known: Mapping[str, Figure]) -> str:
+    """The same for a notebook."""
+    console = Console(record=True, file=io.StringIO(), width=NOTEBOOK)
+    console.print(drawn(comparison, known))
+    return console.export_html(
+        inline_styles=True, code_format='<pre style="line-height: 1.2; overflow-x: auto">{code}</pre>'
+    )
 
 
 def _parts(comparison: Comparison, known: Mapping[str, Figure]) -> Iterator[RenderableType]:
@@ -39,7 +51,7 @@ def _parts(comparison: Comparison, known: Mapping[str, Figure]) -> Iterator[Rend
 
 
 def _table(comparison: Comparison, known: Mapping[str, Figure]) -> Table:
-    table = Table(title=f"{comparison.name} on {len(comparison.runs)} ways", title_justify="left")
+    table = Table(title=f"{comparison.name}, {len(comparison.runs)} ways", title_justify="left")
     table.add_column("")
     for run in comparison.runs:
         table.add_column(run.label, justify="right")
@@ -95,6 +107,8 @@ def _debugged(found: Mapping[str, Any], name: str, run: Run) -> str:
 
 def _where(machine: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in machine.get("packages", {}).items())
+    load = " and ".join(f"{value:.1f}" for value in machine.get("load", ())) or "unknown"
     return (
-        f"{machine.get('cpu', '')}, {machine.get('cores', '?')} cores, Python {machine.get('python', '')}; {packages}"
+        f"{machine.get('cpu', '')}, {machine.get('cores', '?')} cores, load before and after {load}, "
+        f"Python {machine.get('python', '')}; {packages}"
     )

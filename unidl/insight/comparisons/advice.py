@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from unidl.backends import registry
 from unidl.insight.comparison import Advice, Run
 from unidl.insight.spread import ALONE, leaders, ranked, text
 from unidl.inspection.timing import Timing
@@ -58,11 +59,19 @@ def _exports(runs: Sequence[Run]) -> Advice:
     works = {run.label: [name for name, why in run.exports.items() if not why] for run in runs}
     fails = {run.label: [name for name, why in run.exports.items() if why] for run in runs}
     most = max(len(names) for names in works.values())
+    own = {run.label: {name for name, (owner, _) in registry.formats().items() if owner == run.backend} for run in runs}
     told = "; ".join(
-        f"{label}: {', '.join(works[label]) or 'none'}" + (f" (not {', '.join(fails[label])})" if fails[label] else "")
+        f"{label}: {_listed(works[label], own[label])}" + (f" (not {', '.join(fails[label])})" if fails[label] else "")
         for label in works
     )
     return Advice("exports", tuple(label for label in works if most and len(works[label]) == most), f"{told}.")
+
+
+def _listed(formats: list[str], own: set[str]) -> str:
+    """Those of the run's own framework, and those for which the model is converted first."""
+    itself = ", ".join(name for name in formats if name in own)
+    converted = ", ".join(name for name in formats if name not in own)
+    return f"{itself or 'none itself'}{', and converted ' + converted if converted else ''}"
 
 
 def _debugger(runs: Sequence[Run]) -> Advice:

@@ -68,7 +68,8 @@ def compare(
         optimizer: Likewise.
         metrics: Likewise.
         rounds: How often everything is measured that can be measured more than once; a fresh process is started in three of them.
-        quick: A third of a minute instead of minutes: few and short rounds, one fresh process, only each framework's own export formats.
+        quick: Half a minute for a small training instead of minutes: few and short rounds, one of them with a fresh process, and only each
+            framework's own export formats.
         without: What is left out: "edit" (the fresh processes: import, first step, edit), "exports", "source", "debugging".
         timeout: Seconds after which the code is given up.
         progress: Whether to say on standard error what is being done.
@@ -164,9 +165,9 @@ def _ways(backends: Any, engines: Any, jit: Any, threads: Any) -> list[Way]:
         raise BackendUnavailableError("There is no backend to compare.", fix="pip install 'unidl[all]'")
     jits, counts = _several(jit), _several(threads)
     ways = []
-    for name, one, count in itertools.product(names, jits, counts):
+    for name in names:
         under = list(engines) if engines and registry.entries()[name].engine else [None]
-        for engine in under:
+        for engine, one, count in itertools.product(under, jits, counts):
             label = name if engine is None else f"{name} on {engine}"
             if len(jits) > 1 and one:
                 label += ", jit" if one is True else f", jit {one}"
