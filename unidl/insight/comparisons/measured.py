@@ -15,7 +15,6 @@ import pickle
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,6 @@ class Measured:
 
     def first(self) -> dict[str, Any]:
         """Import the framework, run the changed code up to its first step, and end this process there."""
-        _quiet(self.log)
         started = time.perf_counter()
         registry.load(self.way.backend)
         imported = time.perf_counter() - started
@@ -199,7 +197,7 @@ def _end_with(parent: int) -> None:
 
 
 def main(job: str, way: dict[str, Any], log: str, read: int, write: int, parent: int) -> None:
-    """Serve requests until there are no more, then end as the script would.
+    """Serve requests until there are no more; what the script left for its process' end is done then.
 
     Args:
         job: The file with the pickled Job.
@@ -229,7 +227,6 @@ def main(job: str, way: dict[str, Any], log: str, read: int, write: int, parent:
                 break
             if not _answered(measured, request, send):
                 break
-    sys.exit(measured.exit_code)
 
 
 def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> bool:
@@ -246,7 +243,7 @@ def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[
         own = isinstance(error, (NoTrainingError, OtherBackendError))
         if running and measured.job.script is not None and not own:
             measured.exit_code = 1
-            traceback.print_exception(error)  # as the interpreter does
+            sys.stderr.write(found["traceback"])  # as the interpreter does
         send({"error": found, "exit_code": measured.exit_code})
         return not running
     return True

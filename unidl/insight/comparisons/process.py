@@ -144,14 +144,13 @@ class Process:
         """The last lines of the log: a crash says there where it was."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-8000:] if self.log.exists() else ""
 
-    def end(self) -> int | None:
-        """Let it end as its script would; its exit code."""
+    def end(self) -> None:
+        """Let it end by itself."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._write, b'{"do": "end"}\n')
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(GRACE)
         self.kill()
-        return self._popen.returncode
 
     def kill(self) -> None:
         """End it and all that it started, now."""
