@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from unidl.gradient import grad as grad
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
+    from unidl.insight import Inspection as Inspection
+    from unidl.insight import inspect as inspect
     from unidl.insight.comparisons import compare as compare
     from unidl.interchange import convert as convert
     from unidl.interchange import eject as eject
@@ -57,6 +59,7 @@ _HOMES = {
     "BackendRecord": "unidl.backends.selection",
     "History": "unidl.training",
     "Input": "unidl.models",
+    "Inspection": "unidl.insight",
     "Layer": "unidl.description.layer",
     "Model": "unidl.models",
     "Sequential": "unidl.models",
@@ -69,6 +72,7 @@ _HOMES = {
     "eject": "unidl.interchange",
     "export": "unidl.interchange",
     "grad": "unidl.gradient",
+    "inspect": "unidl.insight",
     "jit": "unidl.gradient",
     "load": "unidl.models",
     "load_weights": "unidl.interchange",

@@ -11,6 +11,9 @@ from unidl.cli import compare
 from unidl.cli.backends import show_backends
 from unidl.cli.exit_code import MEANINGS
 from unidl.cli.export import export_file
+from unidl.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from unidl.cli.inspect import add_arguments as add_inspect_arguments
+from unidl.cli.inspect import inspect_target
 from unidl.cli.run import run_script
 from unidl.cli.source import write_source
 
@@ -24,6 +27,7 @@ examples:
   unidl compare train.py                       the script on every backend, measured side by side
   unidl export model.unidl onnx model.onnx     a saved model as a file that runs without unidl
   unidl source model.unidl --backend torch     a saved model as PyTorch code
+  unidl inspect model.unidl --backend keras    what a framework makes of it: graphs, costs, what changes mean
 """
 
 RUN_EXAMPLES = """\
@@ -123,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
     )
+    inspect = commands.add_parser(
+        "inspect",
+        help="what a framework makes of a model or a training step: graphs, costs, events",
+        description="Look at a saved model, or at a model or Trainer that a script makes, on the backend in force or another one.",
+        epilog=INSPECT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_inspect_arguments(inspect)
     return parser
 
 
@@ -149,4 +161,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return export_file(parsed.model, parsed.format, parsed.path, parsed.custom, parsed.batch_size, parsed.modules)
     if parsed.command == "source":
         return write_source(parsed.model, parsed.backend, parsed.to)
+    if parsed.command == "inspect":
+        return inspect_target(parsed)
     return show_backends()
