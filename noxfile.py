@@ -47,7 +47,7 @@ def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that CI checks: style, types, architecture, and the tests on every backend and Keras engine."""
-    install(session, "all", "onnx", "litert", "examples", "test")
+    install(session, "all", "onnx", "litert", "svg", "examples", "test")
     install_pretrained(session)
     check_style(session)
     check_types(session)
@@ -86,11 +86,19 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def comparison(session: nox.Session) -> None:
-    """Compare the backends on real data, and write docs/comparison.json; before it the long form of the comparison's tests: every way."""
+    """Compare the backends on real data, and write docs/comparison.html and .json; before it the long form of the comparison's tests: every way."""
     install(session, "all", "onnx", "litert", "examples", "test")
     pytest(session, "tests/insight/test_compare.py", "-k", "every_way", env={"UNIDL_WAYS": "all"})
     session.chdir("examples")
-    session.run("python", "compare_backends.py", "--json", "../docs/comparison.json", env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+    session.run(
+        "python",
+        "compare_backends.py",
+        "--json",
+        "../docs/comparison.json",
+        "--report",
+        "../docs/comparison.html",
+        env={"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
 
 
 @nox.session
@@ -117,7 +125,7 @@ def architecture(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
-    install(session, "all", "onnx", "litert", "test")
+    install(session, "all", "onnx", "litert", "svg", "test")
     pytest(session, "tests/docs")
 
 
@@ -153,6 +161,29 @@ def curves(session: nox.Session) -> None:
     """How far loss curves are apart between backends: twelve trainings, both precisions; writes docs/same-numbers.md and its picture."""
     install(session, "all", "test")
     session.run("python", "-m", "tests.training.curves", env=QUIET)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report in real headless Chromium, which the machine must have (on Debian: apt-get install chromium)."""
+    install(session, "svg", "browser", "test")
+    pytest(session, "tests/insight/report", env={"UNIDL_BROWSER": "required"})
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Build the report's scripts anew, from the lock file's versions; needs node and npm. They are those that the package carries."""
+    built = session.create_tmp()
+    with session.chdir("tools/report"):
+        session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+        session.run("node", "build.mjs", *(session.posargs or [built]), external=True)
+    if not session.posargs:
+        for name in ("page.js", "drawing.js", "licences.txt"):
+            here, carried = pathlib.Path(built, name), ROOT / "unidl/insight/report/assets" / name
+            if here.read_bytes() != carried.read_bytes():
+                session.error(
+                    f"{carried.relative_to(ROOT)} is not what tools/report builds: cd tools/report && npm ci && npm run build"
+                )
 
 
 def check_style(session: nox.Session) -> None:

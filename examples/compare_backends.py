@@ -1,6 +1,6 @@
 """Which framework for this network? The same function on every backend and Keras engine, each in its own processes, measured in turn.
 
-    python examples/compare_backends.py [--quick] [--json FILE]
+    python examples/compare_backends.py [--quick] [--json FILE] [--report FILE]
 
 A convolutional network learns 4,000 of MNIST's digits and is looked at from all sides: time to import, build, compile, step and infer,
 memory, loss curves, the native source, exports, where a debugger stops. docs/compare.md explains each figure.
@@ -13,7 +13,7 @@ import data
 from rich.console import Console
 
 import unidl
-from unidl import layers, optimizers
+from unidl import insight, layers, optimizers
 
 EPOCHS = 4
 BATCH_SIZE = 32
@@ -43,7 +43,7 @@ def build() -> unidl.Trainer:
     return unidl.Trainer(model, loss="cross_entropy", optimizer=optimizers.AdamW(2e-3), metrics=["accuracy"])
 
 
-def main(quick: bool = False, json: str | None = None) -> None:
+def main(quick: bool = False, json: str | None = None, report: str | None = None) -> None:
     train, test = data.mnist()
     comparison = unidl.compare(
         build, train, engines=ENGINES, epochs=EPOCHS, batch_size=BATCH_SIZE, validation_data=test, quick=quick
@@ -51,6 +51,8 @@ def main(quick: bool = False, json: str | None = None) -> None:
     Console().print(comparison)
     if json is not None:
         comparison.save(json)
+    if report is not None:
+        insight.report.write(report, comparison)
     first = {}
     for run in comparison.runs:
         assert run.failure is None, f"{run.label}: {run.failure}"
@@ -65,4 +67,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compare the backends on MNIST.")
     parser.add_argument("--quick", action="store_true", help="little and short")
     parser.add_argument("--json", metavar="FILE", help="keep the comparison")
+    parser.add_argument("--report", metavar="FILE", help="write the page")
     main(**vars(parser.parse_args()))

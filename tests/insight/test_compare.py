@@ -47,7 +47,7 @@ def found() -> Comparison:
         planted.data,
         epochs=planted.EPOCHS,
         callbacks=[planted.SlowOnKeras(), planted.HogOnTensorFlow()],
-        without=["edit", "exports", "debugging"],
+        without=["edit", "exports", "debugging", "inspections"],
         backends=BACKENDS,
         **FAST,
     )
@@ -238,7 +238,7 @@ def load():
     x = numpy.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     return x, x[:, :1]
 """
-LITTLE = ["--quick", "--without", "edit,exports,source,debugging", "--backends", "torch"]
+LITTLE = ["--quick", "--without", "edit,exports,source,debugging,inspections", "--backends", "torch"]
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_a_run_that_fails_is_no_end(script, capfd):
     """One raises, one is killed, one hangs, one is well: they differ by their threads."""
     comparison = unidl.compare(
         script, arguments=["threads"], backends=["torch"], threads=[2, 3, 4, 1], timeout=8, quick=True, progress=False,
-        without=["edit", "exports", "source", "debugging"],
+        without=["edit", "exports", "source", "debugging", "inspections"],
     )  # fmt: skip
     raised, killed, hung, well = comparison.runs
     assert (raised.label, well.label) == ("torch, 2 threads", "torch, 1 thread")
@@ -475,7 +475,7 @@ name = "<ipython-input-1-0123456789ab>"
 linecache.cache[name] = (len(cell), None, cell.splitlines(True), name)
 exec(compile(cell, name, "exec"))
 found = unidl.compare(build, data, backends=["tensorflow"], loss="mse", metrics=[error], epochs=2, quick=True, progress=False,
-                      without=["edit", "exports", "debugging"])
+                      without=["edit", "exports", "debugging", "inspections"])
 (run,) = found.runs
 assert run.failure is None, run.failure
 assert run.metrics.keys() == {{"loss", "error"}}, run.metrics

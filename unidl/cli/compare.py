@@ -11,6 +11,7 @@ from rich.console import Console
 
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
 from unidl.errors import ArgumentError, BackendUnavailableError, FileError
+from unidl.insight import report
 from unidl.insight.comparison import Comparison
 from unidl.insight.comparisons import compare
 from unidl.insight.comparisons.difference import difference
@@ -22,7 +23,7 @@ examples:
   unidl compare train.py --quick -- --epochs 1           fewer and shorter measurements; what stands after -- reaches the script
   unidl compare train.py --backends torch,keras --engines tensorflow,torch
   unidl compare train.py --jit off,on --threads 1,default
-  unidl compare train.py --json today.json
+  unidl compare train.py --report out.html --json today.json
   unidl compare last_week.json today.json                what changed beyond the spreads
 
 The script runs as it is, in a process for each backend, and writes what it always writes. Then it is started once more in up to three
@@ -49,10 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", metavar="N", type=int, default=5, help="how often each figure is measured (5)")
     parser.add_argument("--quick", action="store_true", help="little and short")
-    parser.add_argument("--without", metavar="PARTS", help="leave out: edit,exports,source,debugging")
+    parser.add_argument("--without", metavar="PARTS", help="leave out: edit,exports,source,debugging,inspections")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=3600.0, help="after which the script is given up (3600)"
     )
+    parser.add_argument("--report", metavar="FILE", help="write the report: one page that opens from disk, out.html")
     parser.add_argument("--json", metavar="FILE", help="keep the comparison, to compare it again later")
 
 
@@ -84,7 +86,7 @@ def _difference(old: str, new: str) -> int:
 
 def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Compare, print the table, write what is asked for; what could not be measured is in the table, and in the exit code."""
-    for file in (parsed.json,):  # before minutes are spent
+    for file in (parsed.json, parsed.report):  # before minutes are spent
         if file is not None and not Path(file).absolute().parent.is_dir():
             return _refuse(f"there is no folder for {file!r}.")
     try:
@@ -113,6 +115,8 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     Console().print(comparison)
     if parsed.json is not None:
         comparison.save(parsed.json)
+    if parsed.report is not None:
+        report.write(parsed.report, comparison)
     return _exit_code(comparison)
 
 

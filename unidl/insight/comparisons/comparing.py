@@ -70,7 +70,8 @@ def compare(
         rounds: How often everything is measured that can be measured more than once; a fresh process is started in three of them.
         quick: Half a minute for a small training instead of minutes: few and short rounds, one of them with a fresh process, and only each
             framework's own export formats.
-        without: What is left out: "edit" (the fresh processes: import, first step, edit), "exports", "source", "debugging".
+        without: What is left out: "edit" (the fresh processes: import, first step, edit), "exports", "source", "debugging",
+            "inspections".
         timeout: Seconds after which the code is given up.
         progress: Whether to say on standard error what is being done.
         **fit: Arguments of `Trainer.fit` for functions: epochs, batch_size, validation_data, callbacks.

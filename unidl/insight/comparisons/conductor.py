@@ -21,6 +21,7 @@ from unidl.errors import BackendUnavailableError
 from unidl.insight.comparison import Failure, NativeSource, Run
 from unidl.insight.comparisons.job import Way
 from unidl.insight.comparisons.process import GRACE, LostError, Process, RefusedError
+from unidl.inspection.inspection import Inspection
 from unidl.inspection.timing import Timing
 from unidl.settings import BACKEND_VARIABLE, Choice
 
@@ -32,7 +33,7 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-PARTS = ("edit", "exports", "source", "debugging")  # that may be left out
+PARTS = ("edit", "exports", "source", "debugging", "inspections")  # that may be left out
 UNITS = {"memory": "B", "throughput": "1/s"}
 
 
@@ -73,6 +74,7 @@ class Seen:
     source: NativeSource = field(default_factory=NativeSource)
     exports: dict[str, str] = field(default_factory=dict)
     debugging: dict[str, Any] = field(default_factory=dict)
+    inspections: dict[str, Inspection] = field(default_factory=dict)
     exit_code: int | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -176,13 +178,22 @@ class Conductor:
     def _once(self, one: Seen) -> None:
         if one.process is None:
             return
-        self.tell(f"{one.way.label}: source, exports, the planted bug")
+        self.tell(f"{one.way.label}: source, inspections, the planted bug, exports")
         if "source" not in self.plan.without:
             one.source = NativeSource(**(self._ask(one, self.plan.patience, do="source") or {}))
+        if "inspections" not in self.plan.without:
+            self._inspect(one)
         if one.process is not None and "debugging" not in self.plan.without:
             one.debugging = self._ask(one, self.plan.patience, do="debug") or {}
         if one.process is not None and "exports" not in self.plan.without:
             self._export(one, one.process)
+
+    def _inspect(self, one: Seen) -> None:
+        for what in ("model", "step"):
+            if one.process is not None:
+                seen = self._ask(one, self.plan.patience, do="inspect", what=what)
+                if seen:
+                    one.inspections[what] = Inspection.from_data(seen)
 
     def _export(self, one: Seen, process: Process) -> None:
         """The formats of the run's own framework first: one that hangs outside Python ends the process."""
@@ -262,6 +273,7 @@ def _run(one: Seen, script: bool) -> Run:
         metrics=found.get("metrics", {}),
         exports=one.exports,
         source=one.source,
+        inspections=one.inspections,
         debugging=one.debugging,
         exit_code=one.exit_code if script else None,
         notes=tuple(one.notes),

@@ -20,14 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from unidl.backends import registry
+from unidl.graph.node import map_nest
 from unidl.insight.comparisons import subject
 from unidl.insight.comparisons.job import Job, Way
 from unidl.insight.comparisons.leaving import exported, native_source
 from unidl.insight.comparisons.planted import debugged
 from unidl.insight.comparisons.steady import LARGE, Steady
 from unidl.insight.comparisons.watch import Watch
+from unidl.insight.inspecting import inspect
 from unidl.training.observing import OBSERVERS, Observer
 
+EXAMPLES = 32  # with which it is inspected
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
 
@@ -62,7 +65,7 @@ class Measured:
         """Do what is asked."""
         asked: dict[str, Callable[..., dict[str, Any]]] = {
             "run": self.run, "first": self.first, "step": self.step, "inference": self.inference, "build": self.build,
-            "source": self.source, "export": self.export, "debug": self.debug,
+            "source": self.source, "export": self.export, "debug": self.debug, "inspect": self.inspect,
         }  # fmt: skip
         return asked[request.pop("do")](**request)
 
@@ -149,6 +152,16 @@ class Measured:
     def export(self, name: str, seconds: int) -> dict[str, Any]:
         """One format."""
         return {"refused": exported(self.steady.trainer, name, seconds)}
+
+    def inspect(self, what: str) -> dict[str, Any]:
+        """What the framework makes of the model, or of a step."""
+        given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
+        trainer = self.steady.trainer
+        if what == "model":
+            seen = inspect(trainer.model, given[0], compiler=False)
+        else:
+            seen = inspect(trainer, given[0] if len(given) == 1 else tuple(given), compiler=False)
+        return seen.data()
 
     def debug(self) -> dict[str, Any]:
         """The planted bug, in a copy."""
