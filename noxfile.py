@@ -77,10 +77,28 @@ def examples(session: nox.Session) -> None:
     install(session, "all", "examples")
     scripts = [ROOT / name for name in session.posargs] or sorted((ROOT / "examples").glob("[a-z]*.py"))
     for script in scripts:
-        if script.name in ("data.py", "demo.py"):  # what the examples share, and the session above
+        # what the examples share, the session above, and the one below
+        if script.name in ("data.py", "demo.py", "compare_backends.py"):
             continue
         for backend in BACKENDS:
             session.run("python", str(script), env={**QUIET, "UNIDL_BACKEND": backend})
+
+
+@nox.session
+def comparison(session: nox.Session) -> None:
+    """Compare the backends on real data, and write docs/comparison.html and .json; before it the long form of the comparison's tests: every way."""
+    install(session, "all", "onnx", "litert", "examples", "test")
+    pytest(session, "tests/insight/test_compare.py", "-k", "every_way", env={"UNIDL_WAYS": "all"})
+    session.chdir("examples")
+    session.run(
+        "python",
+        "compare_backends.py",
+        "--json",
+        "../docs/comparison.json",
+        "--report",
+        "../docs/comparison.html",
+        env={"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
 
 
 @nox.session

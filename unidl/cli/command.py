@@ -7,9 +7,13 @@ import sys
 from collections.abc import Sequence
 
 import unidl
+from unidl.cli import compare
 from unidl.cli.backends import show_backends
 from unidl.cli.exit_code import MEANINGS
 from unidl.cli.export import export_file
+from unidl.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from unidl.cli.inspect import add_arguments as add_inspect_arguments
+from unidl.cli.inspect import inspect_target
 from unidl.cli.run import run_script
 from unidl.cli.source import write_source
 
@@ -20,8 +24,10 @@ examples:
   unidl run train.py --backend torch --device gpu:1 -- --epochs 3
                                                what stands after -- reaches the script
   UNIDL_BACKEND=tensorflow python train.py     the same choice without this command
+  unidl compare train.py                       the script on every backend, measured side by side
   unidl export model.unidl onnx model.onnx     a saved model as a file that runs without unidl
   unidl source model.unidl --backend torch     a saved model as PyTorch code
+  unidl inspect model.unidl --backend keras    what a framework makes of it: graphs, costs, what changes mean
 """
 
 RUN_EXAMPLES = """\
@@ -82,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("script", metavar="SCRIPT", help="path of the script")
     run.add_argument("--backend", metavar="NAME", help="torch, keras, tensorflow, or a third party's")
     run.add_argument("--device", metavar="DEVICE", help="cpu, gpu, gpu:1 or auto")
+    comparing = commands.add_parser(
+        "compare",
+        help="a script on every backend, measured side by side",
+        description="Run a script on several backends, each in processes of its own, and measure them in turn: time, memory, results.",
+        epilog=compare.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=compare.USAGE,
+    )
+    compare.add_arguments(comparing)
     export = commands.add_parser(
         "export",
         help="a saved model as a file of a framework, which runs without unidl",
@@ -112,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
     )
+    inspect = commands.add_parser(
+        "inspect",
+        help="what a framework makes of a model or a training step: graphs, costs, events",
+        description="Look at a saved model, or at a model or Trainer that a script makes, on the backend in force or another one.",
+        epilog=INSPECT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_inspect_arguments(inspect)
     return parser
 
 
@@ -130,10 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(words[:split])
     if parsed.command == "run":
         return run_script(parsed.script, parsed.backend, parsed.device, words[split + 1 :])
+    if parsed.command == "compare":
+        return compare.run(parsed, words[split + 1 :])
     if split < len(words):
-        parser.error("only `unidl run` takes arguments after --")
+        parser.error("only `unidl run` and `unidl compare` take arguments after --")
     if parsed.command == "export":
         return export_file(parsed.model, parsed.format, parsed.path, parsed.custom, parsed.batch_size, parsed.modules)
     if parsed.command == "source":
         return write_source(parsed.model, parsed.backend, parsed.to)
+    if parsed.command == "inspect":
+        return inspect_target(parsed)
     return show_backends()

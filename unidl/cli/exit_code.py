@@ -5,6 +5,7 @@ FAILED = 1
 WRONG_COMMAND = 2
 UNAVAILABLE = 3
 REFUSED = 4
+INTERRUPTED = 130
 
 MEANINGS = {
     DONE: "done",
@@ -12,4 +13,5 @@ MEANINGS = {
     WRONG_COMMAND: "the command line is wrong, or a file that it names is not there",
     UNAVAILABLE: "a backend or a package cannot be used: misspelt, not installed or broken",
     REFUSED: "the model cannot be written so; the error says why",
+    INTERRUPTED: "Ctrl-C",
 }

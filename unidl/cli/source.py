@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
-from pathlib import Path
-from typing import Any
 
 from unidl.backends import registry
 from unidl.cli.exit_code import DONE, REFUSED, UNAVAILABLE, WRONG_COMMAND
+from unidl.cli.target import NoTargetError, model_file, named, namespace, parts
 from unidl.errors import BackendUnavailableError, UnidlError
 from unidl.interchange import eject, source
-from unidl.models import load
 from unidl.settings import Choice
 
 
@@ -23,20 +20,17 @@ def write_source(target: str, backend: str, folder: str | None) -> int:
         backend: Whose code it is to be.
         folder: Where to; None prints.
     """
-    path, _, name = target.partition(":") if ".py:" in target else (target, "", "")
-    if not Path(path).is_file():
-        print(f"unidl source: there is no file {path!r} here ({Path.cwd()}).", file=sys.stderr)
-        return WRONG_COMMAND
     try:
         registry.check(Choice(backend, "--backend"))
-        found = _found(path, name)
-        if found is None:
-            print(f"unidl source: {path!r} makes no {name!r}.", file=sys.stderr)
-            return WRONG_COMMAND
+        path, name = parts(target)
+        found = named(namespace(path), path, name) if name else model_file(path)
         if folder is None:
             print(source(found, backend))
         else:
             eject(found, backend, folder)
+    except NoTargetError as error:
+        print(f"unidl source: {error}", file=sys.stderr)
+        return WRONG_COMMAND
     except BackendUnavailableError as error:
         print(error, file=sys.stderr)
         return UNAVAILABLE
@@ -44,11 +38,3 @@ def write_source(target: str, backend: str, folder: str | None) -> int:
         print(error, file=sys.stderr)
         return REFUSED
     return DONE
-
-
-def _found(path: str, name: str) -> Any:
-    """The model or Trainer; None if the script has no such name."""
-    if not name:
-        return load(path)
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    return runpy.run_path(path, run_name="unidl_source").get(name)

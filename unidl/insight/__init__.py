@@ -1,1 +1,5 @@
 """Seeing what each framework makes of a model: inspect, compare, report, plot."""
+
+from unidl.insight.comparison import Comparison as Comparison
+from unidl.insight.inspecting import inspect as inspect
+from unidl.inspection.inspection import Inspection as Inspection

@@ -1,0 +1,314 @@
+"""`unidl.inspect`: what holds on every backend. Networks whose answer is known by hand are in looked_at.py."""
+
+import copy
+import json
+import random
+
+import numpy as np
+import pytest
+
+import unidl
+from tests.insight.looked_at import CASES, Dynamic, Pair, TwoSteps, rows
+from unidl import Sequential, layers, losses, ops
+from unidl.backends import registry
+from unidl.errors import ArgumentError, DataError, FileError, NotPortableError, ShapeError
+from unidl.graph.node import leaves
+from unidl.insight.programs import program_of_model, program_of_trainer
+from unidl.inspection.graph import LANES
+from unidl.inspection.inspection import Inspection
+
+QUICK = {"compiler": False, "times": False}
+
+
+def built(case, backend):
+    return case.model().build(case.x, backend=backend)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_counts_and_connections_known_by_hand(name, backend):
+    case = CASES[name]
+    model = built(case, backend)
+    seen = unidl.inspect(model, case.x, **QUICK)
+    assert seen.costs[0].flops == case.flops
+    assert sum(cost.parameters for cost in seen.costs) == case.parameters
+    graph = seen.graphs["layers"]
+    assert {(edge.source, edge.target) for edge in graph.edges} == case.edges
+    assert {node.layer for node in graph.nodes} == {cost.path for cost in seen.costs}
+    assert {cost.path for cost in seen.costs} == {"", *model.layers}
+
+
+def test_every_node_has_its_place(backend):
+    """Edges and holders are nodes; a node's layer is one of the model's."""
+    case = CASES["conv"]
+    for seen in (unidl.inspect(built(case, backend), case.x, **QUICK), step_of(backend)):
+        paths = {cost.path for cost in seen.costs}
+        for graph in seen.graphs.values():
+            ids = {node.id for node in graph.nodes}
+            assert len(ids) == len(graph.nodes), graph.name
+            assert {edge.source for edge in graph.edges} | {edge.target for edge in graph.edges} <= ids, graph.name
+            assert {node.parent for node in graph.nodes} <= ids | {""}, graph.name
+            assert {node.layer for node in graph.nodes} <= paths, graph.name
+            assert {node.lane for node in graph.nodes} <= {"", *LANES}, graph.name
+
+
+def step_of(backend, **how):
+    case = CASES["mlp"]
+    trainer = unidl.Trainer(built(case, backend), loss="cross_entropy", metrics=["accuracy"])
+    return unidl.inspect(trainer, (case.x, np.array([0, 1, 0, 1, 1])), **{**QUICK, **how})
+
+
+def test_the_lanes_are_marked_in_order(backend):
+    case = CASES["mlp"]
+    trainer = unidl.Trainer(built(case, backend), loss="cross_entropy")
+    trial = program_of_trainer(trainer, ((case.x, np.array([0, 1, 0, 1, 1])),), False).trial()
+    moved = []
+    trial.lane.watchers.append(moved.append)
+    trial.run()
+    entered = [lane for lane in dict.fromkeys(moved[moved.index("loss") :]) if lane]
+    assert entered == ["loss", "forward", "backward", "update"]
+    assert moved[-1] == trial.lane.now == ""
+
+
+def test_what_is_called_by_hand_is_forward_too():
+    case = CASES["mlp"]
+    trial = program_of_model(built(case, "torch"), ((case.x,),), False).trial()
+    assert trial.lane.within_model() == "forward"
+    with trial.lane.running("update"):
+        assert trial.lane.within_model() == "update"
+    assert trial.lane.now == ""
+
+
+# -- everything is as it was -------------------------------------------------------------------------------------------------
+
+
+def arrays(nest):
+    return [np.asarray(leaf) for leaf in leaves(nest)]
+
+
+def generators(model):
+    """The framework's, NumPy's and Python's generators."""
+    backend = model._need_built().backend
+    return [random.getstate(), np.random.get_state()[1].tolist(), drawn(backend)]
+
+
+def drawn(backend):
+    if backend.NAME == "tensorflow":
+        from unidl.backends.tensorflow.ops import random as ours
+
+        return ours.state().numpy().tolist()
+    import torch
+
+    if backend.NAME == "keras":
+        from unidl.backends.keras.ops.random import generator
+
+        return [backend.to_numpy(generator().state).tolist(), torch.get_rng_state().tolist()]
+    return torch.get_rng_state().tolist()
+
+
+def everything(trainer):
+    model = trainer.model
+    engine = trainer.engine
+    native = model.native
+    return {
+        "state": arrays(trainer.state()),
+        "generators": generators(model),
+        "objects": [id(native), id(engine), id(engine.trainer), list(engine.steppers), list(engine._programs)],
+        "slots": [id(slot.native) for slot in model.weight_slots().values()],
+        "mode": getattr(native, "training", None),
+        "traces": [trace.kind for trace in getattr(native, "traces", ())] if model.backend == "tensorflow" else None,
+        "runs": getattr(native, "runs", None) if model.backend == "tensorflow" else None,
+        "frozen": [plan.layer._unidl.frozen for plan in model._need_built().plan.walk()],
+        "attributes": sorted(vars(trainer)),
+        "layers": [id(layer) for layer in model.layers.values()],
+    }
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        if key == "state":
+            assert len(a[key]) == len(b[key])
+            for one, other in zip(a[key], b[key], strict=True):
+                assert one.dtype == other.dtype
+                assert one.tobytes() == other.tobytes()
+        else:
+            assert a[key] == b[key], key
+
+
+def noisy():
+    return Sequential([layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(2)])
+
+
+@pytest.mark.parametrize("random_", ["native", "portable"])
+def test_a_trainer_is_as_before(backend, random_):
+    x, y = rows(12, 3), np.arange(12) % 2
+    trainer = unidl.Trainer(
+        noisy(), loss="cross_entropy", metrics=["accuracy"], backend=backend, seed=3, random=random_
+    )
+    trainer.fit(x, y, epochs=1, batch_size=4, progress=False)
+    trainer.model.freeze("dense")
+    trainer.step((x, y))
+    twin = copy.deepcopy(trainer)
+    before = everything(trainer)
+    seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False)
+    unidl.inspect(trainer.model, x[:4], x[4:8], **QUICK)
+    same(before, everything(trainer))
+    assert seen.graphs["step"].nodes if "step" in seen.graphs else True
+    # and it goes on as one that nobody looked at
+    trainer.fit(x, y, epochs=1, batch_size=4, progress=False)
+    twin.fit(x, y, epochs=1, batch_size=4, progress=False)
+    for one, other in zip(arrays(trainer.model.weights()), arrays(twin.model.weights()), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_the_comparison_above_can_fail(backend):
+    x, y = rows(12, 3), np.arange(12) % 2
+    trainer = unidl.Trainer(noisy(), loss="cross_entropy", backend=backend)
+    trainer.step((x, y))
+    before = everything(trainer)
+    trainer.step((x, y))
+    with pytest.raises(AssertionError):
+        same(before, everything(trainer))
+
+
+# -- costs -------------------------------------------------------------------------------------------------------------------
+
+
+def test_seconds_are_measured_for_each_layer(backend):
+    case = CASES["mlp"]
+    seen = unidl.inspect(built(case, backend), case.x, compiler=False)
+    for cost in seen.costs:
+        assert cost.forward.rounds >= 3
+        assert 0 <= cost.forward.low <= cost.forward.median <= cost.forward.high
+        assert cost.backward.rounds >= 3
+    assert step_of(backend, times=True).costs[1].backward is not None
+
+
+def test_the_slow_layer_is_the_one_that_takes_long(backend):
+    model = Sequential([layers.Dense(4), layers.Dense(800), layers.Dense(800), layers.Dense(4)]).build(
+        (4,), backend=backend
+    )
+    seen = unidl.inspect(model, rows(128, 4), compiler=False)
+    named = {cost.path: cost for cost in seen.costs}
+    assert named["dense_3"].forward.low > named["dense"].forward.high
+    assert named["dense_3"].backward.low > named["dense"].backward.high
+    assert named[""].forward.median > 0.5 * named["dense_3"].forward.median
+
+
+def test_activation_memory(backend):
+    case = CASES["conv"]
+    costs = {cost.path: cost for cost in unidl.inspect(built(case, backend), case.x, **QUICK).costs}
+    assert costs["conv2d"].activation_bytes == 2 * 4 * 4 * 4 * 4
+    assert costs["max_pooling2d"].output_shapes == ((2, 2, 2, 4),)
+
+
+def test_a_dynamic_network_costs_what_this_call_runs(backend):
+    """Two examples of three: x is positive, so `wide` runs; weights are set so that `inner` runs twice."""
+    model = Dynamic().build((3,), backend=backend)
+    eye = np.eye(3, dtype="float32")
+    model.set_weights({"wide/kernel": 10 * eye, "inner/kernel": eye})
+    up, down = np.full((2, 3), 5.0, "float32"), np.full((2, 3), -0.5, "float32")
+    costs = {cost.path: cost for cost in unidl.inspect(model, up, compiler=False).costs}
+    # 5 -> 50 -> 5 -> 0.5
+    assert costs["wide"].output_shapes == ((2, 3),)
+    assert costs["inner"].output_shapes == ((2, 3), (2, 3))
+    assert costs["inner"].flops == 2 * (2 * 2 * 3 * 3 + 2 * 3)
+    assert costs["inner"].forward is not None
+    costs = {cost.path: cost for cost in unidl.inspect(model, down, compiler=False).costs}
+    assert (costs["wide"].output_shapes, costs["wide"].flops, costs["wide"].forward) == ((), 0, None)
+    assert costs["inner"].output_shapes == ()
+
+
+def test_an_op_without_a_count_is_told():
+    class Rounds(unidl.Model):
+        def forward(self, x):
+            return ops.while_loop(lambda n, x: n < 3, lambda n, x: (n + 1, x * 2.0), (0, x))[1]
+
+    cost = unidl.inspect(Rounds().build((3,), backend="torch"), rows(2, 3), **QUICK).costs[0]
+    assert (cost.flops, cost.uncounted) == (None, ("while_loop",))
+
+
+def test_a_single_example(backend):
+    """torch does not normalise a batch of one in training: its backward is not measured."""
+    model = noisy().build((3,), backend=backend)
+    costs = {cost.path: cost for cost in unidl.inspect(model, rows(1, 3), compiler=False).costs}
+    assert costs["batch_normalization"].forward is not None
+    assert costs["batch_normalization"].backward is None
+
+
+def test_a_step_of_ones_own(backend):
+    trainer = TwoSteps(Pair().build((2,), backend=backend))
+    batch = (rows(5, 2), rows(5, 2, seed=1))
+    trainer.step(batch)
+    before = everything(trainer)
+    seen = unidl.inspect(trainer, batch, **QUICK)
+    same(before, everything(trainer))
+    assert seen.costs[0].flops is None
+    assert sum(cost.parameters for cost in seen.costs) == 12
+    assert "inspect(model, x)" in seen.notes[-1]
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_refused():
+    model = noisy().build((3,), backend="torch")
+    with pytest.raises(ArgumentError, match="Give the unidl model itself"):
+        unidl.inspect(model.native, rows(2, 3))
+    with pytest.raises(ShapeError):
+        unidl.inspect(model, rows(2, 4))
+    trainer = unidl.Trainer(model, loss=losses.CrossEntropy())
+    with pytest.raises(DataError, match=r"inspect\(trainer, \(x, y\)\)"):
+        unidl.inspect(trainer, rows(2, 3))
+    with pytest.raises(ShapeError):
+        unidl.inspect(trainer, (rows(2, 4), np.array([0, 1])))
+
+
+def test_one_that_is_not_built_is_built(backend):
+    with unidl.using(backend):
+        model = noisy()
+        assert unidl.inspect(model, rows(4, 3), **QUICK).backend.startswith(backend)
+        trainer = unidl.Trainer(noisy(), loss="cross_entropy")
+        assert unidl.inspect(trainer, (rows(4, 3), np.array([0, 1, 0, 1])), **QUICK).subject == "step"
+    assert model.is_built
+
+
+def test_a_backend_that_shows_nothing(monkeypatch):
+    model = noisy().build((3,), backend="torch")
+    monkeypatch.delattr(registry.load("torch"), "inspect_model")
+    with pytest.raises(NotPortableError, match="shows nothing of what it makes"):
+        unidl.inspect(model, rows(2, 3))
+
+
+# -- as data, as text --------------------------------------------------------------------------------------------------------
+
+
+def test_data_goes_through_json(backend, tmp_path):
+    seen = step_of(backend, times=True)
+    text = json.dumps(seen.data(), allow_nan=False)
+    assert Inspection.from_data(json.loads(text)) == seen
+    seen.save(tmp_path / "seen.json")
+    assert Inspection.from_data(json.loads((tmp_path / "seen.json").read_text())) == seen
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, {"format": "unidl inspection 1"}, {"format": "unidl inspection 1", "subject": 3, "costs": 4}]
+)
+def test_what_is_no_inspection(data):
+    with pytest.raises(FileError):
+        Inspection.from_data(data)
+
+
+def test_as_text(backend):
+    seen = step_of(backend, times=True)
+    text = str(seen)
+    assert "step 'sequential' on " + backend in text
+    for told in ("dense_2: Dense", "26 parameters", "layers", "What happens" if seen.events else "Graphs"):
+        assert told in text
+    assert max(map(len, text.splitlines())) <= 130
+    assert repr(seen).startswith("<inspection of the step 'sequential' on ")
+    assert "dense_2: Dense" in seen._repr_html_()
+    with pytest.raises(ArgumentError, match="no graph 'lanes'"):
+        seen.svg("lanes")
+    with pytest.raises(ArgumentError, match="saved as a page or as data"):
+        seen.save("seen.txt")
