@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from unidl.insight import Inspection as Inspection
     from unidl.insight import inspect as inspect
     from unidl.insight import plot as plot
+    from unidl.insight.comparisons import compare as compare
     from unidl.interchange import convert as convert
     from unidl.interchange import eject as eject
     from unidl.interchange import export as export
@@ -67,6 +68,7 @@ _HOMES = {
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
+    "compare": "unidl.insight.comparisons",
     "convert": "unidl.interchange",
     "eject": "unidl.interchange",
     "export": "unidl.interchange",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from unidl.cli.backends import BACKENDS
+from unidl.cli.compare import COMPARE
 from unidl.cli.exit_code import CLOSED, INTERRUPTED
 from unidl.cli.export import EXPORT
 from unidl.cli.inspect import INSPECT
@@ -18,7 +19,7 @@ from unidl.cli.parser import Grammar
 from unidl.cli.run import RUN
 from unidl.cli.source import SOURCE
 
-SUBCOMMANDS = (BACKENDS, RUN, INSPECT, EXPORT, SOURCE)
+SUBCOMMANDS = (BACKENDS, RUN, COMPARE, INSPECT, EXPORT, SOURCE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,10 +14,12 @@ class Example:
     Args:
         line: As it is typed in a shell.
         says: What it does, in a few words.
+        long: Whether it takes minutes: the tests read it, and run it in their long form alone.
     """
 
     line: str
     says: str = ""
+    long: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import Any
 from unidl.backends import registry
 from unidl.errors import ArgumentError, MissingPackageError
 from unidl.graph.spec import TensorSpec
-from unidl.inspection.graph import Graph
 from unidl.insight.plain import plain
+from unidl.inspection.graph import Graph
 
 # the layout recurses along a graph's paths, and a thread has a stack of the size one asks for
 STACK = 256 * 2**20
@@ -107,8 +107,11 @@ def standalone_style() -> str:
     """The pictures' style for a file of its own, with its colours put in: not every viewer of SVG knows CSS' variables."""
     pairs = {name: (light, dark) for name, light, dark in _COLOUR.findall(asset("colours.css"))}
     rules = asset("picture.css")
-    light, dark = (_VARIABLE.sub(lambda found, i=i: pairs[found.group(1)][i], rules) for i in (0, 1))
-    return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+
+    def coloured(dark: bool) -> str:
+        return _VARIABLE.sub(lambda found: pairs[found.group(1)][dark], rules)
+
+    return f"{coloured(False)}@media (prefers-color-scheme: dark) {{\n{coloured(True)}}}\n"
 
 
 def _run(code: str, asked: str) -> str:

@@ -15,6 +15,7 @@ from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
+from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
 from unidl.training.trial import choose_compiler
 
@@ -106,6 +107,8 @@ class Fit:
             states, numbers = engine.take_steps(load, progress.states)
             seconds = time.perf_counter() - started
             engine.pace.measured(load.count, seconds)
+            for observer in OBSERVERS:
+                observer.took(trainer, load.count, seconds)
             progress.add(numbers, load.sizes, states, seconds)
             self._look(progress, numbers, load)
             if progress.stopped is not None:

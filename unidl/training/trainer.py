@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -30,6 +31,7 @@ from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.fitting import Fit
 from unidl.training.history import History
+from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
 
@@ -252,6 +254,8 @@ class Trainer:
         own_step = not self.engine.takes_own_step()
         check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
         self._stop = False
+        for observer in OBSERVERS:
+            observer.begins(self, source)
         run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
             held_out = None if validation is None else self.engine.feed(validation, training=False)
@@ -259,7 +263,10 @@ class Trainer:
             Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
             callback.on_end(self)
-        return run.history()
+        history = run.history()
+        for observer in OBSERVERS:
+            observer.ends(self, history)
+        return history
 
     @told_arguments
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
@@ -293,7 +300,13 @@ class Trainer:
         pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
         source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=2**31)
         self._prepare(source)
-        return self.engine.step(source)
+        if not OBSERVERS:
+            return self.engine.step(source)
+        started = time.perf_counter()
+        numbers = self.engine.step(source)
+        for observer in OBSERVERS:
+            observer.stepped(self, source, numbers, time.perf_counter() - started)
+        return numbers
 
     def stop(self) -> None:
         """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so."""

@@ -13,6 +13,7 @@ export function unitOf(largest, unit) {
 function put(place, chart, label) {
   for (const style of chart.querySelectorAll("style")) style.remove();
   const svg = chart.matches("svg") ? chart : chart.querySelector("svg");
+  for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label"); // one picture, one name; its numbers are in the table
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   if (place.dataset.table) svg.setAttribute("aria-describedby", place.dataset.table);

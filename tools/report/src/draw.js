@@ -14,15 +14,19 @@ const inside = line().x((p) => p.x).y((p) => p.y).curve(curveBasis);
 const across = line().x((p) => p.x).y((p) => p.y).curve(curveBumpY);
 const round = (path) => path.replace(/\d+\.\d+/g, (number) => String(Math.round(Number(number) * 10) / 10));
 
-/** What a screen reader says of a box. */
+/** What a screen reader says of a box: what is written in it, and what the eye sees besides. */
 export function spoken(item, open) {
-  const parts = [item.label || item.id];
-  if (item.node && item.node.op !== item.label) parts.push(item.node.op);
-  if (item.node?.outputs.length) parts.push(`gives ${item.node.outputs.join(" and ")}`);
-  if (item.layer) parts.push(`layer ${item.layer}`);
+  const parts = [open ? item.label || item.id : lines(item).join(" ")];
+  if (item.layer && item.layer !== item.label) parts.push(`layer ${item.layer}`);
   if (item.lane) parts.push(`in ${item.lane}`);
-  if (item.children.length) parts.push(open ? "open" : `closed, ${item.size} nodes inside`);
+  if (item.children.length) parts.push(open ? "open" : "closed");
   return parts.join(", ");
+}
+
+/** All that is known of a box, for a pointer that rests on it: nothing is cut off here. */
+function whole(item) {
+  const outputs = item.node?.outputs.join(", ");
+  return [item.label || item.id, item.node?.op, outputs && `gives ${outputs}`, item.layer && `layer ${item.layer}`].filter(Boolean).join("\n");
 }
 
 /** The markup inside an <svg>: lanes, then open boxes, edges, and nodes. `hue` numbers a layer's colour. */
@@ -64,7 +68,7 @@ function drawnBox({ item, open, x, y, width, height }, hue, interactive) {
   const written = open ? [cut(item.label || item.id, Math.max(8, Math.floor((width - 34) / 6.7)))] : lines(item);
   const text = written
     .map((each, i) => `<text class="line-${i}" x="${open ? 10 : 14}" y="${open ? 15 : 18 + 15 * i}">${escape(each)}</text>`)
-    .join("");
+    .join(" ");
   const stack = kind === "closed" ? `<rect class="under" x="3" y="3" width="${width}" height="${height}" rx="6"/>` : "";
   const strip = open ? "" : `<rect class="strip" width="5" height="${height}" rx="2.5"/>`;
   const sign = item.children.length
@@ -72,6 +76,6 @@ function drawnBox({ item, open, x, y, width, height }, hue, interactive) {
     : "";
   return (
     `<g class="box ${kind}${colour}" transform="translate(${left} ${top})" data-id="${escape(item.id)}" data-layer="${escape(item.layer)}"${acting}>` +
-    `<title>${escape(told)}</title>${stack}<rect class="body" width="${Math.round(width)}" height="${Math.round(height)}" rx="6"/>${strip}${text}${sign}</g>`
+    `<title>${escape(whole(item))}</title>${stack}<rect class="body" width="${Math.round(width)}" height="${Math.round(height)}" rx="6"/>${strip}${text}${sign}</g>`
   );
 }

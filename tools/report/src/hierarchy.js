@@ -2,6 +2,7 @@
 // open or closed; what is in a closed one is drawn as one node, so that a step of thousands of operations stays readable.
 
 export const LANES = ["forward", "loss", "backward", "update"];
+const MANY = 6; // of a lane's nodes that no layer made: more of them stand in a box of their own
 const CHUNK = 24; // children without any order of their own are cut into pieces of this size
 
 function box(id, label, layer, lane) {
@@ -27,14 +28,14 @@ export function tree(graph) {
     (kept ? holder : inLanes ? laneOf(item.lane) : root).children.push(item);
   }
   if (inLanes) {
-    const order = [...LANES, ""].filter((name) => lanes.has(name));
+    const order = [...new Set([...LANES, ...lanes.keys()])].filter((name) => lanes.has(name));
     root.children = order.map((name) => lanes.get(name));
     const other = lanes.get("");
     if (other) { // what held nodes that stand in lanes now holds nothing, and no edge tells of it
       const used = new Set(graph.edges.flatMap((edge) => [edge.source, edge.target]));
       const held = new Set(graph.nodes.map((node) => node.parent));
       other.children = other.children.filter((item) => item.children.length || used.has(item.id) || !held.has(item.id));
-      if (!other.children.length) root.children.pop();
+      if (!other.children.length) root.children = root.children.filter((lane) => lane !== other);
     }
   }
   arrange(root);
@@ -45,7 +46,7 @@ export function tree(graph) {
 function arrange(holder) {
   holder.children.forEach(arrange);
   if (holder.children.length) holder.group = true;
-  holder.children = chunked(byLayer(holder), holder);
+  holder.children = chunked(holder.isLane ? gathered(byLayer(holder), holder) : byLayer(holder), holder);
 }
 
 /** The children of a holder, gathered by their layer's path below its own. */
@@ -71,6 +72,15 @@ function byLayer(holder) {
     place.children.push(child);
   }
   return top.children.map(simplified);
+}
+
+/** A lane with layers, and much that belongs to none: that stands together where its first node stood. */
+function gathered(children, lane) {
+  const lone = children.filter((item) => !item.layer && !item.children.length);
+  if (lone.length <= MANY || lone.length === children.length) return children;
+  const made = { ...box(`${lane.id}›`, "not of a layer", "", lane.lane), children: lone };
+  const rest = new Set(lone);
+  return children.flatMap((item) => (item === lone[0] ? [made] : rest.has(item) ? [] : [item]));
 }
 
 /** A group of one is that one; what it is called stays. */

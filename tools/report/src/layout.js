@@ -4,6 +4,7 @@ import { Graph, layout as dagre } from "@dagrejs/dagre";
 const CHARACTER = 6.7; // width of one, in the font of the pictures at 12 px
 const LONGEST = 30;
 const COLUMN = 10; // nodes that nothing connects stand below one another, so many in a column
+const SIGN = 16; // room for the + beside the first line
 const TITLE = 18;
 const LANE_TITLE = 34;
 
@@ -25,7 +26,8 @@ export function lines(item) {
 function size(item) {
   const written = lines(item);
   const widest = Math.max(...written.map((line) => line.length), 6);
-  return { width: Math.round(widest * CHARACTER) + 30, height: 14 + 15 * written.length };
+  const sign = item.children.length ? Math.max(0, SIGN - (widest - written[0].length) * CHARACTER) : 0;
+  return { width: Math.round(widest * CHARACTER + sign) + 30, height: 14 + 15 * written.length };
 }
 
 /** Places for what `visible` found: {width, height, boxes, edges, lanes}. */

@@ -6,6 +6,7 @@ import { hues } from "./hues.js";
 const data = JSON.parse(document.getElementById("data").textContent);
 const viewers = [];
 const root = document.documentElement;
+const LINES = 8; // of a source that are shown beside a picture
 
 function theme() {
   const button = document.getElementById("theme");
@@ -29,20 +30,38 @@ function choose(chosen) {
     row.classList.toggle("chosen", hit);
     row.querySelector("button")?.setAttribute("aria-pressed", hit);
   }
+  const lit = [];
   for (const code of document.querySelectorAll(".code")) {
-    let first = null;
+    const lines = [];
     for (const line of code.querySelectorAll(".line[data-layers]")) {
       const own = JSON.parse(line.dataset.layers);
       const hit = layer !== null && own.some((each) => each === layer || each.startsWith(`${layer}/`));
       line.classList.toggle("chosen", hit);
-      if (hit) first ??= line;
+      if (hit) lines.push(line);
     }
-    if (first) code.scrollTop = first.offsetTop - code.clientHeight / 3;
+    if (!lines.length) continue;
+    code.scrollTop = lines[0].offsetTop - code.clientHeight / 3;
+    lit.push({ label: code.getAttribute("aria-label"), lines });
   }
-  tell(chosen, layer);
+  tell(chosen, layer, lit);
 }
 
-function tell(chosen, layer) {
+/** The lines of one source that are about the chosen layer. */
+function excerpt({ label, lines }) {
+  const made = document.createElement("figure");
+  const head = document.createElement("figcaption");
+  const text = document.createElement("pre");
+  head.textContent = label;
+  const known = lines.slice(0, LINES).map((line) => line.textContent.trimEnd());
+  const margin = Math.min(...known.map((line) => line.search(/\S/)));
+  text.textContent = known.map((line) => line.slice(margin)).join("\n") + (lines.length > LINES ? "\n…" : "");
+  text.className = "plain";
+  text.tabIndex = 0;
+  made.append(head, text);
+  return made;
+}
+
+function tell(chosen, layer, lit) {
   for (const panel of document.querySelectorAll(".selection")) {
     panel.replaceChildren();
     panel.hidden = !chosen;
@@ -58,6 +77,7 @@ function tell(chosen, layer) {
     if (layer && data.costs[layer]) panel.append(list(data.costs[layer]));
     const here = viewers.filter((viewer) => viewer.figure.closest("section") === panel.closest("section"));
     if (layer) panel.append(list(here.map((viewer) => [viewer.figure.dataset.run, `${viewer.count(layer)} of ${viewer.graph.nodes.length} nodes`])));
+    for (const source of lit) panel.append(excerpt(source));
     if (layer) {
       const links = document.createElement("p");
       for (const [id, name] of [["sources", "Its lines in the sources"], ["costs", "Its costs"]]) {

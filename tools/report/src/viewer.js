@@ -10,6 +10,7 @@ const BUDGET_OF_LANES = 14; // of a step: its layers stay closed, so that the fo
 const MOST = 500; // boxes at once: beyond that the layout takes seconds
 const NEAREST = 4;
 const READABLE = 0.85;
+const LEAST = 0.5; // a picture wider than its frame starts in its middle
 const PAN = 60;
 const STEP = 1.3;
 let made = 0;
@@ -28,7 +29,7 @@ export class Viewer {
     select(this.svg).call(this.zoom).on("dblclick.zoom", null);
     this.svg.addEventListener("click", (event) => this.clicked(event));
     this.svg.addEventListener("keydown", (event) => this.pressed(event));
-    this.svg.addEventListener("focusin", (event) => this.focused(event));
+    figure.addEventListener("focusin", (event) => this.focused(event)); // on the svg itself it would make that a stop of Tab
     figure.querySelector(".tools").addEventListener("click", (event) => this.tool(event.target.closest("button")?.dataset.do));
     new ResizeObserver(() => this.fit(true)).observe(this.svg);
     this.show(this.choice.value);
@@ -114,12 +115,15 @@ export class Viewer {
 
   mark() {
     const hits = new Set();
+    const own = (item) => item.layer === this.layer || item.layer.startsWith(`${this.layer}/`);
+    const there = this.layer && this.count(this.layer) > 0;
     for (const [id, element] of this.boxes) {
-      const own = this.items.get(id).layer;
-      const opened = element.classList.contains("open");
-      const same = this.layer && own && (own === this.layer || own.startsWith(`${this.layer}/`));
-      const holds = this.layer && !opened && own && this.layer.startsWith(`${own}/`);
-      const hit = Boolean(same || holds || id === this.id);
+      const item = this.items.get(id);
+      const shut = !element.classList.contains("open");
+      const holds = there // a closed box lights up for what is in it; a node for a layer that this graph does not tell apart from it
+        ? shut && [...everything(item)].some((each) => each.node && own(each))
+        : shut && item.layer && this.layer?.startsWith(`${item.layer}/`);
+      const hit = Boolean((this.layer && item.layer && own(item)) || holds || id === this.id);
       element.classList.toggle("chosen", hit);
       element.setAttribute("aria-pressed", hit);
       if (hit) hits.add(id);
@@ -179,7 +183,7 @@ export class Viewer {
     if (!width || !this.scene) return;
     const across = width / (this.scene.width || 1);
     const whole = Math.min(across, height / (this.scene.height || 1), 1.15);
-    const scale = readable ? Math.max(whole, Math.min(READABLE, across)) : whole;
+    const scale = readable ? Math.max(whole, Math.min(READABLE, Math.max(across, LEAST))) : whole;
     const x = (width - this.scene.width * scale) / 2;
     const y = Math.max(4, (height - this.scene.height * scale) / 2);
     this.zoom.transform(select(this.svg), zoomIdentity.translate(x, y).scale(scale));

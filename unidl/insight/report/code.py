@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from pygments.lexers.python import PythonLexer
-from pygments.token import STANDARD_TYPES, _TokenType
+from pygments.token import STANDARD_TYPES
 
 from unidl.insight.report.markup import clean, tag
 from unidl.insight.report.source_lines import lines_of_layers
@@ -17,7 +18,13 @@ def code(text: str, label: str, layers: Iterable[str]) -> Element:
     """The code in a region that scrolls by itself and can be reached with the keyboard."""
     about = lines_of_layers(text, layers)
     lines = [
-        tag("span", pieces or "", "\n", class_="line", data_layers=json.dumps(about[number]) if number in about else None)
+        tag(
+            "span",
+            pieces or "",
+            "\n",
+            class_="line",
+            data_layers=json.dumps(about[number]) if number in about else None,
+        )
         for number, pieces in enumerate(_lines(clean(text)), 1)
     ]
     return tag("pre", tag("code", lines), class_="code", tabindex=0, role="region", aria_label=label)
@@ -37,8 +44,8 @@ def _lines(text: str) -> Iterator[list[Element | str]]:
         yield pieces
 
 
-def _kind(token: _TokenType) -> str:
+def _kind(token: Any) -> str:
     """The short class of a token, or of the family it belongs to."""
     while token not in STANDARD_TYPES and token.parent is not None:
         token = token.parent
-    return STANDARD_TYPES.get(token, "")
+    return str(STANDARD_TYPES.get(token, ""))

@@ -63,10 +63,23 @@ def html(element: Element) -> str:
 
 def embedded(value: Any) -> str:
     """JSON for a script element: no text in it can end the element."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_DANGEROUS)
+    return json.dumps(_cleaned(value), ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_DANGEROUS)
 
 
-def table(caption: str, head: Iterable[Content], rows: Iterable[Element], **attributes: str | int | bool | None) -> Element:
+def _cleaned(value: Any) -> Any:
+    """The same texts as in the page's elements: the script finds one by the other."""
+    if isinstance(value, str):
+        return clean(value) if _FORBIDDEN.search(value) else value
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(each) for each in value]
+    return value
+
+
+def table(
+    caption: str, head: Iterable[Content], rows: Iterable[Element], **attributes: str | int | bool | None
+) -> Element:
     """A table in a region of its own, which scrolls where the screen is narrower than it."""
     heads = [tag("th", each, scope="col") for each in head]
     made = tag("table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", rows), **attributes)

@@ -22,13 +22,22 @@ def figures(shown: Shown, comparison: Comparison) -> Element | None:
     if not names:
         return None
     charts = [
-        tag("figure", tag("figcaption", FIGURES[name].title if name in FIGURES else name), tag("div", class_="bars chart", data_figure=name, data_table="figures-table"), class_="card")
+        tag(
+            "figure",
+            tag("figcaption", FIGURES[name].title if name in FIGURES else name),
+            tag("div", class_="bars chart", data_figure=name, data_table="figures-table"),
+            class_="card",
+        )
         for name in names
     ]
     return section(
         "figures",
         "Time and memory",
-        tag("p", "A bar is the median, the line across its end runs from the first to the third quartile. The table below holds the same numbers.", class_="quiet"),
+        tag(
+            "p",
+            "A bar is the median, the line across its end runs from the first to the third quartile. The table below holds the same numbers.",
+            class_="quiet",
+        ),
         tag("div", charts, class_="charts"),
         _table(shown, names),
     )
@@ -52,16 +61,16 @@ def _table(shown: Shown, names: list[str]) -> Element:
         )
         for name in names
     ]
-    made = table("Every figure, and how it was measured", ["figure", *map(dot, shown.columns)], rows, id="figures-table")
-    return made
+    return table(
+        "Every figure, and how it was measured", ["figure", *map(dot, shown.columns)], rows, id="figures-table"
+    )
 
 
 def _cell(column: Column, name: str) -> Element:
-    if column.run is None or not column.ran:
-        return tag("td", badge("failed", "bad"), class_="number")
-    timing = column.run.figures.get(name)
+    timing = column.run.figures.get(name) if column.run is not None else None
     if timing is None:
-        return tag("td", tag("span", "not measured", class_="quiet"), class_="number")
+        why = tag("span", "not measured", class_="quiet") if column.ran else badge("failed", "bad")
+        return tag("td", why, class_="number")
     return tag("td", tag("b", median(timing)), tag("span", spread(timing), class_="how"), class_="number")
 
 
@@ -72,15 +81,43 @@ def losses(shown: Shown, comparison: Comparison) -> Element | None:
         return None
     steps = max(len(column.run.step_loss) for column in columns if column.run is not None)
     sampled = sorted({round(i * (steps - 1) / (SAMPLED - 1)) for i in range(SAMPLED)})
-    rows = [tag("tr", tag("th", str(step + 1), scope="row"), [tag("td", _loss(column, step), class_="number") for column in columns]) for step in sampled]
-    apart = [tag("tr", tag("th", pair, scope="row"), tag("td", digits(value), class_="number")) for pair, value in comparison.distances.items()]
+    rows = [
+        tag(
+            "tr",
+            tag("th", str(step + 1), scope="row"),
+            [tag("td", _loss(column, step), class_="number") for column in columns],
+        )
+        for step in sampled
+    ]
+    apart = [
+        tag("tr", tag("th", pair, scope="row"), tag("td", digits(value), class_="number"))
+        for pair, value in comparison.distances.items()
+    ]
     return section(
         "loss",
         "Loss curves",
-        tag("p", [[tag("span", tag("span", class_=f"stroke {column.colour} dash-{column.index % 8}", aria_hidden="true"), column.label, class_="run"), " "] for column in columns], class_="legend"),
+        tag(
+            "p",
+            [
+                [
+                    tag(
+                        "span",
+                        tag("span", class_=f"stroke {column.colour} dash-{column.index % 8}", aria_hidden="true"),
+                        column.label,
+                        class_="run",
+                    ),
+                    " ",
+                ]
+                for column in columns
+            ],
+            class_="legend",
+        ),
         tag("label", tag("input", type="checkbox", id="logarithmic"), " logarithmic axis", class_="choice"),
         tag("div", class_="chart", id="losses", data_table="losses-table"),
-        fold("The losses as a table", table("Loss at some of the steps", ["step", *map(dot, columns)], rows, id="losses-table")),
+        fold(
+            "The losses as a table",
+            table("Loss at some of the steps", ["step", *map(dot, columns)], rows, id="losses-table"),
+        ),
         table("How far the curves lie apart, relative, at most", ["pair", "distance"], apart) if apart else None,
     )
 
@@ -95,7 +132,12 @@ def data(shown: Shown) -> dict[str, Any]:
     comparison = shown.comparison
     return {
         "runs": [
-            {"label": column.label, "index": column.index, "colour": f"var(--{column.colour})", "step_loss": [each if math.isfinite(each) else None for each in column.run.step_loss]}
+            {
+                "label": column.label,
+                "index": column.index,
+                "colour": f"var(--{column.colour})",
+                "step_loss": [each if math.isfinite(each) else None for each in column.run.step_loss],
+            }
             for column in shown.columns
             if column.run is not None
         ],

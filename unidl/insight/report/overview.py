@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from unidl.insight.comparison import Comparison, Run
 from unidl.insight.report.amounts import digits
-from unidl.insight.report.markup import badge, fold, section, table, tag
+from unidl.insight.report.markup import Content, badge, fold, section, table, tag
 from unidl.insight.report.shown import Column, Shown
 
 
@@ -32,6 +33,8 @@ def head(shown: Shown) -> Element:
 
 
 def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_fact(each)}" for name, each in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
@@ -51,7 +54,11 @@ def advice(comparison: Comparison) -> Element | None:
     return section(
         "advice",
         "What decides for whom",
-        tag("p", "Where several runs are named, their spreads overlap: the measurement does not say which is better.", class_="quiet"),
+        tag(
+            "p",
+            "Where several runs are named, their spreads overlap: the measurement does not say which is better.",
+            class_="quiet",
+        ),
         tag("ul", cards, class_="cards"),
     )
 
@@ -67,8 +74,14 @@ def runs(shown: Shown, comparison: Comparison) -> Element:
 
 
 def _row(column: Column, run: Run, metrics: list[str]) -> Element:
-    state = badge("ran", "good") if run.failure is None else [badge("failed", "bad"), " ", tag("strong", run.failure.kind), ": ", _first(run.failure.message)]
-    numbers = [tag("td", digits(run.metrics[name]) if name in run.metrics else "–", class_="number") for name in metrics]
+    state: Content = (
+        badge("ran", "good")
+        if run.failure is None
+        else [badge("failed", "bad"), " ", tag("strong", run.failure.kind), ": ", _first(run.failure.message)]
+    )
+    numbers = [
+        tag("td", digits(run.metrics[name]) if name in run.metrics else "–", class_="number") for name in metrics
+    ]
     return tag(
         "tr",
         tag("th", dot(column), scope="row"),
@@ -87,7 +100,10 @@ def _failure(column: Column) -> Element:
     assert column.run is not None
     assert column.run.failure is not None
     told = column.run.failure
-    return fold(f"Why {column.label} failed", tag("pre", f"{told.kind}: {told.message}\n\n{told.traceback}".strip(), class_="plain", tabindex=0))
+    return fold(
+        f"Why {column.label} failed",
+        tag("pre", f"{told.kind}: {told.message}\n\n{told.traceback}".strip(), class_="plain", tabindex=0),
+    )
 
 
 def contents(sections: list[Element]) -> Element:

@@ -10,12 +10,12 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from unidl.errors import FileError
-from unidl.inspection.inspection import Inspection
 from unidl.insight.comparison import Comparison
 from unidl.insight.drawing import asset
 from unidl.insight.report import costs, measures, overview, phases, pictures, sources
 from unidl.insight.report.markup import clean, embedded, fold, html, tag
 from unidl.insight.report.shown import Shown, shown
+from unidl.inspection.inspection import Inspection
 
 STYLES = ("colours.css", "page.css", "code.css", "picture.css")
 
@@ -40,7 +40,8 @@ def write(path: str | os.PathLike[str], subject: Subject) -> Path:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FileError(
-            f"The report {str(target)!r} cannot be written: {error.strerror or error}.", fix="Choose a path in a folder that is there and may be written."
+            f"The report {str(target)!r} cannot be written: {error.strerror or error}.",
+            fix="Choose a path in a folder that is there and may be written.",
         ) from error
     return target
 
@@ -50,9 +51,7 @@ def page(subject: Subject) -> str:
     what = shown(subject)
     style = "".join(asset(name) for name in STYLES)
     script = asset("page.js")
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
-    )
+    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -63,7 +62,12 @@ def page(subject: Subject) -> str:
         tag("title", f"{what.name} · unidl"),
         tag("style", style),
     )
-    body = tag("body", _body(what), tag("script", embedded(_data(what)), type="application/json", id="data"), tag("script", script))
+    body = tag(
+        "body",
+        _body(what),
+        tag("script", embedded(_data(what)), type="application/json", id="data"),
+        tag("script", script),
+    )
     return f"<!DOCTYPE html>\n{html(tag('html', head, body, lang='en'))}\n"
 
 
@@ -91,14 +95,22 @@ def _body(what: Shown) -> list[Element]:
     theme = tag("button", "Dark", type="button", id="theme", hidden=True, aria_pressed="false")
     return [
         tag("a", "Skip to the content", href="#content", class_="skip"),
-        tag("div", tag("span", "unidl", class_="brand"), overview.contents(sections), theme, class_="bar"),
+        tag("header", tag("span", "unidl", class_="brand"), overview.contents(sections), theme, class_="bar"),
         tag("main", overview.head(what), sections, id="content"),
-        tag("footer", tag("p", "Made by unidl. This page holds everything that it shows and asks the network for nothing."), _licences()),
+        tag(
+            "footer",
+            tag("p", "Made by unidl. This page holds everything that it shows and asks the network for nothing."),
+            _licences(),
+        ),
     ]
 
 
 def _licences() -> Element:
-    return fold("Licences of the libraries in this page", tag("pre", asset("licences.txt"), class_="plain", tabindex=0), id="licences")
+    return fold(
+        "Licences of the libraries in this page",
+        tag("pre", asset("licences.txt"), class_="plain", tabindex=0),
+        id="licences",
+    )
 
 
 def _data(what: Shown) -> dict[str, object]:

@@ -5,39 +5,44 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from unidl.inspection.graph import LANES, Graph
-from unidl.inspection.inspection import Inspection
 from unidl.insight.drawing import as_data
 from unidl.insight.report.markup import fold, section, table, tag
 from unidl.insight.report.overview import dot
 from unidl.insight.report.shown import Column, Shown
+from unidl.inspection.graph import LANES, Graph
+from unidl.inspection.inspection import Inspection
 
 TOOLS = (
     ("in", "+", "Zoom in"),
     ("out", "−", "Zoom out"),
-    ("fit", "fit", "Show the whole picture"),
-    ("open", "open", "Open one level more"),
-    ("close", "close", "Close everything"),
+    ("fit", "fit", "fit: show the whole picture"),
+    ("open", "open", "open one level more"),
+    ("close", "close", "close everything"),
 )
 COMMONEST = 5
 
+LEAD = "Choose a layer in one picture: it lights up in the others, in the sources and in the table of costs. A colour is a layer."
 HELP = (
-    "Choose a layer in one picture: it lights up in the others, in the sources and in the table of costs. A box with + holds more: its sign, "
-    "a double click or the space bar opens it. With the keyboard: Tab into a picture, arrows go from box to box, Enter chooses, "
-    "Space opens, + − 0 zoom, Shift with arrows moves, Escape lets go. With the mouse: drag, Ctrl and wheel (the wheel alone once the picture has the "
-    "focus). With fingers: two. A colour is a layer, the same one in every picture."
+    "A box with + holds more: a click on the sign, a double click or the space bar opens and closes it.",
+    "With the keyboard: Tab goes into a picture and out of it, arrows go from box to box, Enter chooses, Space opens, + and − zoom, 0 shows "
+    "all, Shift with arrows moves the picture, Escape lets go.",
+    "With a mouse: drag; Ctrl and the wheel zoom, and so does the wheel alone once the picture has the focus.",
+    "With fingers: two of them move and zoom, one scrolls the page.",
 )
 
 
 def graphs(shown: Shown) -> Element | None:
     """What each framework made of the model."""
-    figures = [_viewer(column, "model", column.inspections["model"]) for column in shown.columns if _drawn(column, "model")]
+    figures = [
+        _viewer(column, "model", column.inspections["model"]) for column in shown.columns if _drawn(column, "model")
+    ]
     if not figures:
         return None
     return section(
         "graphs",
         "The graphs",
-        tag("p", HELP, class_="quiet help"),
+        tag("p", LEAD, class_="quiet"),
+        fold("How to move in the pictures", tag("ul", [tag("li", each) for each in HELP], class_="quiet")),
         tag("div", figures, class_="pictures"),
         _selection(),
         _counts(shown, "model"),
@@ -46,7 +51,9 @@ def graphs(shown: Shown) -> Element | None:
 
 def lanes(shown: Shown) -> Element | None:
     """One training step in four lanes."""
-    figures = [_viewer(column, "step", column.inspections["step"]) for column in shown.columns if _drawn(column, "step")]
+    figures = [
+        _viewer(column, "step", column.inspections["step"]) for column in shown.columns if _drawn(column, "step")
+    ]
     if not figures:
         return None
     return section(
@@ -76,7 +83,9 @@ def _first(inspection: Inspection) -> str:
 
 def _viewer(column: Column, subject: str, inspection: Inspection) -> Element:
     first = _first(inspection)
-    options = [tag("option", _called(graph), value=name, selected=name == first) for name, graph in inspection.graphs.items()]
+    options = [
+        tag("option", _called(graph), value=name, selected=name == first) for name, graph in inspection.graphs.items()
+    ]
     name = f"{subject}-{column.index}"
     buttons = [tag("button", sign, type="button", data_do=do, title=told, aria_label=told) for do, sign, told in TOOLS]
     return tag(
@@ -113,16 +122,29 @@ def _ops(graph: Graph) -> str:
 
 def _counts(shown: Shown, subject: str) -> Element:
     rows = [
-        tag("tr", tag("th", dot(column), scope="row"), tag("td", name), tag("td", f"{len(graph.nodes):,}", class_="number"), tag("td", f"{len(graph.edges):,}", class_="number"), tag("td", _ops(graph)), tag("td", graph.title))
+        tag(
+            "tr",
+            tag("th", dot(column), scope="row"),
+            tag("td", name),
+            tag("td", f"{len(graph.nodes):,}", class_="number"),
+            tag("td", f"{len(graph.edges):,}", class_="number"),
+            tag("td", _ops(graph)),
+            tag("td", graph.title),
+        )
         for column in shown.columns
         if _drawn(column, subject)
         for name, graph in column.inspections[subject].graphs.items()
     ]
-    return fold("What the pictures hold, as a table", table("Graphs", ["run", "graph", "nodes", "edges", "most frequent", "what it shows"], rows))
+    return fold(
+        "What the pictures hold, as a table",
+        table("Graphs", ["run", "graph", "nodes", "edges", "most frequent", "what it shows"], rows),
+    )
 
 
 def _lane_table(shown: Shown) -> Element:
-    columns = [column for column in shown.columns if _drawn(column, "step") and "step" in column.inspections["step"].graphs]
+    columns = [
+        column for column in shown.columns if _drawn(column, "step") and "step" in column.inspections["step"].graphs
+    ]
     rows = []
     for lane in LANES:
         cells = []

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unidl.errors import ArgumentError
+from unidl.insight.comparison import Comparison, Run
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.inspection import Inspection
-from unidl.insight.comparison import Comparison, Run
 
 COLOURS = 8
 

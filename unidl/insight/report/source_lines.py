@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 
 def lines_of_layers(code: str, layers: Iterable[str]) -> dict[int, list[str]]:
-    """Line (from 1) -> the layers that it makes or calls; empty where the code cannot be read.
+    r"""Line (from 1) -> the layers that it makes or calls; empty where the code cannot be read.
 
     A path is followed as the code says it: `self.body` in the model's class, then `self.dense` in the class that `self.body` is made
     of; a layer that is named by a text (Keras' `name=`); and, in code without either, calls of its class in their order.
 
     Example:
-        >>> lines_of_layers("class Net:\\n    def __init__(self):\\n        self.out = Dense(3)", ["out"])
+        >>> lines_of_layers("class Net:\n    def __init__(self):\n        self.out = Dense(3)", ["out"])
         {3: ['out']}
     """
     try:
@@ -42,13 +43,24 @@ class _Places:
             lines = self._attribute(start, parts)
             if lines:
                 return sorted(lines)
-        texts = {layer, layer.replace("/", "_"), layer.replace("/", ".")}
-        by_name = {line for name, call in self.named if name in texts for line in _span(call)}
-        return sorted(by_name or self._nth(parts[-1]))
+        return sorted(self._by_name(parts) or self._nth(parts[-1]))
 
-    def _attribute(self, start: ast.ClassDef, parts: list[str]) -> set[int]:
+    def _by_name(self, parts: list[str]) -> set[int]:
+        """The lines of the call that the path names; or that of a beginning of it, and the rest in the class that is called."""
+        for cut in range(len(parts), 0, -1):
+            texts = {joint.join(parts[:cut]) for joint in "/_."}
+            calls = [call for name, call in self.named if name in texts]
+            if cut == len(parts) and calls:
+                return {line for call in calls for line in _span(call)}
+            for call in calls:
+                lines = self._attribute(self.classes.get(_called(call)), parts[cut:])
+                if lines:
+                    return lines
+        return set()
+
+    def _attribute(self, start: ast.ClassDef | None, parts: list[str]) -> set[int]:
         """The lines in which `self.<part>` stands, in the class of the last part."""
-        here: ast.ClassDef | None = start
+        here = start
         lines: set[int] = set()
         for part in parts:
             if part.isdigit():  # an element of a list of layers: the list's lines, and its elements' class
@@ -78,7 +90,7 @@ class _Places:
         return set(_span(calls[number - 1])) if len(calls) >= number else set()
 
 
-def _is_own(node: ast.AST, attribute: str) -> bool:
+def _is_own(node: ast.AST, attribute: str) -> TypeGuard[ast.Attribute]:
     return (
         isinstance(node, ast.Attribute)
         and node.attr == attribute
@@ -91,7 +103,11 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
-                if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
+                if (
+                    keyword.arg == "name"
+                    and isinstance(keyword.value, ast.Constant)
+                    and isinstance(keyword.value.value, str)
+                ):
                     yield keyword.value.value, node
 
 
@@ -100,7 +116,13 @@ def _span(call: ast.Call) -> range:
 
 
 def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+    return (
+        call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else call.func.id
+        if isinstance(call.func, ast.Name)
+        else ""
+    )
 
 
 def _snake(name: str) -> str:
