@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import os
 from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ class Plot:
         png: Callable[[], bytes] | None,
     ) -> None:
         self.title = title
-        self._picture = picture
+        self._picture = functools.cache(picture)  # a notebook asks for it in several forms
         self._characters = characters
         self._png = png
 
