@@ -127,6 +127,7 @@ def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
     install(session, "all", "onnx", "litert", "plot", "notebook", "test")
     pytest(session, "tests/docs")
+    session.run("python", "docs/lessons.py", "--run", env=QUIET)
 
 
 @nox.session

@@ -1,13 +1,16 @@
 """Write docs/lessons.ipynb from docs/lessons.md:  python docs/lessons.py.
 
 A block of Python becomes a cell, what the page says that it prints becomes the cell's output, and all between is text.
+With --run the notebook is run in a kernel too, and must print the same there.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from nbclient import NotebookClient
 from nbformat import v4
 
 PAGE = Path(__file__).with_name("lessons.md")
@@ -22,7 +25,7 @@ def cells(page: str) -> Iterator[nbformat.NotebookNode]:
     after = 0
     for block in CELL.finditer(page):
         yield _text(page[after : block.start()])
-        prints = [v4.new_output("stream", text=block["prints"])] if block["prints"] is not None else []
+        prints = [v4.new_output("stream", name="stdout", text=block["prints"])] if block["prints"] is not None else []
         yield v4.new_code_cell(block["code"].strip(), outputs=prints)
         after = block.end()
     yield _text(page[after:])
@@ -43,5 +46,23 @@ def notebook() -> str:
     return f"{nbformat.writes(made)}\n"
 
 
+def _printed(made: nbformat.NotebookNode) -> list[str]:
+    """What each cell of code has printed."""
+    code = [cell for cell in made.cells if cell.cell_type == "code"]
+    return ["".join(out.text for out in cell.outputs if out.get("name") == "stdout") for cell in code]
+
+
+def run() -> None:
+    """Run the notebook; a cell that prints something else is an error."""
+    made = nbformat.reads(notebook(), as_version=4)
+    wanted = _printed(made)
+    NotebookClient(made, timeout=600, kernel_name="python3").execute()
+    different = [pair for pair in zip(wanted, _printed(made), strict=True) if pair[0] != pair[1]]
+    if different:
+        sys.exit("\n".join(f"the page says\n{page}\nand a notebook prints\n{told}" for page, told in different))
+
+
 if __name__ == "__main__":
     NOTEBOOK.write_text(notebook(), encoding="utf8")
+    if "--run" in sys.argv[1:]:
+        run()

@@ -1,9 +1,15 @@
 """A real kernel: what models, histories and plots look like in a notebook, and what is defined there works on every backend."""
 
+import os
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import unidl
+
+ROOT = Path(unidl.__file__).parent.parent
 HEAD = """
 import numpy as np
 import unidl
@@ -42,7 +48,7 @@ print(other.backend, np.abs(other.predict(x) - model.predict(x)).max() < 1e-6)
 
 
 @pytest.fixture(scope="module")
-def shown():
+def shown(tmp_path_factory):
     """Each cell's outputs, run in one kernel on TensorFlow, whose graphs ask most of a notebook."""
     sources = [
         HEAD,
@@ -56,7 +62,9 @@ def shown():
         LAST,
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    home = str(tmp_path_factory.mktemp("home"))  # a kernel writes its profile there
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": home, "JUPYTER_RUNTIME_DIR": home}
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(env=environment)
     return [cell.outputs for cell in notebook.cells]
 
 
