@@ -282,6 +282,29 @@ def test_a_step_of_ones_own(backend):
     assert "inspect(model, x)" in seen.notes[-1]
 
 
+class Taught(unidl.Trainer):
+    """Learns from another model, which normalises in training and so changes when it is called there."""
+
+    def __init__(self, model, teacher):
+        super().__init__(model, optimizer="sgd")
+        self.teachers = {"first": teacher}
+
+    def training_step(self, batch):
+        wanted = ops.stop_gradient(self.teachers["first"](batch))
+        return self.minimize(lambda: ops.mean(ops.square(self.model(batch) - wanted)))
+
+
+def test_another_model_of_the_trainer_is_as_before(backend):
+    teacher = Sequential([layers.Dense(2), layers.BatchNormalization()]).build((3,), backend=backend)
+    trainer = Taught(Sequential([layers.Dense(2)]).build((3,), backend=backend), teacher)
+    before = arrays(teacher.weights())
+    unidl.inspect(trainer, rows(4, 3), **QUICK)
+    assert [a.tobytes() for a in before] == [a.tobytes() for a in arrays(teacher.weights())]
+    assert trainer.teachers["first"] is teacher
+    trainer.step(rows(4, 3))
+    assert [a.tobytes() for a in before] != [a.tobytes() for a in arrays(teacher.weights())]
+
+
 # -- what is refused ---------------------------------------------------------------------------------------------------------
 
 
