@@ -150,7 +150,7 @@ def test_a_trainer_is_as_before(backend, random_):
     trainer.step((x, y))
     twin = copy.deepcopy(trainer)
     before = everything(trainer)
-    seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False)
+    seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False, times=random_ == "native")
     unidl.inspect(trainer.model, x[:4], x[4:8], **QUICK)
     same(before, everything(trainer))
     assert seen.graphs["step"].nodes if "step" in seen.graphs else True
@@ -190,9 +190,9 @@ def test_the_slow_layer_is_the_one_that_takes_long(backend):
     )
     seen = unidl.inspect(model, rows(128, 4), compiler=False)
     named = {cost.path: cost for cost in seen.costs}
-    assert named["dense_3"].forward.low > named["dense"].forward.high
-    assert named["dense_3"].backward.low > named["dense"].backward.high
-    assert named[""].forward.median > 0.5 * named["dense_3"].forward.median
+    # the first quartiles: other processes may make any round slow, and none fast
+    assert named["dense_3"].forward.low > 2 * named["dense"].forward.low
+    assert named["dense_3"].backward.low > 2 * named["dense"].backward.low
 
 
 def test_activation_memory(backend):

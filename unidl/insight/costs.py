@@ -26,7 +26,10 @@ from unidl.models.summary import LoweringRow, lowering_rows
 from unidl.ops.op import running
 
 ROUNDS = 9
-SECONDS = 0.25  # for one layer, after its first call
+SECONDS = (
+    4.0  # for all layers, forward and backward, after their first calls; a few rounds are taken whatever they take
+)
+AT_MOST = 0.2  # of it for one layer
 
 
 def costs(model: Model, call: Arguments, training: bool, times: bool) -> tuple[LayerCost, ...]:
@@ -46,9 +49,11 @@ def costs(model: Model, call: Arguments, training: bool, times: bool) -> tuple[L
     """
     play = Play(model, call)
     found = []
-    for row in lowering_rows(model._need_built()):
+    rows = lowering_rows(model._need_built())
+    limit = min(AT_MOST, SECONDS / len(rows)) / 2 if times else None
+    for row in rows:
         plan = next((p for p in play.plan.walk() if p.path == row.path and p.reached), None)
-        found.append(_cost(play, row, plan, training, times))
+        found.append(_cost(play, row, plan, training, limit))
     return tuple(found)
 
 
@@ -58,14 +63,16 @@ def parameters_alone(model: Model) -> tuple[LayerCost, ...]:
     return tuple(LayerCost(r.path, r.layer, r.native, r.way, (), r.parameters, r.states, None) for r in rows)
 
 
-def _cost(play: Play, row: LoweringRow, plan: LayerPlan | None, training: bool, times: bool) -> LayerCost:
+def _cost(play: Play, row: LoweringRow, plan: LayerPlan | None, training: bool, limit: float | None) -> LayerCost:
     shapes, operations, memory = [], flops.Count(), 0
     for traced in plan.calls if plan is not None else ():
         operations.add(flops.count(traced))
         for tensor in symbols(traced.outputs):
             shapes.append(tuple(axis or 0 for axis in tensor.shape))
             memory += math.prod(shapes[-1]) * _width(tensor.dtype)
-    forward, backward = _seconds(play, plan, training) if times and plan is not None else (None, None)
+    forward, backward = None, None
+    if limit is not None and plan is not None:
+        forward, backward = _seconds(play, plan, training, limit)
     return LayerCost(
         row.path, row.layer, row.native, row.way, tuple(shapes), row.parameters, row.states, operations.total,
         tuple(sorted(operations.uncounted)), memory, forward, backward,
@@ -79,7 +86,7 @@ def _width(dtype: str) -> int:
 # -- time --------------------------------------------------------------------------------------------------------------------
 
 
-def _seconds(play: Play, plan: LayerPlan, training: bool) -> tuple[Timing | None, Timing | None]:
+def _seconds(play: Play, plan: LayerPlan, training: bool, limit: float) -> tuple[Timing | None, Timing | None]:
     """Forward and backward of all calls of one layer."""
     built = play.built if plan is play.plan else play.lone(plan.layer)._need_built()
     backend = built.backend
@@ -104,20 +111,20 @@ def _seconds(play: Play, plan: LayerPlan, training: bool) -> tuple[Timing | None
     nothing = backend.staged(lambda *given: given)
     with running(backend), backend.random_state(0, built.device):
         with mode(training):
-            forward = _measured(backend.staged(lambda *given: outputs(training, given)), nothing, tensors)
+            forward = _measured(backend.staged(lambda *given: outputs(training, given)), nothing, tensors, limit)
         if not _has_gradient(plan, tensors, built, training):
             return forward, None
         with mode(True):
             once = backend.staged(lambda *given: outputs(True, given))
-            return forward, _measured(backend.staged(gradients), once, tensors)
+            return forward, _measured(backend.staged(gradients), once, tensors, limit)
 
 
-def _measured(function: Callable[..., Any], less: Callable[..., Any], tensors: list[Any]) -> Timing:
+def _measured(function: Callable[..., Any], less: Callable[..., Any], tensors: list[Any], limit: float) -> Timing:
     """Seconds of a call beyond those of another one; both are called in turn."""
     function(*tensors), less(*tensors)  # a first call may trace
     taken: list[float] = []
     begun = time.perf_counter()
-    while len(taken) < 3 or (len(taken) < ROUNDS and time.perf_counter() - begun < SECONDS):
+    while len(taken) < 3 or (len(taken) < ROUNDS and time.perf_counter() - begun < limit):
         taken.append(max(0.0, _timed(function, tensors) - _timed(less, tensors)))
     return Timing.of(taken)
 

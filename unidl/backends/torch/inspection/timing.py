@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,7 +17,8 @@ from unidl.inspection.inspection import Event
 from unidl.inspection.program import Program, Trial
 from unidl.inspection.timing import Timing
 
-ROUNDS = 7
+ROUNDS = 7  # and no more than 3 where they take long
+SECONDS = 1.0
 
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +41,7 @@ def building(program: Program) -> Event:
         iter(t.device for t in (*program.native.parameters(), *program.native.buffers())), torch.device("cpu")
     )
     taken, modules = [], 0
-    for _ in range(ROUNDS):
+    for _ in _rounds():
         started = time.perf_counter()
         made = build(program.plan, device=device, natives={})
         taken.append(time.perf_counter() - started)
@@ -48,14 +49,22 @@ def building(program: Program) -> Event:
     return Event("building", "make the modules and their parameters; no graph is made", modules, Timing.of(taken))
 
 
+def _rounds() -> Iterator[int]:
+    begun = time.perf_counter()
+    for number in range(ROUNDS):
+        if number < 3 or time.perf_counter() - begun < SECONDS:
+            yield number
+
+
 def calls(trial: Trial) -> Timing:
     """A call, or a step, after the first one."""
+    _wait(trial.run())
     taken = []
-    for _ in range(ROUNDS + 1):
+    for _ in _rounds():
         started = time.perf_counter()
         _wait(trial.run())
         taken.append(time.perf_counter() - started)
-    return Timing.of(taken[1:])
+    return Timing.of(taken)
 
 
 def lanes(trial: Trial, marked: bool) -> dict[str, Timing]:
@@ -80,7 +89,7 @@ def lanes(trial: Trial, marked: bool) -> dict[str, Timing]:
     trial.run()  # the first step of an optimizer makes its state
     trial.lane.watchers.append(moved)
     with nullcontext() if marked else Layers(trial.native()).watched(trial.lane):
-        for _ in range(ROUNDS):
+        for _ in _rounds():
             for lane in LANES:
                 spent[lane].append(0.0)
             trial.run()
