@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import unidl
-from tests.insight.looked_at import CASES, Dynamic, Pair, TwoSteps, rows
+from tests.insight.looked_at import CASES, Dynamic, Pair, Shared, TwoSteps, rows
 from unidl import Sequential, layers, losses, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, DataError, FileError, NotPortableError, ShapeError
@@ -219,6 +219,40 @@ def test_a_dynamic_network_costs_what_this_call_runs(backend):
     assert costs["inner"].output_shapes == ()
 
 
+class Asking(unidl.Model):
+    """Asks about what it computed from nothing but shapes, behind a layer with its own weights and one with a loop."""
+
+    def __init__(self):
+        self.inside = Shared()
+
+    def setup(self, shape):
+        self.add_weight("gain", (3,), "ones")
+
+    def forward(self, x):
+        ones = ops.ones((2, 3), dtype=x.dtype)
+        _, looped = ops.scan(lambda c, row: (c + row, c * 2.0), ops.zeros((3,), dtype=x.dtype), ones * self.gain)
+        if ops.sum(looped) + ops.sum(ops.zeros((4,), dtype=x.dtype)) > 1.0:
+            return self.inside(x)
+        return x
+
+
+def test_a_question_is_answered_by_the_backend(backend):
+    """The answer needs ops without a tensor, a weight and a loop: they are computed, and not described."""
+    model = Asking().build((3,), backend=backend)
+    costs = {cost.path: cost for cost in unidl.inspect(model, rows(2, 3), compiler=False).costs}
+    assert costs["inside/twice"].output_shapes == ((2, 3), (2, 3))  # 0 + 2 * (1 + 1 + 1) > 1
+    model.set_weights({"gain": np.zeros(3, "float32")})
+    costs = {cost.path: cost for cost in unidl.inspect(model, rows(2, 3), **QUICK).costs}
+    assert costs["inside/twice"].output_shapes == ()
+
+
+def test_a_part_of_a_model(backend):
+    pair = Pair().build((2,), backend=backend)
+    seen = unidl.inspect(pair.left, rows(5, 2), compiler=False)
+    assert [(cost.path, cost.flops) for cost in seen.costs] == [("", 50), ("dense", 50)]
+    assert {node.layer for node in seen.graphs["layers"].nodes} == {"", "dense"}
+
+
 def test_an_op_without_a_count_is_told():
     class Rounds(unidl.Model):
         def forward(self, x):
@@ -246,6 +280,29 @@ def test_a_step_of_ones_own(backend):
     assert seen.costs[0].flops is None
     assert sum(cost.parameters for cost in seen.costs) == 12
     assert "inspect(model, x)" in seen.notes[-1]
+
+
+class Taught(unidl.Trainer):
+    """Learns from another model, which normalises in training and so changes when it is called there."""
+
+    def __init__(self, model, teacher):
+        super().__init__(model, optimizer="sgd")
+        self.teachers = {"first": teacher}
+
+    def training_step(self, batch):
+        wanted = ops.stop_gradient(self.teachers["first"](batch))
+        return self.minimize(lambda: ops.mean(ops.square(self.model(batch) - wanted)))
+
+
+def test_another_model_of_the_trainer_is_as_before(backend):
+    teacher = Sequential([layers.Dense(2), layers.BatchNormalization()]).build((3,), backend=backend)
+    trainer = Taught(Sequential([layers.Dense(2)]).build((3,), backend=backend), teacher)
+    before = arrays(teacher.weights())
+    unidl.inspect(trainer, rows(4, 3), **QUICK)
+    assert [a.tobytes() for a in before] == [a.tobytes() for a in arrays(teacher.weights())]
+    assert trainer.teachers["first"] is teacher
+    trainer.step(rows(4, 3))
+    assert [a.tobytes() for a in before] != [a.tobytes() for a in arrays(teacher.weights())]
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------------

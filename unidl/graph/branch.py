@@ -56,7 +56,11 @@ class _Known:
     given: list[tuple[Site, bool]] = field(default_factory=list)
 
     def answer(self, site: Site, tensor: Any) -> bool:
-        self.given.append((site, self.know(tensor)))
+        token = _current.set(None)  # what computes the answer computes, and describes nothing
+        try:
+            self.given.append((site, self.know(tensor)))
+        finally:
+            _current.reset(token)
         return self.given[-1][1]
 
 

@@ -74,14 +74,13 @@ class _ModelTrial:
         self.model = model
         self.calls = calls
         self.first = 0
-        self.training = False
 
     def native(self) -> Any:
         return self.model.native
 
     def run(self, which: int | None = None) -> Any:
         args, kwargs = self.calls[self.first if which is None else which]
-        return self.model(*args, **kwargs, training=self.training)
+        return self.model(*args, **kwargs)
 
     def enlarge(self) -> None:
         """From now on, one example more."""
@@ -118,16 +117,23 @@ class _TrainerTrial:
 
 
 def copied(trainer: Trainer) -> Trainer:
-    """A copy of a Trainer; parts of the model that a subclass keeps in attributes are the copy's parts."""
+    """A copy of a Trainer. Parts of the model that a subclass keeps in attributes are the copy's parts, other models copies."""
     new = copy.deepcopy(trainer)
     places = {id(layer): path for path, layer in trainer.model.layers.items()}
+    others: dict[int, Model] = {id(trainer.model): new.model}
 
-    def part(leaf: Any) -> Any:
-        return new.model.layers[places[id(leaf)]] if isinstance(leaf, Layer) and id(leaf) in places else leaf
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, Layer):
+            return leaf
+        if id(leaf) in places:
+            return new.model.layers[places[id(leaf)]]
+        if isinstance(leaf, Model) and id(leaf) not in others:
+            others[id(leaf)] = leaf.copy()
+        return others.get(id(leaf), leaf)
 
     for name, value in vars(new).items():
         if name not in ("model", "engine", "callbacks", "progress"):
-            new.__dict__[name] = map_nest(part, value)
+            new.__dict__[name] = map_nest(own, value)
     return new
 
 

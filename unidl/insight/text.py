@@ -19,6 +19,7 @@ from unidl.inspection.timing import Timing
 
 WIDTH = 130
 OPS = 5  # of a graph, the most frequent
+FACTS = 40  # lines of them
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -126,8 +127,11 @@ def _changes(inspection: Inspection) -> Table:
 
 def _facts(inspection: Inspection) -> Table:
     table = _table(f"What {inspection.backend} says", "fact", "value")
-    for name, value in _flat(inspection.facts):
+    lines = list(_flat(inspection.facts))
+    for name, value in lines[:FACTS]:
         _row(table, name, value)
+    if len(lines) > FACTS:
+        _row(table, "…", f"{len(lines) - FACTS} more are in .facts")
     return table
 
 
