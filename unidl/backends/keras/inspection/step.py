@@ -19,6 +19,9 @@ from unidl.inspection.timing import Timing
 TITLE = "One training step of the Keras model, as the engine {engine} has it: forward, loss, gradients, the optimizer's kernels"
 
 
+JIT = "The Trainer compiles its steps: what is shown is the same step as it runs without XLA."
+
+
 def inspect_step(program: Program) -> Picture:
     """The step of a Trainer, in four lanes."""
     with without_warnings(), random_state(0, program.native.unidl.device):  # copies may draw
@@ -40,7 +43,7 @@ def _inspected(program: Program) -> Picture:
         events=(*_events(program, beneath.facts.get("kernels")), *beneath.events),
         changes=changes(program),
         facts=facts,
-        notes=beneath.notes,
+        notes=(*beneath.notes, *((JIT,) if program.jit else ())),
     )
 
 

@@ -17,6 +17,11 @@ from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
 from unidl.inspection.watched import Watched
 
+JIT = (
+    "The Trainer compiles its steps: 'step' and 'optimized' show the same step as it runs without XLA, 'xla' what runs. "
+    "XLA must know all lengths: another batch size, or data of another length, is traced and compiled anew."
+)
+
 
 def inspect_step(program: Program) -> Picture:
     """The graph of a Trainer's step: the gradients and the optimizer's kernels stand in the same graph as the model."""
@@ -43,6 +48,8 @@ def _inspected(program: Program) -> Picture:
         "traces_of_the_copy": told_traces(trial.native()),
     }
     graphs, notes = [layers(program), *picture.graphs], [*picture.notes]
+    if program.jit:
+        notes.append(JIT)
     if program.compiler and program.compiled is not None:
         try:
             graph, facts["xla"] = compiled_step(program.compiled())
