@@ -18,7 +18,7 @@ from rich.console import Console
 
 import unidl
 from tests.insight import planted
-from unidl import layers
+from unidl import layers, ops
 from unidl.cli import main
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
 from unidl.data import Arrays
@@ -414,6 +414,37 @@ def test_a_measured_trainer_is_as_it_was(backend):
     for path, weight in before["weights"].items():
         assert np.array_equal(weight, after["weights"][path]), path
     assert trainer.callbacks == []
+
+
+class Pair(unidl.Model):
+    def __init__(self):
+        self.generator = unidl.Sequential([layers.Dense(2)])
+        self.critic = unidl.Sequential([layers.Dense(4), layers.Dense(1)])
+
+    def forward(self, noise):
+        return self.critic(self.generator(noise))
+
+
+class OwnStep(unidl.Trainer):
+    def training_step(self, batch):
+        real, noise = batch
+        critic, generator = self.model.critic, self.model.generator
+        d = self.minimize(lambda: ops.mean(critic(generator(noise))) - ops.mean(critic(real)), part=critic)
+        return {"d": d}
+
+
+def test_a_step_of_ones_own():
+    """Its data is not what the model is called with, its parts are models, and it gives no loss."""
+    real, noise = np.ones((32, 2), "float32"), np.ones((32, 3), "float32")
+    trainer = OwnStep(Pair().build((3,), backend="torch"), optimizer="sgd")
+    trainer.fit(real, noise, progress=False)
+    steady = Steady(trainer, Arrays(real, noise, batch_size=8), by_step=False)
+    assert [array.shape for array in steady.examples(5)] == [(5, 3)]
+    assert steady.inference(1, 0.01) > 0
+    found = debugged(copy.deepcopy(trainer), steady.source)
+    assert found["place"] == "critic/dense_2"
+    assert found["hits"] == 2 * found["steps"]  # the critic is called twice in a step
+    assert distances([Run(label, label, step_loss=(float("nan"),)) for label in "ab"]) == {}
 
 
 def test_a_loop_of_ones_own_is_watched():

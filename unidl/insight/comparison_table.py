@@ -98,7 +98,8 @@ def _words(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
 def _source(run: Run) -> str:
     if not run.source.lines:
         return "refused" if run.source.refused else _nothing(run)
-    return f"{run.source.lines} lines, {run.source.names} names"
+    part = ", of the model alone" if run.source.refused else ""
+    return f"{run.source.lines} lines, {run.source.names} names{part}"
 
 
 def _debugged(found: Mapping[str, Any], name: str, run: Run) -> str:

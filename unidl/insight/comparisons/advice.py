@@ -95,10 +95,15 @@ def _source(runs: Sequence[Run]) -> Advice:
     return Advice("shortest native source", tuple(run.label for run in runs if run.source.lines == least), f"{told}.")
 
 
+def _has_curve(run: Run) -> bool:
+    """A training_step of the user's own need not give a loss, and what became no number has no distance."""
+    return bool(run.step_loss) and bool(np.isfinite(run.step_loss).all())
+
+
 def distances(runs: Sequence[Run]) -> dict[str, float]:
     """How far loss curves of one length lie apart at most, as a part of the largest loss on both."""
     found = {}
-    for one, other in itertools.combinations([run for run in runs if run.step_loss], 2):
+    for one, other in itertools.combinations([run for run in runs if _has_curve(run)], 2):
         if len(one.step_loss) == len(other.step_loss):
             a, b = np.array(one.step_loss), np.array(other.step_loss)
             scale = max(float(np.max(np.abs(a))), float(np.max(np.abs(b))))

@@ -155,11 +155,12 @@ class Measured:
 
     def inspect(self, what: str) -> dict[str, Any]:
         """What the framework makes of the model, or of a step."""
-        given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
         trainer = self.steady.trainer
         if what == "model":
-            seen = inspect(trainer.model, given[0], compiler=False)
+            inputs = self.steady.examples(EXAMPLES)
+            seen = inspect(trainer.model, inputs[0] if len(inputs) == 1 else inputs, compiler=False)
         else:
+            given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
             seen = inspect(trainer, given[0] if len(given) == 1 else tuple(given), compiler=False)
         return seen.data()
 

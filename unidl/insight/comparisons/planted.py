@@ -124,14 +124,12 @@ def _inner(planted: Layer) -> Layer:
 
 
 def _plant(trainer: Trainer) -> str:
-    """Wrap a layer, the outermost and last that lets itself be wrapped; its place."""
+    """Wrap a layer, the last that lets itself be wrapped and has none inside; its place."""
     layers = trainer.model.layers
     refused: UnidlError | None = None
-    places = list(layers)[::-1]  # the last ones first
-    for path in sorted(places, key=lambda path: path.count("/")):
+    for path in [path for path in reversed(list(layers)) if not any(other.startswith(f"{path}/") for other in layers)]:
         try:
             trainer.model.replace(path, Planted(layers[path]))
-            _train(trainer, None, None)
         except UnidlError as error:
             refused = error
             continue
@@ -139,10 +137,8 @@ def _plant(trainer: Trainer) -> str:
     raise refused or UnidlError("The model has no layer in which a bug could be planted.")
 
 
-def _train(trainer: Trainer, source: Source | None, until: _Until | None) -> PlantedError | Exception | None:
+def _train(trainer: Trainer, source: Source, until: _Until) -> Exception | None:
     """Some steps; the planted error where it came, as the framework hands it on."""
-    if source is None or until is None:
-        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonFiniteWarning)

@@ -14,11 +14,13 @@ from unidl.callbacks import Callback
 from unidl.data import Arrays, Source
 from unidl.errors import NonFiniteWarning
 from unidl.graph.node import leaves, map_nest
+from unidl.graph.spec import is_float
 from unidl.training.engine import arguments_of
 from unidl.training.trainer import Trainer
 
 INTERVALS = 4  # of which a round of steps is made, after one that is left out
 LARGE = 256  # examples
+FREE = 16
 
 
 class _Clock(Callback):
@@ -54,8 +56,8 @@ class Steady:
         self.source = source
         self.by_step = by_step
         self._every: int | None = None
-        parts = source.sample()
-        self.inputs = arguments_of(parts[0])
+        own = not trainer.engine.takes_own_step()  # then the data may be for anything
+        self.inputs = _stand_ins(trainer) if own else arguments_of(source.sample()[0])
 
     def step(self, seconds: float) -> float:
         """Seconds of a training step, in a round of about so many; without the user's callbacks, which may write files."""
@@ -96,7 +98,7 @@ class Steady:
 
     def inference(self, examples: int, seconds: float) -> float:
         """Seconds of model.predict for a batch, in a round of about so many."""
-        batch = map_nest(lambda array: np.resize(array, (examples, *np.shape(array)[1:])), self.inputs)
+        batch = self.examples(examples)
         model = self.trainer.model
         for _ in range(2):
             model.predict(*batch, batch_size=examples)
@@ -106,11 +108,31 @@ class Steady:
             calls += 1
         return (time.perf_counter() - started) / calls
 
+    def examples(self, number: int) -> tuple[Any, ...]:
+        """So many inputs of the model: of the data, or where the Trainer has a step of its own made for the model's shapes."""
+        batch: tuple[Any, ...] = map_nest(lambda array: np.resize(array, (number, *np.shape(array)[1:])), self.inputs)
+        return batch
+
     def build(self) -> float:
         """Seconds to make the native program once more."""
         started = time.perf_counter()
         self.trainer.model.copy()
         return time.perf_counter() - started
+
+
+def _stand_ins(trainer: Trainer) -> tuple[Any, ...]:
+    """Inputs of the shapes for which the model was built; an axis of any length has FREE."""
+    rng = np.random.default_rng(0)
+
+    def one(tensor: Any) -> Any:
+        spec = getattr(tensor, "spec", None)
+        if spec is None:
+            return tensor
+        shape = [1, *(FREE if axis is None else axis for axis in spec.shape[1:])]
+        return rng.normal(size=shape).astype("float32") if is_float(spec.dtype) else np.zeros(shape, spec.dtype)
+
+    made: tuple[Any, ...] = map_nest(one, trainer.model._need_built().plan.calls[0].args)
+    return made
 
 
 @contextmanager
