@@ -173,7 +173,7 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def report(session: nox.Session) -> None:
     """Build the report's scripts anew, from the lock file's versions; needs node and npm. They are those that the package carries."""
-    built = session.create_tmp()
+    built = str(pathlib.Path(session.create_tmp()).resolve())
     with session.chdir("tools/report"):
         session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
         session.run("node", "build.mjs", *(session.posargs or [built]), external=True)

@@ -10,8 +10,9 @@ import unidl
 from unidl.backends.contract import Backend
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, DataError, NotPortableError
-from unidl.insight import text
+from unidl.insight import report, text
 from unidl.insight.costs import costs, parameters_alone
+from unidl.insight.drawing import svg
 from unidl.insight.programs import program_of_model, program_of_trainer
 from unidl.inspection import inspection as data
 from unidl.inspection.inspection import Inspection
@@ -121,4 +122,4 @@ def _versions(backend: Backend) -> dict[str, str]:
     return packages
 
 
-data.SHOWN.update(text=text.text, rich=text.rich, html=text.page_part)
+data.SHOWN.update(text=text.text, rich=text.rich, html=text.page_part, svg=svg, page=report.write)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,10 @@ def captured(native: Adapter, capture: Capture) -> Iterator[None]:
     before = native._compiled_call_impl
     native._compiled_call_impl = torch._dynamo.optimize(capture.hook, guard_export_fn=capture.guarded)(_fresh(call))
     try:
-        yield
+        with warnings.catch_warnings():
+            # torch.compile looks at the gradient of each tensor after a break, and hides its own warning only where it is shown
+            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor", UserWarning)
+            yield
     finally:
         native._compiled_call_impl = before
 
