@@ -104,7 +104,9 @@ def test_the_figures_of_a_run(found):
         assert run.threads == 1
     assert all(distance < 1e-5 for distance in found.distances.values())
     assert set(found.distances) == {"torch / keras", "torch / tensorflow", "keras / tensorflow"}
-    assert "def build" in found.code
+    assert found.name == "planted.py: build"
+    assert found.code.startswith("class SlowOnTorch(unidl.Layer):")
+    assert found.code.count("def build") == 1
     assert found.machine["packages"]["unidl"] == unidl.__version__
 
 
