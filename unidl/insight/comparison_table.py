@@ -57,7 +57,7 @@ def _table(comparison: Comparison, known: Mapping[str, Figure]) -> Table:
         table.add_column(run.label, justify="right")
     for name, figure in known.items():
         figures = {run.label: run.figures[name] for run in comparison.runs if name in run.figures}
-        best = leaders(figures, figure.better) if len(figures) > 1 else []
+        best = leaders(figures, figure.better, figure.once) if len(figures) > 1 else []
         cells = []
         for run in comparison.runs:
             cell = text(run.figures[name]) if name in run.figures else _nothing(run)

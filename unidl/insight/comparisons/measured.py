@@ -27,6 +27,7 @@ from unidl.insight.comparisons.leaving import exported, native_source
 from unidl.insight.comparisons.planted import debugged
 from unidl.insight.comparisons.steady import LARGE, Steady
 from unidl.insight.comparisons.watch import Watch
+from unidl.insight.comparisons.where import shortened
 from unidl.insight.inspecting import inspect
 from unidl.training.observing import OBSERVERS, Observer
 
@@ -258,6 +259,7 @@ def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[
         if running and measured.job.script is not None and not own:
             measured.exit_code = 1
             sys.stderr.write(found["traceback"])  # as the interpreter does
+        found["traceback"] = shortened(found["traceback"])[-8000:]
         send({"error": found, "exit_code": measured.exit_code})
         return not running
     return True
