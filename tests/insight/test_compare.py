@@ -254,7 +254,25 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_script_runs_as_it_is(script, tmp_path, capfd):
-    assert main(["compare", script, "--quick", "--backends", "torch", "--json", "c.json", "--", "well", "-x"]) == DONE
+    assert (
+        main(
+            [
+                "compare",
+                script,
+                "--quick",
+                "--backends",
+                "torch",
+                "--json",
+                "c.json",
+                "--report",
+                "out.html",
+                "--",
+                "well",
+                "-x",
+            ]
+        )
+        == DONE
+    )
     told = capfd.readouterr()
     path = tmp_path / "folder" / "train.py"
     assert told.out.splitlines()[0] == f"arguments {['folder/train.py', 'well', '-x']} {path} torch"
@@ -268,7 +286,11 @@ def test_a_script_runs_as_it_is(script, tmp_path, capfd):
     assert run.debugging["arises"] == "at run, in step 4"
     assert run.debugging["depth"] > run.debugging["own"] > 0
     assert run.figures["edit"].median > run.figures["import"].median > 0
+    assert set(run.inspections) == {"model", "step"}
     assert run.notes == ()
+    page = Path("out.html").read_text()
+    assert "train.py" in page
+    assert str(ROOT) not in run.debugging["traceback"]
 
 
 def test_a_scripts_exit_code_is_kept(script, capfd):
