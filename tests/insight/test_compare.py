@@ -24,6 +24,7 @@ from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_CO
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, BackendUnavailableError, FileError
 from unidl.insight.comparison import FIGURES, Comparison, NativeSource, Run
+from unidl.insight.comparisons import leaving
 from unidl.insight.comparisons.advice import advise, distances
 from unidl.insight.comparisons.difference import difference
 from unidl.insight.comparisons.leaving import lines_of, names_of
@@ -193,6 +194,12 @@ def test_what_was_measured_once_needs_a_margin():
 def test_a_figure_as_text():
     assert text(Timing(0.00123, 0.0011, 0.0015, 5)) == "1.23 ms (1.10 to 1.50)"
     assert text(Timing(300 * 2.0**20, 0, 0, 1, "B")) == "300 MB"
+
+
+def test_an_export_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(leaving, "export", lambda *_: time.sleep(60))
+    trainer = unidl.Trainer(unidl.Sequential([layers.Dense(1)]), loss="mse")
+    assert leaving.exported(trainer, "pt2", 1) == "TimeoutError: it did not end within 1 s"
 
 
 def test_loss_curves_apart():

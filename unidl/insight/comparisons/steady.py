@@ -55,36 +55,38 @@ class Steady:
         self.trainer = trainer
         self.source = source
         self.by_step = by_step
-        self._every: int | None = None
+        self._size: tuple[int, int] | None = None  # steps in an interval, and intervals, of a round
         own = not trainer.engine.takes_own_step()  # then the data may be for anything
         self.inputs = _stand_ins(trainer) if own else arguments_of(source.sample()[0])
 
     def step(self, seconds: float) -> float:
         """Seconds of a training step, in a round of about so many; without the user's callbacks, which may write files."""
         with _put_back(self.trainer):
-            if self._every is None:
-                for every in (1, 4):  # the first call traces, and the second may settle what the first found
-                    self._every = max(1, int(seconds / INTERVALS / self._take(every)))
-            assert self._every is not None
-            return self._take(self._every)
+            if self._size is None:
+                taken = self._take(1, 1)  # it traces
+                if taken < seconds:  # a slow step is as good as settled, and a round has two of them
+                    taken = self._take(max(1, int(seconds / INTERVALS / taken / 2)), INTERVALS)
+                every = int(seconds / INTERVALS / taken)
+                self._size = (max(1, every), INTERVALS if every else 1)
+            return self._take(*self._size)
 
-    def _take(self, every: int) -> float:
-        return self._step(every) if self.by_step else self._fit(every)
+    def _take(self, every: int, intervals: int) -> float:
+        return self._step(every, intervals) if self.by_step else self._fit(every, intervals)
 
-    def _step(self, every: int) -> float:
+    def _step(self, every: int, intervals: int) -> float:
         """As a loop that looks at its loss after some steps."""
         parts = self.source.sample()
         batch = parts[0] if len(parts) == 1 else parts
         times = []
-        for _ in range(INTERVALS + 1):
+        for _ in range(intervals + 1):
             for _ in range(every):
                 numbers = self.trainer.step(batch)
             dict(numbers)
             times.append(time.perf_counter())
-        return (times[-1] - times[0]) / (INTERVALS * every)
+        return (times[-1] - times[0]) / (intervals * every)
 
-    def _fit(self, every: int) -> float:
-        clock = _Clock(every, INTERVALS)
+    def _fit(self, every: int, intervals: int) -> float:
+        clock = _Clock(every, intervals)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonFiniteWarning)  # it is the time that counts
             self.trainer.fit(self.source, epochs=2**31, callbacks=[clock], progress=False, on_nonfinite="go on")
