@@ -86,19 +86,13 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def comparison(session: nox.Session) -> None:
-    """Compare the backends on real data, and write docs/comparison.html and .json; before it the long form of the comparison's tests: every way."""
+    """Compare the backends on real data, and write docs/comparison.html; before it the long form of the comparison's tests: every way."""
     install(session, "all", "onnx", "litert", "examples", "test")
-    pytest(session, "tests/insight/test_compare.py", "-k", "every_way", env={"UNIDL_WAYS": "all"})
+    tests = ("-m", "pytest", "tests/insight/test_compare.py", "-k", "every_way")
+    session.run("python", *tests, env={**QUIET, "UNIDL_WAYS": "all"})
     session.chdir("examples")
-    session.run(
-        "python",
-        "compare_backends.py",
-        "--json",
-        "../docs/comparison.json",
-        "--report",
-        "../docs/comparison.html",
-        env={"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    wanted = ("--report", "../docs/comparison.html", *session.posargs)
+    session.run("python", "compare_backends.py", *wanted, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session

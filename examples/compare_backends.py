@@ -13,7 +13,8 @@ import data
 from rich.console import Console
 
 import unidl
-from unidl import insight, layers, optimizers
+from unidl import layers, optimizers
+from unidl.insight import report as pages
 
 EPOCHS = 4
 BATCH_SIZE = 32
@@ -52,7 +53,7 @@ def main(quick: bool = False, json: str | None = None, report: str | None = None
     if json is not None:
         comparison.save(json)
     if report is not None:
-        insight.report.write(report, comparison)
+        pages.write(report, comparison)
     first = {}
     for run in comparison.runs:
         assert run.failure is None, f"{run.label}: {run.failure}"

@@ -15,7 +15,7 @@ class SlowOnTorch(unidl.Layer):
 
     def forward(self, x):
         if unidl.backend() == "torch":
-            time.sleep(0.004)
+            time.sleep(0.015)
         return x
 
 
@@ -24,7 +24,7 @@ class SlowOnKeras(callbacks.Callback):
 
     def on_steps(self, trainer, numbers):
         if trainer.model.backend == "keras":
-            time.sleep(0.03)
+            time.sleep(0.06)
 
 
 class HogOnTensorFlow(callbacks.Callback):

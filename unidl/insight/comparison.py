@@ -99,11 +99,13 @@ class Figure:
         title: For a table's head.
         how: How it is measured, in a sentence.
         better: "less" or "more".
+        once: Whether it is measured once, one run after the other, so that a winner needs a margin.
     """
 
     title: str
     how: str
     better: str = "less"
+    once: bool = False
 
 
 FIGURES: Mapping[str, Figure] = {
@@ -129,6 +131,7 @@ FIGURES: Mapping[str, Figure] = {
         "training, as it ran",
         "Seconds a step of the run's own training, callbacks, data and validation included, the first steps left out. Once, one run "
         "after the other; the spread is that of its stretches of about 0.2 s.",
+        once=True,
     ),
     "latency_one": Figure(
         "inference, batch 1",
@@ -142,6 +145,7 @@ FIGURES: Mapping[str, Figure] = {
         "peak memory",
         "Bytes by which the resident set of the process grew, at its highest, from the framework's import to the end of the run's own "
         "training; once.",
+        once=True,
     ),
     "edit": Figure(
         "edit to first step",
@@ -149,7 +153,9 @@ FIGURES: Mapping[str, Figure] = {
         "interpreter, imports, data, build and compiling included; once a round.",
     ),
     "run": Figure(
-        "the whole run", "Seconds of the run's own training or script, from its first line to its last; once."
+        "the whole run",
+        "Seconds of the run's own training or script, from its first line to its last; once.",
+        once=True,
     ),
 }
 

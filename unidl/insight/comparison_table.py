@@ -57,7 +57,7 @@ def _table(comparison: Comparison, known: Mapping[str, Figure]) -> Table:
         table.add_column(run.label, justify="right")
     for name, figure in known.items():
         figures = {run.label: run.figures[name] for run in comparison.runs if name in run.figures}
-        best = leaders(figures, figure.better) if len(figures) > 1 else []
+        best = leaders(figures, figure.better, figure.once) if len(figures) > 1 else []
         cells = []
         for run in comparison.runs:
             cell = text(run.figures[name]) if name in run.figures else _nothing(run)
@@ -98,7 +98,8 @@ def _words(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
 def _source(run: Run) -> str:
     if not run.source.lines:
         return "refused" if run.source.refused else _nothing(run)
-    return f"{run.source.lines} lines, {run.source.names} names"
+    part = ", of the model alone" if run.source.refused else ""
+    return f"{run.source.lines} lines, {run.source.names} names{part}"
 
 
 def _debugged(found: Mapping[str, Any], name: str, run: Run) -> str:

@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from unidl.backends import registry
-from unidl.insight.comparison import Advice, Run
+from unidl.insight.comparison import FIGURES, Advice, Figure, Run
 from unidl.insight.spread import ALONE, leaders, ranked, text
 from unidl.inspection.timing import Timing
 
-# question -> the figure that answers it, and which is better
-QUESTIONS: Mapping[str, tuple[str, str]] = {
-    "fastest training": ("step", "less"),
-    "fastest training as it ran, callbacks and data included": ("training", "less"),
-    "fastest inference, one example": ("latency_one", "less"),
-    "fastest inference, large batch": ("latency_batch", "less"),
-    "least memory": ("memory", "less"),
-    "soonest after an edit": ("edit", "less"),
+# question -> the figure that answers it
+QUESTIONS: Mapping[str, str] = {
+    "fastest training": "step",
+    "fastest training as it ran, callbacks and data included": "training",
+    "fastest inference, one example": "latency_one",
+    "fastest inference, large batch": "latency_batch",
+    "least memory": "memory",
+    "soonest after an edit": "edit",
 }
 
 
@@ -30,10 +30,10 @@ def advise(runs: Sequence[Run]) -> tuple[Advice, ...]:
 
 
 def _advise(runs: Sequence[Run]) -> Iterator[Advice]:
-    for question, (name, better) in QUESTIONS.items():
+    for question, name in QUESTIONS.items():
         figures = {run.label: run.figures[name] for run in runs if name in run.figures}
         if len(figures) > 1:
-            yield _best(question, figures, better)
+            yield _best(question, figures, FIGURES[name])
     if any(run.exports for run in runs):
         yield _exports(runs)
     tried = [run for run in runs if "hits" in run.debugging]
@@ -45,13 +45,13 @@ def _advise(runs: Sequence[Run]) -> Iterator[Advice]:
         yield _source(written)
 
 
-def _best(question: str, figures: Mapping[str, Timing], better: str) -> Advice:
-    best, order = leaders(figures, better), ranked(figures, better)
+def _best(question: str, figures: Mapping[str, Timing], what: Figure) -> Advice:
+    best, order = leaders(figures, what.better, what.once), ranked(figures, what.better)
     listed = "; ".join(f"{label} {text(figures[label])}" for label in order)
     if len(best) > 1:
         listed += f". The spreads of the first {len(best)} overlap: none of them is said to be better"
-    if any(figure.rounds == 1 for figure in figures.values()):
-        listed += f". Measured once, so that only what differs by {ALONE:.0%} to either side counts"
+    if what.once or any(figure.rounds == 1 for figure in figures.values()):
+        listed += f". Measured once, so that the spread is taken to be {ALONE:.0%} more to either side"
     return Advice(question, tuple(best), f"{listed}.")
 
 
@@ -95,10 +95,15 @@ def _source(runs: Sequence[Run]) -> Advice:
     return Advice("shortest native source", tuple(run.label for run in runs if run.source.lines == least), f"{told}.")
 
 
+def _has_curve(run: Run) -> bool:
+    """A training_step of the user's own need not give a loss, and what became no number has no distance."""
+    return bool(run.step_loss) and bool(np.isfinite(run.step_loss).all())
+
+
 def distances(runs: Sequence[Run]) -> dict[str, float]:
     """How far loss curves of one length lie apart at most, as a part of the largest loss on both."""
     found = {}
-    for one, other in itertools.combinations([run for run in runs if run.step_loss], 2):
+    for one, other in itertools.combinations([run for run in runs if _has_curve(run)], 2):
         if len(one.step_loss) == len(other.step_loss):
             a, b = np.array(one.step_loss), np.array(other.step_loss)
             scale = max(float(np.max(np.abs(a))), float(np.max(np.abs(b))))

@@ -215,7 +215,7 @@ class _Functions:
     def __init__(self, work: Work, data: Any, folder: Path) -> None:
         self.folder = folder
         self.work = work
-        self.name = getattr(work.build, "__name__", type(work.build).__name__)
+        self.name = _name_of(work.build)
         self.code = _code_of(work.build)
         kept = Path(folder, "data")
         kept.write_bytes(_pickled(data))
@@ -266,8 +266,38 @@ def _sources() -> Mapping[str, list[str]]:
     return {name: list(entry[2]) for name, entry in kept.items()}
 
 
+def _name_of(build: Any) -> str:
+    """The function's name, with its file's where it lies in one."""
+    name: str = getattr(build, "__name__", type(build).__name__)
+    file = Path(getattr(getattr(build, "__code__", None), "co_filename", ""))
+    return f"{file.name}: {name}" if file.is_file() else name
+
+
 def _code_of(build: Any) -> str:
+    """Its source, behind that of the functions and classes beside it which it uses."""
+    found: dict[int, str] = {}
+
+    def add(thing: Any) -> None:
+        functions = [thing] if inspect.isfunction(thing) else [f for f in vars(thing).values() if inspect.isfunction(f)]
+        found[id(thing)] = ""  # they may use each other
+        for used in [value for f in functions for value in inspect.getclosurevars(f).globals.values()]:
+            if _lies_beside(used, thing) and id(used) not in found:
+                add(used)
+        del found[id(thing)]
+        found[id(thing)] = _source_of(thing)
+
+    if not inspect.isfunction(build):
+        return _source_of(build)
+    add(build)
+    return "\n\n".join(text for text in found.values() if text)
+
+
+def _lies_beside(one: Any, other: Any) -> bool:
+    return getattr(one, "__module__", None) == other.__module__ and (inspect.isfunction(one) or inspect.isclass(one))
+
+
+def _source_of(thing: Any) -> str:
     try:
-        return inspect.getsource(build)
+        return inspect.getsource(thing)
     except (OSError, TypeError):  # Python's own prompt keeps no source
         return ""

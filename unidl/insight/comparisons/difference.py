@@ -77,8 +77,12 @@ def difference(old: Comparison, new: Comparison) -> Difference:
 
 
 def _shifts(before: Run, after: Run) -> Iterator[Shift]:
-    for name in FIGURES:
-        if name in before.figures and name in after.figures and apart(before.figures[name], after.figures[name]):
+    for name, figure in FIGURES.items():
+        if (
+            name in before.figures
+            and name in after.figures
+            and apart(before.figures[name], after.figures[name], figure.once)
+        ):
             yield Shift(before.label, name, before.figures[name], after.figures[name])
 
 

@@ -27,6 +27,7 @@ from unidl.insight.comparisons.leaving import exported, native_source
 from unidl.insight.comparisons.planted import debugged
 from unidl.insight.comparisons.steady import LARGE, Steady
 from unidl.insight.comparisons.watch import Watch
+from unidl.insight.comparisons.where import shortened
 from unidl.insight.inspecting import inspect
 from unidl.training.observing import OBSERVERS, Observer
 
@@ -155,11 +156,12 @@ class Measured:
 
     def inspect(self, what: str) -> dict[str, Any]:
         """What the framework makes of the model, or of a step."""
-        given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
         trainer = self.steady.trainer
         if what == "model":
-            seen = inspect(trainer.model, given[0], compiler=False)
+            inputs = self.steady.examples(EXAMPLES)
+            seen = inspect(trainer.model, inputs[0] if len(inputs) == 1 else inputs, compiler=False)
         else:
+            given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
             seen = inspect(trainer, given[0] if len(given) == 1 else tuple(given), compiler=False)
         return seen.data()
 
@@ -257,6 +259,7 @@ def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[
         if running and measured.job.script is not None and not own:
             measured.exit_code = 1
             sys.stderr.write(found["traceback"])  # as the interpreter does
+        found["traceback"] = shortened(found["traceback"])[-8000:]
         send({"error": found, "exit_code": measured.exit_code})
         return not running
     return True

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 import traceback
 import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import unidl
 from unidl.callbacks import Callback
 from unidl.data import Source
 from unidl.description.layer import Layer
 from unidl.errors import NonFiniteWarning, UnidlError
+from unidl.insight.comparisons.where import is_users, shortened
 from unidl.training.trainer import Trainer
 
 STEPS = 6
 HEALTHY = 3  # steps before the bug
-GENERATED = "__autograph_generated_file"  # what AutoGraph makes of a function: nobody wrote it
 
 
 class PlantedError(Exception):
@@ -124,14 +122,12 @@ def _inner(planted: Layer) -> Layer:
 
 
 def _plant(trainer: Trainer) -> str:
-    """Wrap a layer, the outermost and last that lets itself be wrapped; its place."""
+    """Wrap a layer, the last that lets itself be wrapped and has none inside; its place."""
     layers = trainer.model.layers
     refused: UnidlError | None = None
-    places = list(layers)[::-1]  # the last ones first
-    for path in sorted(places, key=lambda path: path.count("/")):
+    for path in [path for path in reversed(list(layers)) if not any(other.startswith(f"{path}/") for other in layers)]:
         try:
             trainer.model.replace(path, Planted(layers[path]))
-            _train(trainer, None, None)
         except UnidlError as error:
             refused = error
             continue
@@ -139,10 +135,8 @@ def _plant(trainer: Trainer) -> str:
     raise refused or UnidlError("The model has no layer in which a bug could be planted.")
 
 
-def _train(trainer: Trainer, source: Source | None, until: _Until | None) -> PlantedError | Exception | None:
+def _train(trainer: Trainer, source: Source, until: _Until) -> Exception | None:
     """Some steps; the planted error where it came, as the framework hands it on."""
-    if source is None or until is None:
-        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonFiniteWarning)
@@ -174,14 +168,12 @@ def _traceback(error: BaseException) -> dict[str, Any]:
         "depth": len(frames),
         "own": sum(_is_users(frame.filename, frame.name) for frame in frames),
         "raised": type(error).__name__,
-        "traceback": text[-20000:],
+        "traceback": shortened(text)[-20000:],
     }
 
 
 def _is_users(file: str, function: str) -> bool:
-    """Whether a frame is in code of the user's: not Python's, not a package's, not unidl's; the planted forward stands for theirs."""
+    """Whether a frame is in code of the user's; the planted forward stands for theirs."""
     if Path(file) == Path(__file__):
         return function == Planted.forward.__name__
-    installed = {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    homes = (*installed, str(Path(unidl.__file__).parent))
-    return not file.startswith(("<frozen", "<string>", *homes)) and not Path(file).name.startswith(GENERATED)
+    return is_users(file)

@@ -14,11 +14,13 @@ from unidl.callbacks import Callback
 from unidl.data import Arrays, Source
 from unidl.errors import NonFiniteWarning
 from unidl.graph.node import leaves, map_nest
+from unidl.graph.spec import is_float
 from unidl.training.engine import arguments_of
 from unidl.training.trainer import Trainer
 
 INTERVALS = 4  # of which a round of steps is made, after one that is left out
 LARGE = 256  # examples
+FREE = 16
 
 
 class _Clock(Callback):
@@ -53,36 +55,38 @@ class Steady:
         self.trainer = trainer
         self.source = source
         self.by_step = by_step
-        self._every: int | None = None
-        parts = source.sample()
-        self.inputs = arguments_of(parts[0])
+        self._size: tuple[int, int] | None = None  # steps in an interval, and intervals, of a round
+        own = not trainer.engine.takes_own_step()  # then the data may be for anything
+        self.inputs = _stand_ins(trainer) if own else arguments_of(source.sample()[0])
 
     def step(self, seconds: float) -> float:
         """Seconds of a training step, in a round of about so many; without the user's callbacks, which may write files."""
         with _put_back(self.trainer):
-            if self._every is None:
-                for every in (1, 4):  # the first call traces, and the second may settle what the first found
-                    self._every = max(1, int(seconds / INTERVALS / self._take(every)))
-            assert self._every is not None
-            return self._take(self._every)
+            if self._size is None:
+                taken = self._take(1, 1)  # it traces
+                if taken < seconds:  # a slow step is as good as settled, and a round has two of them
+                    taken = self._take(max(1, int(seconds / INTERVALS / taken / 2)), INTERVALS)
+                every = int(seconds / INTERVALS / taken)
+                self._size = (max(1, every), INTERVALS if every else 1)
+            return self._take(*self._size)
 
-    def _take(self, every: int) -> float:
-        return self._step(every) if self.by_step else self._fit(every)
+    def _take(self, every: int, intervals: int) -> float:
+        return self._step(every, intervals) if self.by_step else self._fit(every, intervals)
 
-    def _step(self, every: int) -> float:
+    def _step(self, every: int, intervals: int) -> float:
         """As a loop that looks at its loss after some steps."""
         parts = self.source.sample()
         batch = parts[0] if len(parts) == 1 else parts
         times = []
-        for _ in range(INTERVALS + 1):
+        for _ in range(intervals + 1):
             for _ in range(every):
                 numbers = self.trainer.step(batch)
             dict(numbers)
             times.append(time.perf_counter())
-        return (times[-1] - times[0]) / (INTERVALS * every)
+        return (times[-1] - times[0]) / (intervals * every)
 
-    def _fit(self, every: int) -> float:
-        clock = _Clock(every, INTERVALS)
+    def _fit(self, every: int, intervals: int) -> float:
+        clock = _Clock(every, intervals)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonFiniteWarning)  # it is the time that counts
             self.trainer.fit(self.source, epochs=2**31, callbacks=[clock], progress=False, on_nonfinite="go on")
@@ -96,7 +100,7 @@ class Steady:
 
     def inference(self, examples: int, seconds: float) -> float:
         """Seconds of model.predict for a batch, in a round of about so many."""
-        batch = map_nest(lambda array: np.resize(array, (examples, *np.shape(array)[1:])), self.inputs)
+        batch = self.examples(examples)
         model = self.trainer.model
         for _ in range(2):
             model.predict(*batch, batch_size=examples)
@@ -106,11 +110,31 @@ class Steady:
             calls += 1
         return (time.perf_counter() - started) / calls
 
+    def examples(self, number: int) -> tuple[Any, ...]:
+        """So many inputs of the model: of the data, or where the Trainer has a step of its own made for the model's shapes."""
+        batch: tuple[Any, ...] = map_nest(lambda array: np.resize(array, (number, *np.shape(array)[1:])), self.inputs)
+        return batch
+
     def build(self) -> float:
         """Seconds to make the native program once more."""
         started = time.perf_counter()
         self.trainer.model.copy()
         return time.perf_counter() - started
+
+
+def _stand_ins(trainer: Trainer) -> tuple[Any, ...]:
+    """Inputs of the shapes for which the model was built; an axis of any length has FREE."""
+    rng = np.random.default_rng(0)
+
+    def one(tensor: Any) -> Any:
+        spec = getattr(tensor, "spec", None)
+        if spec is None:
+            return tensor
+        shape = [1, *(FREE if axis is None else axis for axis in spec.shape[1:])]
+        return rng.normal(size=shape).astype("float32") if is_float(spec.dtype) else np.zeros(shape, spec.dtype)
+
+    made: tuple[Any, ...] = map_nest(one, trainer.model._need_built().plan.calls[0].args)
+    return made
 
 
 @contextmanager

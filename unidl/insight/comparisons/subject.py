@@ -93,5 +93,5 @@ def told(error: BaseException) -> dict[str, str]:
     return {
         "kind": type(error).__name__,
         "message": str(error) or type(error).__name__,
-        "traceback": "".join(lines)[-8000:],
+        "traceback": "".join(lines),
     }
