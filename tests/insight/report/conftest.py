@@ -63,7 +63,7 @@ def opened(browser, tmp_path):
         page.on("pageerror", lambda error: told.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_selector("html.alive")
+        page.wait_for_selector("html.ready")
         return page
 
     yield run

@@ -8,6 +8,7 @@ import pytest
 
 from tests.insight.report import sample
 from unidl.graph.spec import TensorSpec
+from unidl.insight.comparison import FIGURES
 from unidl.inspection.graph import LANES, Edge, Graph, Node
 from unidl.inspection.inspection import Inspection
 
@@ -51,7 +52,7 @@ def test_everything_is_drawn(page):
     for figure in page.locator("figure.viewer").all():
         assert figure.locator(".box").count() >= 4
     assert page.locator("#losses svg path").count() >= 3
-    assert page.locator(".bars svg").count() == 10
+    assert page.locator(".bars svg").count() == len(FIGURES)
     assert page.locator(".bars svg").first.get_attribute("aria-describedby") == "figures-table"
     shot(page, "light")
 

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import html.parser
 import json
@@ -64,6 +65,11 @@ class Reader(html.parser.HTMLParser):
         return " ".join(text for where, text in self.texts if where not in ("script", "style"))
 
 
+def unpacked(read):
+    """The data of a page."""
+    return json.loads(gzip.decompress(base64.b64decode(read.inside("script")[0])))
+
+
 PAGES = {
     "comparison": sample.comparison,
     "inspection": sample.inspection,
@@ -121,7 +127,7 @@ def test_a_load_is_seen():
 def test_the_policy_lets_only_this_script_run(pages, name):
     read = Reader(pages[name])
     policy = read.all("meta", http_equiv="Content-Security-Policy")[0]["content"]
-    scripts = [text for text in read.inside("script") if not text.startswith("{")]
+    scripts = read.inside("script")[1:]  # the first is data
     for text in (*scripts, *read.inside("style")):
         assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
     assert len(scripts) == 1
@@ -136,7 +142,7 @@ def test_what_a_user_brings_stays_text(pages):
     assert len(read.all("script")) == 2
     assert "<script>alert(1)</script>" in read.text
     assert "\x00" not in pages["hostile"]
-    data = json.loads(next(text for text in read.inside("script") if text.startswith("{")))
+    data = unpacked(read)
     graph = next(iter(data["graphs"][clean(sample.HOSTILE)]["model"].values()))
     assert graph["nodes"][0]["details"]["nan"] == "nan"
     assert data["runs"][0]["step_loss"] == [1.0, None, None]
@@ -197,6 +203,16 @@ def test_an_inspection_alone_has_a_page(pages):
     read = Reader(pages["inspections"])
     assert [attrs["data-run"] for attrs in read.all("figure", data_subject="model")] == ["torch", "tensorflow"]
     assert [attrs["data-run"] for attrs in read.all("figure", data_subject="step")] == ["torch"]
+
+
+def test_two_models_on_one_backend_stand_side_by_side():
+    read = Reader(report.page([sample.inspection(), sample.inspection()]))
+    assert [attrs["data-run"] for attrs in read.all("figure", data_subject="model")] == ["torch", "torch, 2"]
+
+
+def test_an_inspection_saves_itself_as_a_page(tmp_path):
+    sample.inspection().save(tmp_path / "seen.html")
+    assert (tmp_path / "seen.html").read_text(encoding="utf-8") == report.page(sample.inspection())
 
 
 def test_licences_are_in_the_page(pages):

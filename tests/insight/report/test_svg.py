@@ -135,6 +135,10 @@ def test_loops_and_edges_to_holders_are_drawn():
     assert set(boxes(svg(Graph("graph", "A loop", nodes, edges)))) == {"while", "body", "end", "out"}
 
 
+def test_an_inspection_draws_itself():
+    assert sample.inspection().svg("graph") == svg(sample.inspection().graphs["graph"])
+
+
 @pytest.mark.parametrize("wanted", [0, -1, 401, 2.5, True, "many"])
 def test_a_wrong_number_of_boxes_is_told(wanted):
     with pytest.raises(ArgumentError, match="from 1 to 400"):

@@ -3,9 +3,10 @@ import { Viewer } from "./viewer.js";
 import { bars, losses } from "./charts.js";
 import { hues } from "./hues.js";
 
-const data = JSON.parse(document.getElementById("data").textContent);
+let data;
 const viewers = [];
 const root = document.documentElement;
+const LONGEST = 400; // characters of one fact
 const LINES = 8; // of a source that are shown beside a picture
 
 function theme() {
@@ -98,7 +99,8 @@ function list(pairs) {
     const term = document.createElement("dt");
     const text = document.createElement("dd");
     term.textContent = name;
-    text.textContent = typeof value === "string" ? value : JSON.stringify(value);
+    const said = typeof value === "string" ? value : JSON.stringify(value);
+    text.textContent = said.length > LONGEST ? `${said.slice(0, LONGEST)}…` : said;
     made.append(term, text);
   }
   return made;
@@ -140,8 +142,21 @@ function layerButtons() {
   });
 }
 
-root.classList.add("alive");
-theme();
-charts();
-pictures();
-layerButtons();
+/** The graphs and curves, which the page holds compressed. */
+async function unpacked() {
+  const bytes = Uint8Array.from(atob(document.getElementById("data").textContent), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+async function start() {
+  theme();
+  data = await unpacked();
+  charts();
+  root.classList.add("alive");
+  pictures();
+  layerButtons();
+  root.classList.add("ready");
+}
+
+start();

@@ -94,6 +94,8 @@ def _short(cost: LayerCost) -> str:
 def _time(name: str, time: Timing | None, slowest: float, bar: bool) -> Element:
     if time is None:
         return tag("span", f"{name} –", class_="time quiet")
+    if time.median <= 0:
+        return tag("span", f"{name}: lost in noise", class_="time quiet")
     width = max(1, round(WIDTH * min(1.0, time.median / slowest))) if slowest else 0
     drawn = (
         tag(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Iterable
@@ -12,8 +14,6 @@ Content = Element | str | Iterable["Content"] | None
 
 # what no XML or HTML document may hold: control characters, halves of surrogate pairs
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# what ends a script element, or a line of JavaScript, inside a JSON text
-_DANGEROUS = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
 def clean(text: str) -> str:
@@ -61,9 +61,10 @@ def html(element: Element) -> str:
     return tostring(element, encoding="unicode", method="html")
 
 
-def embedded(value: Any) -> str:
-    """JSON for a script element: no text in it can end the element."""
-    return json.dumps(_cleaned(value), ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_DANGEROUS)
+def packed(value: Any) -> str:
+    """JSON for a script element, compressed: the graphs of a large model are megabytes of repeated words. No text in it can end the element."""
+    text = json.dumps(_cleaned(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _cleaned(value: Any) -> Any:

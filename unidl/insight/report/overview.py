@@ -67,7 +67,7 @@ def runs(shown: Shown, comparison: Comparison) -> Element:
     """A row for each run, also for one that failed."""
     metrics = sorted({name for run in comparison.runs for name in run.metrics})
     rows = [_row(column, column.run, metrics) for column in shown.columns if column.run is not None]
-    heads = ["run", "state", *metrics, "jit", "notes"]
+    heads = ["run", "state", *metrics, "jit", "threads", "notes"]
     parts: list[Element] = [table("Runs, with the last epoch's numbers", heads, rows)]
     parts += [_failure(column) for column in shown.columns if not column.ran]
     return section("runs", "Runs", *parts)
@@ -75,7 +75,7 @@ def runs(shown: Shown, comparison: Comparison) -> Element:
 
 def _row(column: Column, run: Run, metrics: list[str]) -> Element:
     state: Content = (
-        badge("ran", "good")
+        [badge("ran", "good"), f" exit code {run.exit_code}" if run.exit_code else ""]
         if run.failure is None
         else [badge("failed", "bad"), " ", tag("strong", run.failure.kind), ": ", _first(run.failure.message)]
     )
@@ -88,6 +88,7 @@ def _row(column: Column, run: Run, metrics: list[str]) -> Element:
         tag("td", state, class_="state"),
         numbers,
         tag("td", {True: "on", False: "off"}.get(run.jit, str(run.jit)) if isinstance(run.jit, bool) else run.jit),
+        tag("td", "its own choice" if run.threads is None else str(run.threads), class_="number"),
         tag("td", " ".join(run.notes)),
     )
 

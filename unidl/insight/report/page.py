@@ -13,7 +13,7 @@ from unidl.errors import FileError
 from unidl.insight.comparison import Comparison
 from unidl.insight.drawing import asset
 from unidl.insight.report import costs, measures, overview, phases, pictures, sources
-from unidl.insight.report.markup import clean, embedded, fold, html, tag
+from unidl.insight.report.markup import clean, fold, html, packed, tag
 from unidl.insight.report.shown import Shown, shown
 from unidl.inspection.inspection import Inspection
 
@@ -65,7 +65,7 @@ def page(subject: Subject) -> str:
     body = tag(
         "body",
         _body(what),
-        tag("script", embedded(_data(what)), type="application/json", id="data"),
+        tag("script", packed(_data(what)), type="application/gzip", id="data"),
         tag("script", script),
     )
     return f"<!DOCTYPE html>\n{html(tag('html', head, body, lang='en'))}\n"

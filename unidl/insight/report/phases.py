@@ -174,4 +174,4 @@ def _fact(name: str, value: Any) -> Element:
         return fold(
             said, tag("pre", json.dumps(plain(value), indent=1, ensure_ascii=False), class_="plain", tabindex=0)
         )
-    return tag("p", tag("b", said), ": ", str(value))
+    return tag("p", tag("b", said), ": ", "none" if value in ({}, [], (), None) else str(value))

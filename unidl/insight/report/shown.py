@@ -106,6 +106,10 @@ def shown(subject: Comparison | Inspection | Sequence[Inspection]) -> Shown:
         )
     by_backend: dict[str, dict[str, Inspection]] = {}
     for each in inspections:
-        by_backend.setdefault(each.backend, {})[each.subject] = each
+        label, number = each.backend, 1
+        while each.subject in by_backend.get(label, {}):  # another model on the same backend stands beside the first
+            number += 1
+            label = f"{each.backend}, {number}"
+        by_backend.setdefault(label, {})[each.subject] = each
     found = tuple(Column(i, label, None, each) for i, (label, each) in enumerate(by_backend.items()))
-    return Shown(inspections[0].name, found)
+    return Shown(inspections[0].name or "model", found)
