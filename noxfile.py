@@ -47,7 +47,7 @@ def pytest(session: nox.Session, *arguments: str, env: Mapping[str, str] | None 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that CI checks: style, types, architecture, and the tests on every backend and Keras engine."""
-    install(session, "all", "onnx", "litert", "examples", "test")
+    install(session, "all", "onnx", "litert", "plot", "notebook", "examples", "test")
     install_pretrained(session)
     check_style(session)
     check_types(session)
@@ -77,10 +77,22 @@ def examples(session: nox.Session) -> None:
     install(session, "all", "examples")
     scripts = [ROOT / name for name in session.posargs] or sorted((ROOT / "examples").glob("[a-z]*.py"))
     for script in scripts:
-        if script.name in ("data.py", "demo.py"):  # what the examples share, and the session above
+        # what the examples share, the session above, and the one below
+        if script.name in ("data.py", "demo.py", "compare_backends.py"):
             continue
         for backend in BACKENDS:
             session.run("python", str(script), env={**QUIET, "UNIDL_BACKEND": backend})
+
+
+@nox.session
+def comparison(session: nox.Session) -> None:
+    """Compare the backends on real data, and write docs/comparison.html; before it the long form of the comparison's tests: every way."""
+    install(session, "all", "onnx", "litert", "examples", "test")
+    tests = ("-m", "pytest", "tests/insight/test_compare.py", "-k", "every_way")
+    session.run("python", *tests, env={**QUIET, "UNIDL_WAYS": "all"})
+    session.chdir("examples")
+    wanted = ("--report", "../docs/comparison.html", *session.posargs)
+    session.run("python", "compare_backends.py", *wanted, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session
@@ -107,14 +119,16 @@ def architecture(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the Python blocks of README.md and docs/, and the examples in docstrings."""
-    install(session, "all", "onnx", "litert", "test")
+    install(session, "all", "onnx", "litert", "plot", "notebook", "test")
     pytest(session, "tests/docs")
+    session.run("python", "docs/lessons.py", "--run", env=QUIET)
 
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of the tests: 10,200 mutated files, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
-    install(session, "all", "examples", "test")
+    """The long form of the tests: every example of the command, 10,200 mutated files, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
+    install(session, "all", "onnx", "litert", "plot", "examples", "test")
+    pytest(session, "tests/cli/test_examples.py", env={"UNIDL_EVERY_EXAMPLE": "1"})
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
     pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
@@ -143,6 +157,29 @@ def curves(session: nox.Session) -> None:
     """How far loss curves are apart between backends: twelve trainings, both precisions; writes docs/same-numbers.md and its picture."""
     install(session, "all", "test")
     session.run("python", "-m", "tests.training.curves", env=QUIET)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report in real headless Chromium, which the machine must have (on Debian: apt-get install chromium)."""
+    install(session, "svg", "browser", "test")
+    pytest(session, "tests/insight/report", env={"UNIDL_BROWSER": "required"})
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Build the report's scripts anew, from the lock file's versions; needs node and npm. They are those that the package carries."""
+    built = str(pathlib.Path(session.create_tmp()).resolve())
+    with session.chdir("tools/report"):
+        session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+        session.run("node", "build.mjs", *(session.posargs or [built]), external=True)
+    if not session.posargs:
+        for name in ("page.js", "drawing.js", "licences.txt"):
+            here, carried = pathlib.Path(built, name), ROOT / "unidl/insight/report/assets" / name
+            if here.read_bytes() != carried.read_bytes():
+                session.error(
+                    f"{carried.relative_to(ROOT)} is not what tools/report builds: cd tools/report && npm ci && npm run build"
+                )
 
 
 def check_style(session: nox.Session) -> None:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from unidl.gradient import grad as grad
     from unidl.gradient import jit as jit
     from unidl.gradient import value_and_grad as value_and_grad
+    from unidl.insight import Inspection as Inspection
+    from unidl.insight import inspect as inspect
+    from unidl.insight import plot as plot
+    from unidl.insight.comparisons import compare as compare
     from unidl.interchange import convert as convert
     from unidl.interchange import eject as eject
     from unidl.interchange import export as export
@@ -56,6 +60,7 @@ _HOMES = {
     "BackendRecord": "unidl.backends.selection",
     "History": "unidl.training",
     "Input": "unidl.models",
+    "Inspection": "unidl.insight",
     "Layer": "unidl.description.layer",
     "Model": "unidl.models",
     "Sequential": "unidl.models",
@@ -63,14 +68,17 @@ _HOMES = {
     "UnidlError": "unidl.errors",
     "available": "unidl.backends.selection",
     "backend": "unidl.backends.selection",
+    "compare": "unidl.insight.comparisons",
     "convert": "unidl.interchange",
     "eject": "unidl.interchange",
     "export": "unidl.interchange",
     "grad": "unidl.gradient",
+    "inspect": "unidl.insight",
     "jit": "unidl.gradient",
     "load": "unidl.models",
     "load_weights": "unidl.interchange",
     "lowering": "unidl.backends.lowering",
+    "plot": "unidl.insight",
     "register": "unidl.description.encoding",
     "set_backend": "unidl.backends.selection",
     "source": "unidl.interchange",

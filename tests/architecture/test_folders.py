@@ -11,6 +11,9 @@ FOLDERS = {name: Path(unidl.__file__).parent / "backends" / name for name in ("t
 # backend/file -> why the others have none
 EXCEPTIONS = {
     "tensorflow/tracing.py": "only TensorFlow makes a graph of a definition before it runs",
+    "tensorflow/inspection/dataflow.py": "only TensorFlow has a graph of the program before it runs",
+    "tensorflow/inspection/optimized.py": "only TensorFlow tells what its graph optimizer made of it",
+    "torch/inspection/autograd.py": "only torch writes down a graph of each call",
     "keras/engine.py": "only Keras runs on an engine that somebody chooses",
     "keras/vanilla.py": "only Keras' own format names classes, and some lowerings are small subclasses of them",
     "keras/deferred.py": "only Keras has symbolic tensors of its own, on which an op must be recorded once more",

@@ -1,17 +1,21 @@
 """The Python blocks of README.md and docs/ run, a file's blocks in order in one fresh namespace.
 
-Two comments steer it, invisible to a reader:
+Three comments steer it, invisible to a reader:
 
     <!-- backend: keras -->          the file runs on these backends, separated by commas; on torch without it
     <!-- not run: the reason -->     the block that follows is shown only
 
+    <!-- prints -->                  the block that follows is what the block before it prints
+
 A block that begins with >>> is a session, whose output is compared.
 """
 
+import contextlib
 import doctest
+import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,47 +26,95 @@ ROOT = Path(unidl.__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 BACKEND = re.compile(r"<!-- backend: (.+?) -->")
+PRINTS = "<!-- prints -->"
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 FENCE = re.compile(r"(?P<indent> *)```(?P<language>\S*)")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of Python, and the line of its page on which its code begins (the first is 1)."""
+    """A fenced block of Python, the line of its page on which its code begins (the first is 1), and what it is to print."""
 
     line: int
     code: str
+    prints: str | None = None
 
     def run(self, page: str, namespace: dict[str, object]) -> None:
         if self.code.lstrip().startswith(">>>"):
             test = doctest.DocTestParser().get_doctest(self.code, namespace, page, page, self.line - 1)
             doctest.DebugRunner(optionflags=doctest.ELLIPSIS).run(test, clear_globs=False)
             namespace.update(test.globs)
-        else:  # empty lines before it make a traceback name the page's own line
+            return
+        told = io.StringIO()
+        with contextlib.nullcontext() if self.prints is None else contextlib.redirect_stdout(told):
+            # empty lines before it make a traceback name the page's own line
             exec(compile("\n" * (self.line - 1) + self.code, page, "exec"), namespace)
+        if self.prints is not None and not doctest.OutputChecker().check_output(
+            self.prints, told.getvalue(), doctest.ELLIPSIS
+        ):
+            raise AssertionError(f"{page}:{self.line} prints\n{told.getvalue()}\nand the page says\n{self.prints}")
 
 
 def blocks(text: str) -> Iterator[Block]:
     """The blocks of a page that are to be run."""
+    waiting: Block | None = None  # for the block that says what it prints
+    for fence in fences(text):
+        if fence.prints:
+            assert waiting is not None, f"no block prints what stands on line {fence.line}"
+            yield replace(waiting, prints=fence.text)
+            waiting = None
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = Block(fence.line, fence.text) if fence.language == "python" and not fence.shown_only else None
+    if waiting is not None:
+        yield waiting
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fenced block of any language.
+
+    Args:
+        first: The line of its page on which the fence stands (the first is 1).
+        language: What stands behind the fence.
+        text: What it holds, ending with a line's end.
+        shown_only: Whether a comment before it says that it is not run.
+        prints: Whether a comment before it says that it is what the block before prints.
+    """
+
+    first: int
+    language: str
+    text: str
+    shown_only: bool
+    prints: bool
+
+    @property
+    def line(self) -> int:
+        """The line on which its text begins."""
+        return self.first + 1
+
+    @property
+    def last(self) -> int:
+        """The line on which the fence that closes it stands."""
+        return self.line + self.text.count("\n")
+
+
+def fences(text: str) -> Iterator[Fence]:
+    """All fenced blocks of a page."""
     lines = text.splitlines()
-    start, shown = None, False
+    start: int | None = None
+    language = indent = ""
     for number, line in enumerate(lines, start=1):
         fence = FENCE.fullmatch(line.rstrip())
-        if start is None and fence and fence["language"]:
-            start, shown = number, fence["language"] != "python" or _shown_only(lines[: number - 1])
-            indent = len(fence["indent"])
-        elif start is None and fence:
-            start, shown = number, True
+        if start is None and fence:
+            start, language, indent = number, fence["language"], fence["indent"]
         elif start is not None and fence and not fence["language"]:
-            if not shown:
-                yield Block(start + 1, "\n".join(text[indent:] for text in lines[start : number - 1]) + "\n")
+            inside = "".join(f"{line[len(indent) :]}\n" for line in lines[start : number - 1])
+            before = next((line.strip() for line in reversed(lines[: start - 1]) if line.strip()), "")
+            yield Fence(start, language, inside, NOT_RUN.fullmatch(before) is not None, before == PRINTS)
             start = None
     assert start is None, f"the block that begins on line {start} does not end"
-
-
-def _shown_only(before: list[str]) -> bool:
-    written = [line for line in before if line.strip()]
-    return bool(written) and NOT_RUN.fullmatch(written[-1].strip()) is not None
 
 
 def backends(text: str) -> list[str]:
@@ -74,6 +126,8 @@ def backends(text: str) -> list[str]:
 CASES = [(page, name) for page in PAGES for name in backends(page.read_text()) if any(blocks(page.read_text()))]
 
 
+# torch.compile imports what warns so by torch's own doing
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(("page", "backend"), CASES, ids=[f"{page.relative_to(ROOT)}-{name}" for page, name in CASES])
 def test_a_page_runs(page, backend, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -107,12 +161,20 @@ raise RuntimeError
 >>> y
 2
 ```
+```python
+print(y)
+```
+
+<!-- prints -->
+```text
+2
+```
 """
 
 
 def test_blocks_are_found_and_share_a_namespace():
     found = list(blocks(PAGE))
-    assert [block.line for block in found] == [4, 17, 21]
+    assert [block.line for block in found] == [4, 17, 21, 25]
     assert backends(PAGE) == ["keras", "torch"]
     namespace: dict[str, object] = {}
     for block in found:
@@ -132,6 +194,15 @@ def test_a_session_with_other_output_fails():
     (block,) = blocks("```python\n>>> 1 + 1\n3\n```\n")
     with pytest.raises(doctest.DocTestFailure):
         block.run("page.md", {})
+
+
+def test_a_block_that_prints_something_else_fails():
+    (block,) = blocks("```python\nprint(1)\n```\n<!-- prints -->\n```text\n2\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md:2 prints\n1\n\nand the page says\n2\n"):
+        block.run("page.md", {})
+    replace(block, prints="1\n").run("page.md", {})
+    with pytest.raises(AssertionError, match="no block prints what stands on line 3"):
+        list(blocks("<!-- prints -->\n```text\n2\n```\n"))
 
 
 def test_a_block_without_end_is_told():

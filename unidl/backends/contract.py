@@ -19,6 +19,9 @@ from unidl.backends.lowering import Way
 if TYPE_CHECKING:
     from unidl.codegen.language import Language
     from unidl.description.plan import LayerPlan
+    from unidl.inspection.picture import Picture
+    from unidl.inspection.program import Program
+    from unidl.inspection.watched import Watched
     from unidl.settings import Choice
 
 Tensor = Any
@@ -264,3 +267,31 @@ class Backend(Protocol):
     # optimizers.py
     def optimizer(self, definition: Any, slots: Mapping[str, Slot]) -> Stepper:
         """The framework's own optimizer, or the definition, on those slots."""
+
+    # inspection/
+    def inspect_model(self, program: Program) -> Picture:
+        """What this framework made of a built model, for its calls in inference mode.
+
+        The graph "layers" is the framework's own objects, one node for each layer (`unidl.inspection.layers` joins them). Nodes of
+        every graph say which layer they come from. The user's own native objects are looked at only; what is to be run is run
+        on `program.trial()`.
+        """
+
+    def inspect_step(self, program: Program) -> Picture:
+        """What this framework makes of one whole training step.
+
+        Beside "layers" there is the graph "step", whose nodes have their lane (`unidl.inspection.graph.LANES`): gradients and
+        the optimizer's work included.
+        """
+
+    def watch(self, watched: Watched) -> Picture:
+        """What this framework does while something runs, also for a backend whose engine it is: one or more graphs, with facts."""
+
+    def traces_in(self, watched: Watched) -> int:
+        """How many programs this framework traces into graphs while it runs."""
+
+    def staged(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of tensors as this framework runs a training step without being asked: traced into a graph, or as it is.
+
+        What it returns, a nest of tensors, is computed when it returns.
+        """

@@ -41,15 +41,7 @@ def select(wanted: Choice | str, devices: tuple[str, ...], backend: str) -> tupl
     gpus = [device for device in devices if device.startswith("gpu")]
     if name == "auto":
         return ("gpu" if gpus else "cpu", 0)
-    match = _NAME.fullmatch(name)
-    if match is None or match["kind"] not in KINDS:
-        way = habits.suggestion(name, habits.DEVICES)
-        raise DeviceError(
-            f"There is no device {choice.value!r} (from {choice.source}).",
-            expected=KNOWN,
-            received=repr(choice.value),
-            fix=f"Write {way or 'one of: ' + ', '.join((*devices, 'auto'))}.",
-        )
+    match = _read(choice, devices)
     kind, index = KINDS[match["kind"]], int(match["index"] or 0)
     there = gpus if kind == "gpu" else [device for device in devices if device.startswith("cpu")]
     if index >= len(there):
@@ -63,3 +55,27 @@ def select(wanted: Choice | str, devices: tuple[str, ...], backend: str) -> tupl
             fix=fix,
         )
     return kind, index
+
+
+def check_name(choice: Choice) -> None:
+    """Look whether it is the name of a device, without asking a framework which there are.
+
+    Raises:
+        DeviceError: It is none.
+    """
+    if choice.value.strip().lower() != "auto":
+        _read(choice, ("cpu", "gpu", "gpu:1"))
+
+
+def _read(choice: Choice, devices: tuple[str, ...]) -> re.Match[str]:
+    name = choice.value.strip().lower()
+    match = _NAME.fullmatch(name)
+    if match is None or match["kind"] not in KINDS:
+        way = habits.suggestion(name, habits.DEVICES)
+        raise DeviceError(
+            f"There is no device {choice.value!r} (from {choice.source}).",
+            expected=KNOWN,
+            received=repr(choice.value),
+            fix=f"Write {way or 'one of: ' + ', '.join((*devices, 'auto'))}.",
+        )
+    return match

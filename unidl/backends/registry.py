@@ -55,6 +55,7 @@ class Entry:
         formats: What it exports (see `unidl.export`); its module's `WRITERS` has a function for each.
         weights: How files of weights end that it reads (see `unidl.load_weights`); its `READERS` has a function for each.
         safetensors: What a safetensors file with its arrays says of itself as "format".
+        engine: The environment variable that chooses what computes beneath, where there is a choice.
     """
 
     module: str
@@ -64,6 +65,7 @@ class Entry:
     formats: tuple[Format, ...] = ()
     weights: tuple[str, ...] = ()
     safetensors: str = ""
+    engine: str = ""
 
 
 # In the order in which the first installed one is taken when nobody chose.
@@ -87,6 +89,7 @@ BUILT_IN: dict[str, Entry] = {
         "pip install 'unidl[keras]'",
         (Format("keras", ".keras", options={"custom": ("constants", "layers")}),),
         (".keras", ".h5", ".hdf5"),
+        engine="KERAS_BACKEND",
     ),
     "tensorflow": Entry(
         "unidl.backends.tensorflow",

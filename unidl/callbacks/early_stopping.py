@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from unidl.callbacks.callback import Callback
@@ -43,6 +44,20 @@ class EarlyStopping(Callback):
         self.waited = 0
         self._weights: dict[str, Any] | None = None
 
+    def check(self, names: Collection[str], others: bool) -> None:
+        """Refuse at the beginning of a run what it could not watch at the end of an epoch.
+
+        Args:
+            names: The numbers that its epochs will have.
+            others: Whether they may have others too, as a `training_step` of one's own may give any.
+
+        Raises:
+            ArgumentError: It will have no such number, or it is not known whether more or less of it is better.
+        """
+        if self.monitor is not None and self.monitor not in names and not others:
+            raise self._absent(self.monitor, names)
+        self._larger_is_better(self.monitor or "loss")
+
     def on_start(self, trainer: Any) -> None:
         """Forget what was before."""
         self.best, self.waited, self._weights = math.inf, 0, None
@@ -51,17 +66,8 @@ class EarlyStopping(Callback):
         """Compare with the best so far."""
         name = self.monitor or ("val_loss" if "val_loss" in numbers else "loss")
         if name not in numbers:
-            raise ArgumentError(
-                f"EarlyStopping watches {name!r}, which this run does not have.",
-                expected=f"one of {', '.join(numbers)}",
-                fix="Give validation_data for a val_ number, or name another one.",
-            )
-        if self.mode is None and not name.endswith(("loss", "accuracy")):
-            raise ArgumentError(
-                f"EarlyStopping cannot know whether more or less of {name!r} is better.",
-                fix='EarlyStopping(…, mode="max") or "min".',
-            )
-        largest = self.mode == "max" or (self.mode is None and name.endswith("accuracy"))
+            raise self._absent(name, numbers)
+        largest = self._larger_is_better(name)
         value = -numbers[name] if largest else numbers[name]
         if value < self.best - self.min_delta:
             self.best, self.waited = value, 0
@@ -70,6 +76,21 @@ class EarlyStopping(Callback):
             self.waited += 1
             if self.waited >= self.patience:
                 trainer.stop()
+
+    def _absent(self, name: str, names: Collection[str]) -> ArgumentError:
+        return ArgumentError(
+            f"EarlyStopping watches {name!r}, which this run does not have.",
+            expected=f"one of {', '.join(names)}",
+            fix="Give validation_data for a val_ number, or name another one.",
+        )
+
+    def _larger_is_better(self, name: str) -> bool:
+        if self.mode is None and not name.endswith(("loss", "accuracy")):
+            raise ArgumentError(
+                f"EarlyStopping cannot know whether more or less of {name!r} is better.",
+                fix='EarlyStopping(…, mode="max") or "min".',
+            )
+        return self.mode == "max" or (self.mode is None and name.endswith("accuracy"))
 
     def on_end(self, trainer: Any) -> None:
         """Take the best weights back."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,11 +12,12 @@ from rich.table import Table
 from unidl.backends import registry
 from unidl.backends.selection import BackendRecord, available
 from unidl.cli.exit_code import DONE, UNAVAILABLE
+from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import BackendUnavailableError
 from unidl.settings import Choice, chosen_device
 
 
-def show_backends() -> int:
+def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print the table; the exit code says whether the backend in force can be used."""
     records = available()
     choice, refused = _in_force()
@@ -57,3 +60,14 @@ def _table(records: tuple[BackendRecord, ...], choice: Choice | None) -> Table:
             style="bold" if in_force else None,
         )
     return table
+
+
+BACKENDS = Subcommand(
+    name="backends",
+    help="what is installed, on which devices it runs, and which backend is in force",
+    description="Print a table of the backends: version, devices, Keras' engine, and why one cannot be used.",
+    examples=(Example("unidl backends", "what is installed, and what is in force"),),
+    note="The exit code says whether what is in force can be used:  UNIDL_BACKEND=keras unidl backends > /dev/null && …",
+    arguments=lambda parser: None,
+    run=_run,
+)

@@ -1,118 +1,25 @@
-"""The command line: reads the arguments and hands over to one function for each subcommand."""
+"""The command `unidl`: reads what was typed, hands it to a subcommand, and ends with an exit code that means something.
+
+A subcommand is a file beside this one and a line in SUBCOMMANDS.
+"""
 
 from __future__ import annotations
 
-import argparse
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 
-import unidl
-from unidl.cli.backends import show_backends
-from unidl.cli.exit_code import MEANINGS
-from unidl.cli.export import export_file
-from unidl.cli.run import run_script
-from unidl.cli.source import write_source
+from unidl.cli.backends import BACKENDS
+from unidl.cli.compare import COMPARE
+from unidl.cli.exit_code import CLOSED, INTERRUPTED
+from unidl.cli.export import EXPORT
+from unidl.cli.inspect import INSPECT
+from unidl.cli.parser import Grammar
+from unidl.cli.run import RUN
+from unidl.cli.source import SOURCE
 
-EXAMPLES = """\
-examples:
-  unidl backends                               what is installed, and what is in force
-  unidl run train.py --backend keras           the script on Keras; the code does not change
-  unidl run train.py --backend torch --device gpu:1 -- --epochs 3
-                                               what stands after -- reaches the script
-  UNIDL_BACKEND=tensorflow python train.py     the same choice without this command
-  unidl export model.unidl onnx model.onnx     a saved model as a file that runs without unidl
-  unidl source model.unidl --backend torch     a saved model as PyTorch code
-"""
-
-RUN_EXAMPLES = """\
-examples:
-  unidl run train.py --backend keras
-  unidl run train.py --backend torch --device cpu -- --epochs 3
-
-The choice reaches the script as UNIDL_BACKEND and UNIDL_DEVICE do: what the script itself chooses goes before it.
-"""
-
-EXPORT_EXAMPLES = """\
-examples:
-  unidl export model.unidl savedmodel served/    a folder that TensorFlow Serving serves
-  unidl export model.unidl onnx model.onnx
-  unidl export model.unidl pt2 model.pt2         torch.export
-  unidl export model.unidl litert model.tflite --batch-size 1
-  unidl export model.unidl keras model.keras --custom layers --import my_layers
-
-Formats: keras, litert, onnx, pt2, savedmodel. docs/export.md says how each runs, and what does not go.
-"""
-
-
-SOURCE_EXAMPLES = """\
-examples:
-  unidl source model.unidl --backend torch             print the code
-  unidl source model.unidl --backend keras --to mine   model.py, with load(), and the weights, in the folder mine
-  unidl source train.py:trainer --backend tensorflow --to mine
-                                                       of what a script makes; with a Trainer train.py too
-
-The script is run as a module, so what it does under `if __name__ == "__main__":` stays undone. A model with classes of your own is
-taken from the script that has them.
-"""
-
-
-def _parser() -> argparse.ArgumentParser:
-    codes = "\n".join(f"  {code}  {meaning}" for code, meaning in MEANINGS.items())
-    parser = argparse.ArgumentParser(
-        prog="unidl",
-        description="One description of a model; three native programs: TensorFlow, Keras, PyTorch.",
-        epilog=f"{EXAMPLES}\nexit codes:\n{codes}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"unidl {unidl.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser(
-        "backends",
-        help="what is installed, on which devices it runs, and which backend is in force",
-        description="Print a table of the backends: version, devices, Keras' engine, and why one cannot be used.",
-    )
-    run = commands.add_parser(
-        "run",
-        help="run a script on a backend",
-        description="Run a Python script as `python SCRIPT` would, on the backend and device given here.",
-        epilog=RUN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="unidl run SCRIPT [--backend NAME] [--device DEVICE] [-- ARGUMENTS]",
-    )
-    run.add_argument("script", metavar="SCRIPT", help="path of the script")
-    run.add_argument("--backend", metavar="NAME", help="torch, keras, tensorflow, or a third party's")
-    run.add_argument("--device", metavar="DEVICE", help="cpu, gpu, gpu:1 or auto")
-    export = commands.add_parser(
-        "export",
-        help="a saved model as a file of a framework, which runs without unidl",
-        description="Write a model that model.save wrote in a framework's own format, as it infers.",
-        epilog=EXPORT_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    export.add_argument("model", metavar="MODEL_FILE", help="the file that model.save wrote")
-    export.add_argument("format", metavar="FORMAT", help="keras, litert, onnx, pt2 or savedmodel")
-    export.add_argument("path", metavar="PATH", help="the file, with the format's ending; a new folder for savedmodel")
-    export.add_argument(
-        "--custom", metavar="HOW", help="for keras: how layers that Keras has not leave, constants or layers"
-    )
-    export.add_argument("--batch-size", metavar="N", type=int, help="for litert: the fixed length of the batch axis")
-    export.add_argument(
-        "--import", metavar="MODULE", dest="modules", action="append", default=[],
-        help="import this first, for the classes that it registers; may be given again",
-    )  # fmt: skip
-    source = commands.add_parser(
-        "source",
-        help="a model as source code of a framework, which runs without unidl",
-        description="Write a model, or a Trainer's loop with it, as readable code of PyTorch, Keras or TensorFlow.",
-        epilog=SOURCE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    source.add_argument("model", metavar="MODEL", help="a saved model, or script.py:name")
-    source.add_argument("--backend", metavar="NAME", required=True, help="whose code: torch, keras or tensorflow")
-    source.add_argument(
-        "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
-    )
-    return parser
+SUBCOMMANDS = (BACKENDS, RUN, COMPARE, INSPECT, EXPORT, SOURCE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,16 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code (see `unidl.cli.exit_code`).
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    split = words.index("--") if "--" in words else len(words)
-    parser = _parser()
-    parsed = parser.parse_args(words[:split])
-    if parsed.command == "run":
-        return run_script(parsed.script, parsed.backend, parsed.device, words[split + 1 :])
-    if split < len(words):
-        parser.error("only `unidl run` takes arguments after --")
-    if parsed.command == "export":
-        return export_file(parsed.model, parsed.format, parsed.path, parsed.custom, parsed.batch_size, parsed.modules)
-    if parsed.command == "source":
-        return write_source(parsed.model, parsed.backend, parsed.to)
-    return show_backends()
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("unidl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # who read has enough; Python would say so at its end once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
+
+
+def _run(words: Sequence[str]) -> int:
+    grammar = Grammar(SUBCOMMANDS)
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions: whoever let it has argcomplete
+        importlib.import_module("argcomplete").autocomplete(grammar.parser)
+    subcommand, parsed, rest = grammar.read(words)
+    return subcommand.run(parsed, rest)

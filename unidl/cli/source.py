@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import runpy
+import argparse
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from unidl.backends import registry
 from unidl.cli.exit_code import DONE, REFUSED, UNAVAILABLE, WRONG_COMMAND
+from unidl.cli.subcommand import Example, Subcommand
+from unidl.cli.target import NoTargetError, model_file, named, namespace, parts
 from unidl.errors import BackendUnavailableError, UnidlError
 from unidl.interchange import eject, source
-from unidl.models import load
 from unidl.settings import Choice
 
 
@@ -23,20 +23,17 @@ def write_source(target: str, backend: str, folder: str | None) -> int:
         backend: Whose code it is to be.
         folder: Where to; None prints.
     """
-    path, _, name = target.partition(":") if ".py:" in target else (target, "", "")
-    if not Path(path).is_file():
-        print(f"unidl source: there is no file {path!r} here ({Path.cwd()}).", file=sys.stderr)
-        return WRONG_COMMAND
     try:
         registry.check(Choice(backend, "--backend"))
-        found = _found(path, name)
-        if found is None:
-            print(f"unidl source: {path!r} makes no {name!r}.", file=sys.stderr)
-            return WRONG_COMMAND
+        path, name = parts(target)
+        found = named(namespace(path), path, name) if name else model_file(path)
         if folder is None:
             print(source(found, backend))
         else:
             eject(found, backend, folder)
+    except NoTargetError as error:
+        print(f"unidl source: {error}", file=sys.stderr)
+        return WRONG_COMMAND
     except BackendUnavailableError as error:
         print(error, file=sys.stderr)
         return UNAVAILABLE
@@ -46,9 +43,35 @@ def write_source(target: str, backend: str, folder: str | None) -> int:
     return DONE
 
 
-def _found(path: str, name: str) -> Any:
-    """The model or Trainer; None if the script has no such name."""
-    if not name:
-        return load(path)
-    sys.path.insert(0, str(Path(path).resolve().parent))
-    return runpy.run_path(path, run_name="unidl_source").get(name)
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a saved model, or script.py:name")
+    parser.add_argument("--backend", metavar="NAME", required=True, help="whose code: torch, keras or tensorflow")
+    parser.add_argument(
+        "--to", metavar="FOLDER", help="a new folder for the code and the weights; without it the code is printed"
+    )
+
+
+def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
+    return write_source(parsed.model, parsed.backend, parsed.to)
+
+
+SOURCE = Subcommand(
+    name="source",
+    help="a model as source code of a framework, which runs without unidl",
+    description="Write a model, or a Trainer's loop with it, as readable code of PyTorch, Keras or TensorFlow.",
+    examples=(
+        Example("unidl source model.unidl --backend torch", "a saved model as PyTorch code, printed"),
+        Example(
+            "unidl source model.unidl --backend keras --to mine",
+            "model.py, with load(), and the weights, in the folder mine",
+        ),
+        Example(
+            "unidl source train.py:trainer --backend tensorflow --to ours",
+            "of what a script makes; with a Trainer train.py too",
+        ),
+    ),
+    arguments=_arguments,
+    run=_run,
+    note='The script is run as a module, so what it does under `if __name__ == "__main__":` stays undone. A model with classes of your own\n'
+    "is taken from the script that has them.",
+)

@@ -9,8 +9,10 @@ from unidl import habits
 from unidl.capture import Captured, Record, snake_case
 from unidl.description.binding import Binding
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, ShapeError
-from unidl.graph.node import symbols
+from unidl.graph.node import leaves, symbols
 from unidl.graph.spec import Shape
+
+LONG = 200  # letters of a description's arguments that its repr still shows
 
 
 class Layer(metaclass=Captured):
@@ -188,7 +190,11 @@ class Layer(metaclass=Captured):
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in self._unidl.arguments.items())
+        arguments = self._unidl.arguments
+        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        if len(given) > LONG:  # it stands in messages and logs
+            held = sum(isinstance(leaf, Layer) for leaf in leaves(arguments))
+            return f"<{type(self).__name__} {self.name!r}" + (f" of {held} layers>" if held else ">")
         return f"{type(self).__name__}({given})"
 
     def check_rank(self, shape: Shape, least: int, axes: str, most: int | None = None) -> None:

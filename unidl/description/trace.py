@@ -220,7 +220,7 @@ class Tracer:
         bound = self.bound(plan)
         if not plan.reached:
             self._set_up(plan, bound, args, kwargs)
-        inner_args, inner_kwargs = map_nest(_placeholder, (args, kwargs))
+        inner_args, inner_kwargs = map_nest(self.placeholder, (args, kwargs))
         check_signature(plan, args, kwargs)
         self.updates.append([])
         try:
@@ -236,9 +236,13 @@ class Tracer:
             plan.calls = []
             self._last_run[id(plan)] = self._run
         plan.calls.append(Call(inner_args, inner_kwargs, outputs, tuple(updates)))
-        node = LayerCall(args, kwargs, layer=plan.layer)
+        node = LayerCall(args, kwargs, layer=plan.layer, call=plan.calls[-1])
         node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
         return node.outputs
+
+    def placeholder(self, leaf: Any) -> Any:
+        """What stands inside a call for one of its inputs."""
+        return _placeholder(leaf)
 
     def _set_up(self, plan: LayerPlan, bound: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         shapes, named = map_nest(lambda t: t.shape if isinstance(t, SymbolicTensor) else None, (args, kwargs))

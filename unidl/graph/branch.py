@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
@@ -32,7 +33,7 @@ class _Run:
     given: list[tuple[Site, bool]] = field(default_factory=list)
     asked: Counter[Site] = field(default_factory=Counter)
 
-    def answer(self, site: Site) -> bool:
+    def answer(self, site: Site, tensor: Any) -> bool:
         turn = self.asked[site]
         self.asked[site] += 1
         position = len(self.given)
@@ -47,7 +48,23 @@ class _Run:
         return value
 
 
-_current: ContextVar[_Run | None] = ContextVar("unidl_branch_run", default=None)
+@dataclass
+class _Known:
+    """A run whose questions have answers."""
+
+    know: Callable[[Any], bool]
+    given: list[tuple[Site, bool]] = field(default_factory=list)
+
+    def answer(self, site: Site, tensor: Any) -> bool:
+        token = _current.set(None)  # what computes the answer computes, and describes nothing
+        try:
+            self.given.append((site, self.know(tensor)))
+        finally:
+            _current.reset(token)
+        return self.given[-1][1]
+
+
+_current: ContextVar[_Run | _Known | None] = ContextVar("unidl_branch_run", default=None)
 
 
 def decide(tensor: Any) -> bool:
@@ -64,7 +81,7 @@ def decide(tensor: Any) -> bool:
             fix="Write ops.where(condition, a, b), ops.cond(condition, f, g), ops.while_loop or ops.scan.",
         )
     frame = sys._getframe(2)  # the code that asked: decide <- __bool__ <- here
-    return run.answer((frame.f_code, frame.f_lasti))
+    return run.answer((frame.f_code, frame.f_lasti), tensor)
 
 
 def exploring() -> bool:
@@ -76,6 +93,16 @@ def questions() -> int:
     """How many questions the run in progress has asked so far."""
     run = _current.get()
     return 0 if run is None else len(run.given)
+
+
+@contextmanager
+def answered(know: Callable[[Any], bool]) -> Iterator[None]:
+    """Inside, `if` and `while` on a symbolic tensor go the one way that `know(tensor)` says."""
+    token = _current.set(_Known(know))
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def explore(function: Callable[[], Result]) -> Iterator[Result]:

@@ -77,9 +77,11 @@ class LayerCall(Node):
 
     Args:
         layer: The description that was called.
+        call: What was traced inside it (a `description.plan.Call`); None where the call stands in a functional graph.
     """
 
     layer: Any = None
+    call: Any = None
 
 
 def symbols(nest: Any) -> Iterator[SymbolicTensor]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+from rich.console import Group
+
+from unidl.errors import FileError
+from unidl.insight.comparison_table import drawn, html
 from unidl.inspection.inspection import Inspection
+from unidl.inspection.record import from_json, to_json
 from unidl.inspection.timing import Timing
 
 
@@ -51,14 +59,18 @@ class Run:
         backend: The backend's name.
         engine: Keras' engine; None on others.
         jit: What the Trainer was told.
-        failure: Why it has no figures; None where it has.
+        threads: How many each framework was given; None is its own choice.
+        failure: Why it has no figures, or not all; None where it has.
         figures: Name -> figure. The names, their titles and how each is measured are in FIGURES.
         step_loss: The loss of each step.
         metrics: The last epoch's numbers.
         exports: Format -> "" where it works, else the reason.
         source: The framework's own code.
         inspections: "model" and "step"; what inspect found, where asked.
-        debugging: {"stops": where a debugger can stop, "depth": frames of the planted bug's traceback, "own": those in user code, "traceback": its text}.
+        debugging: {"hits": how often a line of forward was reached, as a debugger sees it, in "steps" training steps, "stops": what
+            that means, in words; "arises": when a bug planted in a forward is raised, in words, "depth": frames of its traceback,
+            "own": those in user code, "traceback": its text}. {} where nothing was tried.
+        exit_code: The script's; None of a function.
         notes: Sentences on this run.
     """
 
@@ -66,6 +78,7 @@ class Run:
     backend: str
     engine: str | None = None
     jit: bool | str = False
+    threads: int | None = 1
     failure: Failure | None = None
     figures: Mapping[str, Timing] = field(default_factory=dict)
     step_loss: tuple[float, ...] = ()
@@ -74,6 +87,7 @@ class Run:
     source: NativeSource = field(default_factory=NativeSource)
     inspections: Mapping[str, Inspection] = field(default_factory=dict)
     debugging: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -85,25 +99,63 @@ class Figure:
         title: For a table's head.
         how: How it is measured, in a sentence.
         better: "less" or "more".
+        once: Whether it is measured once, one run after the other, so that a winner needs a margin.
     """
 
     title: str
     how: str
     better: str = "less"
+    once: bool = False
 
 
 FIGURES: Mapping[str, Figure] = {
-    "import": Figure("import", "seconds that importing the framework takes in a fresh process"),
-    "build": Figure("build", "seconds from the description to the native program"),
-    "compile": Figure("compile", "seconds of tracing and compiling: the first step less a steady one"),
-    "first_step": Figure("first step", "seconds from the process' start to the first loss on the host"),
-    "step": Figure("steady step", "seconds of a training step, many in a row, after the first ones"),
-    "throughput": Figure("throughput", "training examples in a second, in steady steps", "more"),
-    "latency_one": Figure("inference, batch 1", "seconds for one example, NumPy in and NumPy out"),
-    "latency_batch": Figure("inference, large batch", "seconds for a large batch, NumPy in and NumPy out"),
-    "memory": Figure("peak memory", "growth of the resident set from the imports to the end of training"),
+    "import": Figure("import", "Seconds to import the framework, in a fresh process; once a round."),
+    "build": Figure(
+        "build",
+        "Seconds to make the native program once more from its description, weights included (model.copy()), in the process of the "
+        "run; once a round.",
+    ),
+    "first_step": Figure(
+        "first step",
+        "Seconds of the very first training step, its loss on the host: tracing, compiling and one step, in a fresh process; once a "
+        "round.",
+    ),
+    "compile": Figure("compile", "Seconds of tracing and compiling: the first step less a steady one."),
+    "step": Figure(
+        "steady step",
+        "Seconds of a training step, many in a row, the first ones left out, without callbacks and validation; all runs in turn, once a "
+        "round.",
+    ),
+    "throughput": Figure("throughput", "Training examples in a second, in steady steps.", "more"),
+    "training": Figure(
+        "training, as it ran",
+        "Seconds a step of the run's own training, callbacks, data and validation included, the first steps left out. Once, one run "
+        "after the other; the spread is that of its stretches of about 0.2 s.",
+        once=True,
+    ),
+    "latency_one": Figure(
+        "inference, batch 1",
+        "Seconds of model.predict for one example, NumPy in and NumPy out; all runs in turn, once a round.",
+    ),
+    "latency_batch": Figure(
+        "inference, large batch",
+        "Seconds of model.predict for 256 examples in one batch, NumPy in and NumPy out; all runs in turn, once a round.",
+    ),
+    "memory": Figure(
+        "peak memory",
+        "Bytes by which the resident set of the process grew, at its highest, from the framework's import to the end of the run's own "
+        "training; once.",
+        once=True,
+    ),
     "edit": Figure(
-        "edit to first step", "seconds from a change in the model's code to its first loss, in a fresh process"
+        "edit to first step",
+        "Seconds from a change of the code to its first loss: a changed copy of the script, or function, is run in a fresh process; "
+        "interpreter, imports, data, build and compiling included; once a round.",
+    ),
+    "run": Figure(
+        "the whole run",
+        "Seconds of the run's own training or script, from its first line to its last; once.",
+        once=True,
     ),
 }
 
@@ -114,7 +166,7 @@ class Advice:
 
     Args:
         question: "fastest training", "least memory".
-        answer: Label of the run that is best, or of those whose spreads overlap.
+        answers: Label of the run that is best, or of all those from which it does not stand apart.
         why: The figures, in a sentence.
     """
 
@@ -131,9 +183,10 @@ class Comparison:
         name: The script's or function's.
         code: The user's code.
         made: When, in ISO form.
-        machine: The machine and versions: "cpu", "cores", "memory", "system", "python", "threads", package -> version.
+        machine: The machine and versions: "cpu", "cores", "memory", "system", "python", "load" before and after, and "packages", name ->
+            version.
         runs: One for each backend, engine and jit.
-        distances: Pair of labels ("torch / keras") -> how far their loss curves lie apart, relative, at most.
+        distances: Pair of labels ("torch / keras") -> how far their loss curves lie apart at most, as a part of the largest loss.
         advice: Made from the runs.
     """
 
@@ -144,3 +197,29 @@ class Comparison:
     runs: tuple[Run, ...]
     distances: Mapping[str, float] = field(default_factory=dict)
     advice: tuple[Advice, ...] = ()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of it as JSON; `Comparison.load` reads it."""
+        Path(path).write_text(json.dumps(to_json(self), indent=1, allow_nan=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            FileError: The file is none of these.
+        """
+        try:
+            return from_json(cls, json.loads(Path(path).read_text(encoding="utf-8")))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise FileError(
+                f"{str(path)!r} holds no comparison.",
+                expected="a file that comparison.save(path) or unidl compare --json wrote",
+                received=f"{type(error).__name__}: {error}",
+            ) from error
+
+    def __rich__(self) -> Group:
+        return drawn(self, FIGURES)
+
+    def _repr_html_(self) -> str:
+        return html(self, FIGURES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,3 +79,9 @@ class Graph:
         for node in self.nodes:
             found[node.op] = found.get(node.op, 0) + 1
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def difference(self, other: Graph) -> dict[tuple[str, str], tuple[int, int]]:
+        """What one of two graphs has more of: (layer, op) -> how many here, how many there."""
+        here = Counter((node.layer, node.op) for node in self.nodes)
+        there = Counter((node.layer, node.op) for node in other.nodes)
+        return {key: (here[key], there[key]) for key in here | there if here[key] != there[key]}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from unidl.errors import ArgumentError, DtypeError, FileError, NotPortableError
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.graph import Graph
+from unidl.inspection.record import from_json, to_json
 from unidl.inspection.timing import Timing
 
 
@@ -43,9 +48,9 @@ class Change:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inspection:
-    """What the framework made of a model, or of one training step.
+    """What the framework made of a model, or of one training step. `print` shows it as text; in a notebook it shows itself.
 
     Args:
         subject: "model" or "step".
@@ -70,3 +75,96 @@ class Inspection:
     changes: tuple[Change, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        graphs = ", ".join(f"{name} ({len(graph.nodes)})" for name, graph in self.graphs.items())
+        return f"<inspection of the {self.subject} {self.name!r} on {self.backend}: {graphs}>"
+
+    # -- data ------------------------------------------------------------------------------------------------------------
+
+    def data(self) -> dict[str, Any]:
+        """All of it as JSON data.
+
+        Example:
+            >>> import json, numpy, unidl
+            >>> m = unidl.Sequential([unidl.layers.Dense(2)]).build((3,))
+            >>> seen = unidl.inspect(m, numpy.ones((1, 3)), compiler=False, times=False)
+            >>> unidl.Inspection.from_data(json.loads(json.dumps(seen.data()))).costs == seen.costs
+            True
+        """
+        return {"format": FORMAT, **to_json(self)}
+
+    @classmethod
+    def from_data(cls, data: Any) -> Inspection:
+        """What `data` gave.
+
+        Raises:
+            FileError: It is something else.
+        """
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise FileError(
+                "This is no inspection.",
+                expected=f'what Inspection.data() gives, with "format": {FORMAT}',
+                received=repr(data)[:100],
+            )
+        try:
+            return from_json(cls, data)
+        except (TypeError, ValueError, KeyError, AttributeError, DtypeError) as error:
+            raise FileError("This inspection cannot be read.", received=f"{type(error).__name__}: {error}") from error
+
+    # -- shown -----------------------------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return str(_shown("text", self))
+
+    def __rich__(self) -> Any:
+        return _shown("rich", self)
+
+    def _repr_html_(self) -> str:
+        return str(_shown("html", self))
+
+    def svg(self, graph: str = "layers") -> str:
+        """One of the graphs as a picture.
+
+        Args:
+            graph: Its name, as in `graphs`.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        if graph not in self.graphs:
+            raise ArgumentError(
+                f"The inspection has no graph {graph!r}.",
+                expected=f"one of {', '.join(self.graphs)}",
+                received=repr(graph),
+            )
+        return str(_shown("svg", self.graphs[graph]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a file: a page that opens from disk (".html"), or its data (".json").
+
+        Raises:
+            ArgumentError: The file's name ends otherwise.
+        """
+        ending = Path(path).suffix
+        if ending == ".json":
+            Path(path).write_text(json.dumps(self.data(), ensure_ascii=False), encoding="utf-8")
+        elif ending == ".html":
+            _shown("page", path, self)
+        else:
+            raise ArgumentError(
+                "An inspection is saved as a page or as data.",
+                expected='"seen.html" or "seen.json"',
+                received=repr(str(path)),
+            )
+
+
+# How an inspection is shown. Filled by `unidl.insight` when it is imported: an arrow from here to there would point up.
+SHOWN: dict[str, Callable[..., Any]] = {}
+FORMAT = "unidl inspection 1"
+
+
+def _shown(how: str, *what: Any) -> Any:
+    if how not in SHOWN:
+        raise NotPortableError(f"Nothing here makes a {how} of an inspection.", fix="import unidl.insight")
+    return SHOWN[how](*what)

@@ -59,21 +59,28 @@ class Mean(Metric):
         return str(self._unidl.name or getattr(self.function, "__name__", "mean"))  # type: ignore[attr-defined]
 
     def initial(self) -> dict[str, np.ndarray]:
-        """Sum and count."""
-        return {"total": np.zeros((), "float32"), "count": np.zeros((), "float32")}
+        """The sum, what rounding has taken from it, and the count as an integer: a float32 count would stop growing at 2^24.
+
+        Not in float64, which not every device has (Kahan, 1965, doi:10.1145/363707.363723).
+        """
+        zero = np.zeros((), "float32")
+        return {"total": zero, "lost": zero, "count": np.zeros((), "int64")}
 
     def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """Add the batch's mean, weighted by its length."""
         count = ops.shape(targets)[0]
         value = ops.cast(ops.mean(ops.cast(self.function(targets, predictions), "float32")), "float32")
+        added = ops.add(ops.multiply(value, count), state["lost"])
+        total = ops.add(state["total"], added)
         return {
-            "total": ops.add(state["total"], ops.multiply(value, count)),
+            "total": total,
+            "lost": ops.subtract(added, ops.subtract(total, state["total"])),
             "count": ops.add(state["count"], count),
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
-        """total / count."""
-        return float(state["total"] / max(float(state["count"]), 1.0))
+        """(total + lost) / count."""
+        return (float(state["total"]) + float(state["lost"])) / max(int(state["count"]), 1)
 
 
 def get(value: Any) -> Metric:

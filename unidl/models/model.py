@@ -22,8 +22,9 @@ from unidl.models import change
 from unidl.models.build import Built, Part, build, weight_path
 from unidl.models.door import admit
 from unidl.models.paths import LayerMapping, matching
-from unidl.models.summary import LoweringRow, lowering_rows, summary
+from unidl.models.summary import LoweringRow, lowering_rows, table
 from unidl.ops.op import running
+from unidl.table import Table
 
 _in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
 
@@ -241,7 +242,16 @@ class Model(Layer, metaclass=_ModelType):
 
     def summary(self) -> None:
         """Print the table of layers with shapes, parameters and how each runs."""
-        print(summary(self._need_built(), self.name))  # noqa: T201  # printing is what it is for, as in Keras
+        self._need_built()
+        print(table(self).text())  # noqa: T201  # printing is what it is for, as in Keras
+
+    def __rich__(self) -> Table:
+        """For rich's print: the table of layers; what they were described with where the model is not built."""
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        """The same, for a notebook."""
+        return table(self)._repr_html_()
 
     def outputs_at(self, pattern: str) -> Model:
         """A model with the same inputs and layers that gives what inner layers put out, as {path: output}.

@@ -1,16 +1,23 @@
-"""What a built model consists of: as data, and as a table."""
+"""What a built model consists of: as data, and as a table; and what one that is not built was described with."""
 
 from __future__ import annotations
 
-import io
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from unidl.description.layer import Layer
+from unidl.graph.node import leaves
+from unidl.models.build import Built, Part
+from unidl.models.paths import LayerMapping
+from unidl.table import Column, Table
 
-from unidl.models.build import Built
+BUILT = (Column("path"), Column("layer"), Column("output"), Column("parameters", "right"), Column("runs as"))
+DESCRIBED = (Column("path"), Column("layer"), Column("arguments"))
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 40
 
 
 @dataclass(frozen=True)
@@ -69,32 +76,34 @@ def lowering_rows(built: Built) -> list[LoweringRow]:
     return rows
 
 
-def summary(built: Built, name: str, width: int = 120) -> str:
-    """The table of layers with shapes, parameters and how each runs."""
+def table(model: Layer) -> Table:
+    """The layers of a model: with shapes, parameters and how each runs, or as they were described where it is not built."""
+    part: Part | None = model._unidl.built
+    return _described(model) if part is None else _built(part.as_root(), model.name)
+
+
+def _built(built: Built, name: str) -> Table:
     rows = lowering_rows(built)
-    table = Table(title=f"{name}: {built.backend.NAME}, {built.precision}, on {built.device}", title_justify="left")
-    for heading, justify in (
-        ("path", "left"),
-        ("layer", "left"),
-        ("output", "left"),
-        ("parameters", "right"),
-        ("runs as", "left"),
-    ):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    cells = []
     for row in rows:
         if row.path:
             notes = [note for note, holds in (("dynamic", row.dynamic), ("frozen", row.frozen)) if holds]
             runs = row.native if row.way == "native" else "definition"
-            table.add_row(
-                row.path,
-                row.layer,
-                ", ".join(_shape(s) for s in row.output_shapes),
-                f"{row.parameters:,}" + (f" + {row.states:,}" if row.states else ""),
-                runs + (f" ({', '.join(notes)})" if notes else ""),
+            cells.append(
+                (
+                    row.path,
+                    row.layer,
+                    ", ".join(_shape(s) for s in row.output_shapes),
+                    f"{row.parameters:,}" + (f" + {row.states:,}" if row.states else ""),
+                    runs + (f" ({', '.join(notes)})" if notes else ""),
+                )
             )
-    text = io.StringIO()
-    console = Console(file=text, width=width)
-    console.print(table)
+    return Table(
+        f"{name}: {built.backend.NAME}, {built.precision}, on {built.device}", BUILT, tuple(cells), _sums(rows, name)
+    )
+
+
+def _sums(rows: list[LoweringRow], name: str) -> tuple[str, ...]:
     total, states = sum(r.parameters for r in rows), sum(r.states for r in rows)
     resting = sum(r.parameters for r in rows if r.frozen)
     line = f"{total:,} parameters"
@@ -104,8 +113,24 @@ def summary(built: Built, name: str, width: int = 120) -> str:
         line += f"; {states:,} numbers of state"
     dynamic = [r.path or name for r in rows if r.dynamic]
     if dynamic:
-        line += f"\nDynamic (the data decides what runs): {', '.join(dynamic)}"
-    return f"{text.getvalue()}{line}"
+        return line, f"Dynamic (the data decides what runs): {', '.join(dynamic)}"
+    return (line,)
+
+
+def _described(model: Layer) -> Table:
+    rows = tuple((path, type(layer).__name__, _arguments(layer)) for path, layer in LayerMapping(model).items())
+    how = "model.build((28, 28, 1)) with your input's shape, a Trainer, or the first call builds it."
+    return Table(f"{model.name}: not built", DESCRIBED, rows, (how,))
+
+
+def _arguments(layer: Layer) -> str:
+    """The arguments that say what the layer is; those that hold layers or tensors have rows of their own."""
+    plain = {
+        name: value
+        for name, value in layer._unidl.arguments.items()
+        if not any(isinstance(leaf, Layer) or hasattr(leaf, "unidl_node") for leaf in leaves(value))
+    }
+    return ", ".join(f"{name}={_SHORT.repr(value)}" for name, value in plain.items())
 
 
 def _shape(shape: Any) -> str:

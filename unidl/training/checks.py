@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from unidl.callbacks import Callback
+from unidl.callbacks import Callback, EarlyStopping
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import LayerCall, OpCall, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.losses import Loss
+from unidl.metrics import Metric
 from unidl.models.model import Model
 
 
@@ -85,6 +87,26 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
                 expected="a whole number of at least 1, or None",
                 received=repr(every),
             )
+
+
+def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:
+    """Refuse a callback that watches a number which no epoch will have.
+
+    Args:
+        callbacks: Those of the run.
+        metrics: The Trainer's.
+        own_step: Whether a subclass takes the steps, which may give any numbers.
+        validated: Whether there is validation data.
+
+    Raises:
+        ArgumentError: There is one.
+    """
+    plain = ["loss", *(metric.name for metric in metrics)]
+    names = [*plain, "seconds", *(f"val_{name}" for name in plain if validated)]
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping):
+            held_out = (callback.monitor or "").startswith("val_")
+            callback.check(names, others=own_step and not held_out)
 
 
 def scalar(value: Any) -> Any:

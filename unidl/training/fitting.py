@@ -15,6 +15,7 @@ from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
+from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
 from unidl.training.trial import choose_compiler
 
@@ -76,7 +77,8 @@ class Fit:
             trainer.epoch += 1
             self.bar.end(number, self.epochs, numbers)
             for callback in self.callbacks:
-                callback.on_epoch_end(trainer, numbers)
+                with self._callback_at_fault(callback, "on_epoch_end"):
+                    callback.on_epoch_end(trainer, numbers)
             if trainer.asked_to_stop():
                 progress.stopped = ASKED
             self._heed(progress)
@@ -105,6 +107,8 @@ class Fit:
             states, numbers = engine.take_steps(load, progress.states)
             seconds = time.perf_counter() - started
             engine.pace.measured(load.count, seconds)
+            for observer in OBSERVERS:
+                observer.took(trainer, load.count, seconds)
             progress.add(numbers, load.sizes, states, seconds)
             self._look(progress, numbers, load)
             if progress.stopped is not None:
@@ -133,7 +137,8 @@ class Fit:
             return  # what is no number is not kept
         for callback in self.callbacks:
             if callback.every_steps and trainer.steps_taken % callback.every_steps == 0:
-                callback.on_steps(trainer, progress.last())
+                with self._callback_at_fault(callback, "on_steps"):
+                    callback.on_steps(trainer, progress.last())
         if trainer.asked_to_stop():
             progress.stopped = ASKED
         self._heed(progress)
@@ -174,6 +179,24 @@ class Fit:
         saved = next((c for c in self.callbacks if isinstance(c, Checkpoint)), None)
         kept = f"It is saved in {str(saved.directory)!r}. " if saved is not None else ""
         return f"Training was stopped by Ctrl-C {where}. {kept}fit(…, resume=True) goes on from there."
+
+    @contextmanager
+    def _callback_at_fault(self, callback: Callback, method: str) -> Iterator[None]:
+        """What a callback raises says where the run stands, and how to go on with it."""
+        try:
+            yield
+        except Exception as error:
+            saved = next((c for c in self.callbacks if isinstance(c, Checkpoint) and c is not callback), None)
+            kept = (
+                f"; in another process, from the newest checkpoint in {str(saved.directory)!r}"
+                if saved is not None
+                else ""
+            )
+            error.add_note(
+                f"{type(callback).__name__}.{method} raised it after step {self.trainer.steps_taken}, which was taken whole. "
+                f"fit(…, resume=True) on this Trainer goes on from there{kept}."
+            )
+            raise
 
     @contextmanager
     def _source_at_fault(self, progress: Progress) -> Iterator[None]:

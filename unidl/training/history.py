@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
+
+from unidl.table import Column, Table
+
+SHOWN = 10  # epochs at the beginning and at the end of a long table
 
 
 class History:
@@ -23,23 +27,49 @@ class History:
 
     def __getitem__(self, name: str) -> list[float]:
         """One number's course over the epochs."""
-        if not any(name in epoch for epoch in self.epochs):
-            known = sorted({key for epoch in self.epochs for key in epoch})
-            raise KeyError(f"no {name!r} in this history; it has {', '.join(known)}")
+        if name not in self.names():
+            raise KeyError(f"no {name!r} in this history; it has {', '.join(sorted(self.names()))}")
         return [epoch[name] for epoch in self.epochs if name in epoch]
 
+    def names(self) -> list[str]:
+        """The names of the numbers, in the order in which they came."""
+        return list(dict.fromkeys(name for epoch in self.epochs for name in epoch))
+
     def __repr__(self) -> str:
-        return "\n".join(f"epoch {i + 1}: {_line(epoch)}" for i, epoch in enumerate(self.epochs))
+        courses = {name: self[name] for name in self.names() if name != "seconds"}
+        told = ", ".join(f"{name} {_number(each[0])} → {_number(each[-1])}" for name, each in courses.items())
+        ended = f"; stopped: {self.stopped}" if self.stopped is not None else ""
+        return f"<History of {len(self.epochs)} epochs, {len(self.step_loss)} steps: {told or 'no numbers'}{ended}>"
+
+    def __str__(self) -> str:
+        return self._table().text()
+
+    def __rich__(self) -> Table:
+        """For rich's print: a row for each epoch; of a long run its beginning and its end."""
+        return self._table()
 
     def _repr_html_(self) -> str:
-        names = list(dict.fromkeys(key for epoch in self.epochs for key in epoch))
-        head = "".join(f"<th>{name}</th>" for name in ("epoch", *names))
-        rows = "".join(
-            f"<tr><td>{i + 1}</td>" + "".join(f"<td>{epoch.get(n, float('nan')):.4f}</td>" for n in names) + "</tr>"
+        """The same, for a notebook."""
+        return self._table()._repr_html_()
+
+    def _table(self) -> Table:
+        names = self.names()
+        rows = [
+            (str(i + 1), *(_number(epoch[name]) if name in epoch else "" for name in names))
             for i, epoch in enumerate(self.epochs)
-        )
-        return f"<table><tr>{head}</tr>{rows}</table>"
+        ]
+        notes = [f"{len(self.step_loss):,} steps"]
+        if len(rows) > 2 * SHOWN + 1:
+            notes.append(f"epochs {SHOWN + 1} to {len(rows) - SHOWN} are left out here; history.epochs has them")
+            rows[SHOWN:-SHOWN] = [("…",) * (len(names) + 1)]
+        if self.stopped is not None:
+            notes.append(f"stopped: {self.stopped}")
+        columns = (Column("epoch", "right"), *(Column(name, "right") for name in names))
+        return Table("History", columns, tuple(rows), tuple(notes))
 
 
-def _line(epoch: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value:.4f}" for name, value in epoch.items())
+def _number(value: float) -> str:
+    """Four digits behind the point, where they tell something."""
+    if not math.isfinite(value) or value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:.4f}"
+    return f"{value:.3e}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -20,15 +21,17 @@ from unidl.interchange import convert
 from unidl.models import saving
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
-from unidl.training import state
+from unidl.table import Table
+from unidl.training import showing, state
 from unidl.training.bar import Bar
 from unidl.training.beginning import begin
-from unidl.training.checks import check_precision, check_run, check_targets, refuse_softmax
+from unidl.training.checks import check_precision, check_run, check_targets, check_watched, refuse_softmax
 from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.fitting import Fit
 from unidl.training.history import History
+from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
 
@@ -248,7 +251,11 @@ class Trainer:
         self._prepare(source)
         if validation is not None:
             self._check_data(validation)
+        own_step = not self.engine.takes_own_step()
+        check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
         self._stop = False
+        for observer in OBSERVERS:
+            observer.begins(self, source)
         run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
             held_out = None if validation is None else self.engine.feed(validation, training=False)
@@ -256,7 +263,10 @@ class Trainer:
             Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
             callback.on_end(self)
-        return run.history()
+        history = run.history()
+        for observer in OBSERVERS:
+            observer.ends(self, history)
+        return history
 
     @told_arguments
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
@@ -290,7 +300,13 @@ class Trainer:
         pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
         source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=2**31)
         self._prepare(source)
-        return self.engine.step(source)
+        if not OBSERVERS:
+            return self.engine.step(source)
+        started = time.perf_counter()
+        numbers = self.engine.step(source)
+        for observer in OBSERVERS:
+            observer.stepped(self, source, numbers, time.perf_counter() - started)
+        return numbers
 
     def stop(self) -> None:
         """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so."""
@@ -365,6 +381,17 @@ class Trainer:
             "A Trainer cannot be pickled: it holds the framework's own objects.",
             fix="trainer.save(path) and trainer.restore(path) keep all of it; unidl.convert(trainer, backend) and copy.deepcopy copy it.",
         )
+
+    def __repr__(self) -> str:
+        return showing.line(self)
+
+    def __rich__(self) -> Table:
+        """For rich's print: the model's table, and how it is trained."""
+        return showing.table(self)
+
+    def _repr_html_(self) -> str:
+        """The same, for a notebook."""
+        return showing.table(self)._repr_html_()
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 

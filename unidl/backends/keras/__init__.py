@@ -12,6 +12,11 @@ from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.export import WRITERS as WRITERS
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
+from unidl.backends.keras.inspection import inspect_model as inspect_model
+from unidl.backends.keras.inspection import inspect_step as inspect_step
+from unidl.backends.keras.inspection import staged as staged
+from unidl.backends.keras.inspection import traces_in as traces_in
+from unidl.backends.keras.inspection import watch as watch
 from unidl.backends.keras.ops import OPS as OPS
 from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build

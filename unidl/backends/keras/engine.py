@@ -80,8 +80,11 @@ def with_control_flow(forward: Callable[..., Any]) -> Callable[..., Any]:
 def traced(function: Callable[..., Any], signature: Any, jit: bool) -> Callable[..., Any]:
     """The function as one TensorFlow graph for tensors of these specs."""
     specs = map_nest(lambda spec: _engine.TensorSpec(spec.shape, spec.dtype), signature)
-    graph: Callable[..., Any] = _engine.function(function, input_signature=specs, autograph=False, jit_compile=jit)
-    return graph
+    graph = _engine.function(function, input_signature=specs, autograph=False, jit_compile=jit)
+    # Traced now and not by the first call: TensorFlow would count the first calls of several Trainers as one function's retracing.
+    graph.get_concrete_function()
+    made: Callable[..., Any] = graph
+    return made
 
 
 def write(variable: Any, value: Any) -> None:

@@ -14,6 +14,11 @@ from unidl.backends.tensorflow.device import version as version
 from unidl.backends.tensorflow.export import WRITERS as WRITERS
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
+from unidl.backends.tensorflow.inspection import inspect_model as inspect_model
+from unidl.backends.tensorflow.inspection import inspect_step as inspect_step
+from unidl.backends.tensorflow.inspection import staged as staged
+from unidl.backends.tensorflow.inspection import traces_in as traces_in
+from unidl.backends.tensorflow.inspection import watch as watch
 from unidl.backends.tensorflow.ops import OPS as OPS
 from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build

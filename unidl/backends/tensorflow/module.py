@@ -20,15 +20,18 @@ import tensorflow as tf
 import unidl.backends.tensorflow as backend
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.tracing import (
+    Depends,
     Trace,
     Traced,
     converted,
+    in_layer,
     in_mode,
     is_training,
     kind_of,
     not_convertible,
     skeleton,
     traced,
+    why_traced,
 )
 from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
@@ -76,7 +79,8 @@ class Binding:
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with tf.name_scope(scope_name(self.plan)):  # nodes are named after the layer, as its variables are
+        # nodes are named after the layer, as its variables are
+        with in_layer(self.plan.path), tf.name_scope(scope_name(self.plan)):
             if self.lowering is not None:
                 return self.lowering.call(layer, self.module, *args, **kwargs)
             if isinstance(self.module, Adapter):
@@ -118,6 +122,8 @@ class Program:
     generation: int = 0
     draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
+    _made: list[Depends] = field(default_factory=list)  # what the traces depended on
+    _why: str = ""
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
     _modules: list[tf.Module] = field(default_factory=list)
 
@@ -167,6 +173,10 @@ class Program:
         whole = (self.generation, key, kind, resting, more)
         function: Traced | None = kept.get(whole)
         if function is None:
+            named = tuple(getattr(part, "__name__", part) for part in more) if isinstance(more, tuple) else more
+            depends = (self.generation, key, kind, resting, named)  # no function: it would keep a Trainer alive
+            self._why = why_traced(depends, self._made)
+            self._made.append(depends)
             function = kept[whole] = make()
         return function
 
@@ -174,8 +184,9 @@ class Program:
     def tracing(self, kind: str) -> Iterator[None]:
         """Count what happens inside as one trace."""
         started = time.perf_counter()
+        why, self._why = self._why, "an input whose lengths the model was not built for"  # TensorFlow's own retracing
         yield
-        self.traces.append(Trace(kind, time.perf_counter() - started))
+        self.traces.append(Trace(kind, time.perf_counter() - started, why))
 
 
 class Adapter(tf.Module):
@@ -375,7 +386,8 @@ def now(holder: Any, name: Any) -> Any:
 def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """The definition, in the graph that is being traced."""
     try:
-        with tf.device(module.unidl.device), op.running(backend), in_mode(training):
+        plan = module.unidl.plan
+        with tf.device(module.unidl.device), op.running(backend), in_mode(training), in_layer(plan.path):
             return forward_of(module)(*args, **kwargs)
     except tf.errors.OperatorNotAllowedInGraphError as error:
         raise not_convertible(

@@ -40,6 +40,25 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
+# Whose nodes are being added to a graph: the path of a layer, None outside a model
+_layer: ContextVar[str | None] = ContextVar("unidl_tensorflow_layer", default=None)
+
+
+def current_layer() -> str | None:
+    """The path of the layer whose definition is being traced; None outside a model."""
+    return _layer.get()
+
+
+@contextmanager
+def in_layer(path: str) -> Iterator[None]:
+    """Inside, what is traced belongs to the layer of that path."""
+    token = _layer.set(path)
+    try:
+        yield
+    finally:
+        _layer.reset(token)
+
+
 # Whether the trace in progress is for another runtime than TensorFlow's own
 _elsewhere: ContextVar[bool] = ContextVar("unidl_tensorflow_elsewhere", default=False)
 
@@ -76,10 +95,27 @@ class Trace:
     Args:
         kind: "inference", "training", or "step" for a Trainer's step around the model.
         seconds: How long it took.
+        why: What made it necessary.
     """
 
     kind: str
     seconds: float
+    why: str = ""
+
+
+# Who wants to know of the functions that are traced
+_listener: ContextVar[list[Traced] | None] = ContextVar("unidl_tensorflow_listener", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[Traced]]:
+    """Inside, every function that is traced is put into the list."""
+    made: list[Traced] = []
+    token = _listener.set(made)
+    try:
+        yield made
+    finally:
+        _listener.reset(token)
 
 
 class Traced:
@@ -104,12 +140,37 @@ class Traced:
             jit_compile=jit or None,
         )
         self.concrete = None if signature is None else self.function.get_concrete_function()
+        made = _listener.get()
+        if made is not None:
+            made.append(self)
 
     def __call__(self, *tensors: Any) -> Any:
         """Run the graph."""
         if self.concrete is None or tf.config.functions_run_eagerly():
             return self.function(*tensors)
         return self.concrete(*tensors)  # a tf.function would warn of many traces where a process has many models
+
+
+Depends = tuple[
+    int, Hashable, str, tuple[bool, ...], Hashable
+]  # generation, inputs, kind, which layers are frozen, what else
+
+
+def why_traced(wanted: Depends, made: list[Depends]) -> str:
+    """What made a trace necessary, given what others were made for, in order."""
+    generation, inputs, kind, frozen, more = wanted
+    if made and made[-1][0] != generation:
+        return "a variable or module was put in another's place"
+    alike = [one for one in made if one[0] == generation and one[2] == kind]
+    if not alike:
+        return f"the first call in {kind}" if kind != "step" else "the first step"
+    if not any(one[1] == inputs for one in alike):
+        return "another structure, number of axes or dtype of the inputs, or another plain value"
+    if not any(one[3] == frozen for one in alike):
+        return "other layers are frozen"
+    if not any(one[4] == more for one in alike):
+        return "another function of the Trainer (training or evaluation), or other lengths for XLA"
+    return "a Trainer's program for data of another structure, or of another Trainer"
 
 
 def kind_of(training: bool) -> str:

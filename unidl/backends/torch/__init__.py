@@ -12,6 +12,11 @@ from unidl.backends.torch.device import version as version
 from unidl.backends.torch.export import WRITERS as WRITERS
 from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
+from unidl.backends.torch.inspection import inspect_model as inspect_model
+from unidl.backends.torch.inspection import inspect_step as inspect_step
+from unidl.backends.torch.inspection import staged as staged
+from unidl.backends.torch.inspection import traces_in as traces_in
+from unidl.backends.torch.inspection import watch as watch
 from unidl.backends.torch.ops import OPS as OPS
 from unidl.backends.torch.optimizers import optimizer as optimizer
 from unidl.backends.torch.program import build as build

@@ -1,0 +1,148 @@
+"""`unidl.plot`: a picture of a history's curves or of a model's layers, for a notebook, a terminal and a file."""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.text import Text
+
+from unidl.errors import ArgumentError
+from unidl.insight import curves
+from unidl.insight.drawing import svg
+from unidl.insight.layer_graph import layer_graph, tree
+from unidl.models import Model
+from unidl.training import History
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<style>:root {{color-scheme: light dark}} body {{font-family: sans-serif}} svg {{max-width: 100%; height: auto}}</style></head>
+<body>
+{picture}
+</body>
+</html>
+"""
+
+
+class Plot:
+    """A picture; what `unidl.plot` makes.
+
+    Args:
+        title: Of what.
+        picture: Makes it as SVG, with the colours of its surroundings (`currentColor`).
+        characters: Makes it for a terminal, with colours or without.
+        png: Makes it as PNG; None where it has no such form.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        picture: Callable[[], str],
+        characters: Callable[[bool], RenderableType],
+        png: Callable[[], bytes] | None,
+    ) -> None:
+        self.title = title
+        self._picture = functools.cache(picture)  # a notebook asks for it in several forms
+        self._characters = characters
+        self._png = png
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file; its ending says how.
+
+        Args:
+            path: "x.svg", "x.html", or "x.png" for curves.
+
+        Raises:
+            ArgumentError: It has another ending.
+        """
+        target = Path(path)
+        if target.suffix == ".svg":
+            target.write_text(self._repr_svg_(), encoding="utf-8")
+        elif target.suffix == ".html":
+            page = PAGE.format(title=html.escape(self.title), picture=self._picture())
+            target.write_text(page, encoding="utf-8")
+        elif target.suffix == ".png" and self._png is not None:
+            target.write_bytes(self._png())
+        else:
+            forms = ".svg, .html" if self._png is None else ".svg, .html, .png"
+            raise ArgumentError(
+                f"The picture of {self.title} cannot be saved as {target.name!r}.",
+                expected=f"one of the endings {forms}",
+                received=repr(target.suffix),
+            )
+
+    def __repr__(self) -> str:
+        return f"<Plot of {self.title}: print() draws it here, .save() writes a file>"
+
+    def __str__(self) -> str:
+        console = Console(no_color=True, width=120)
+        with console.capture() as captured:
+            console.print(self._characters(False))
+        return captured.get().rstrip("\n")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """For rich's print."""
+        yield self._characters(console.color_system is not None and not console.no_color)
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        return f'<div style="overflow-x: auto; color: inherit">{self._picture()}</div>'
+
+    def _repr_svg_(self) -> str:
+        """For what shows pictures alone: it follows the reader's choice of light or dark by itself."""
+        style = "<style>svg{color:#222}@media (prefers-color-scheme:dark){svg{color:#ddd}}</style>"
+        picture = self._picture()
+        end = picture.index(">", picture.index("<svg")) + 1
+        return picture[:end] + style + picture[end:]
+
+
+def plot(what: Model | History | Mapping[str, History]) -> Plot:
+    """A picture of a model's layers, or of the curves of one history or several.
+
+    In a notebook it is shown as it stands there, in light or dark. In a terminal `print(unidl.plot(history))` draws the curves with
+    characters, and a model's layers as a tree. `.save("x.svg")`, "x.html" or, for curves, "x.png" writes a file.
+
+    Args:
+        what: A model that is built or knows its inputs; a History; or several by name, {"torch": history, …}, which are laid over one
+            another. Dashed curves were measured on validation data.
+
+    Raises:
+        MissingPackageError: The packages that draw are not installed: pip install 'unidl[plot]'.
+        NotBuiltError: The model does not know its inputs yet.
+        ArgumentError: It is neither.
+
+    Example:
+        >>> import numpy, unidl
+        >>> history = unidl.History([{"loss": 3.0}, {"loss": 1.0}], numpy.array([4.0, 2.0, 1.0, 1.0]))
+        >>> unidl.plot(history)
+        <Plot of a history: print() draws it here, .save() writes a file>
+        >>> unidl.plot({"Adam": history, "SGD": history})._repr_svg_()[:4]
+        '<svg'
+    """
+    if isinstance(what, Model):
+        graph = layer_graph(what)
+        return Plot(f"the layers of {what.name}", lambda: svg(graph), lambda colour: tree(graph), None)
+    histories = dict(what) if isinstance(what, Mapping) else {"": what}
+    for given in histories.values() or [what]:
+        if not isinstance(given, History):
+            within = "a dict with " if isinstance(what, Mapping) else ""
+            raise ArgumentError(
+                "plot does not know what to draw.",
+                expected="a model, a History, or a dict of name -> History",
+                received=within + type(given).__name__,
+                fix="plot(trainer.fit(…)) draws the curves, plot(trainer.model) the layers.",
+            )
+    for package in ("matplotlib", "plotille"):
+        curves.need(package)
+    drawn = curves.panels(histories)
+    return Plot(
+        f"the histories {', '.join(histories)}" if isinstance(what, Mapping) else "a history",
+        lambda: curves.picture(drawn, "svg").decode(),
+        lambda colour: Text.from_ansi(curves.characters(drawn, colour)),
+        lambda: curves.picture(drawn, "png"),
+    )
