@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from unidl.backends.contract import Slot, Stepper
+from unidl.backends.contract import Stepper
 from unidl.inspection.lane import Lane
 from unidl.models import Model
 from unidl.training import Trainer
-from unidl.training.engine import Engine, Key
+from unidl.training.engine import Engine
 
 
 class MarkedEngine(Engine):
@@ -39,9 +39,9 @@ class MarkedEngine(Engine):
         with self.lane.running("backward"):
             return super().minimize(loss, part, name)
 
-    def _stepper(self, key: Key, part: Model, slots: Mapping[str, Slot]) -> Stepper:
+    def _stepper(self, part: Model, name: str) -> Stepper:
         with self.lane.running(""):  # it may be made now
-            return MarkedStepper(super()._stepper(key, part, slots), self.lane)
+            return MarkedStepper(super()._stepper(part, name), self.lane)
 
 
 class MarkedStepper:
