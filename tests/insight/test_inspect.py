@@ -162,6 +162,24 @@ def test_a_trainer_is_as_before(backend, random_):
         assert one.tobytes() == other.tobytes()
 
 
+class Noise(unidl.Layer):
+    """Draws in inference, too."""
+
+    def forward(self, x):
+        return x + ops.random.normal(ops.shape(x), dtype=x.dtype)
+
+
+def test_a_model_that_draws_leaves_the_generators_alone(backend):
+    model = Sequential([layers.Dense(2), Noise()]).build((3,), backend=backend)
+    model(rows(4, 3))
+    before = generators(model)
+    seen = unidl.inspect(model, rows(4, 3), compiler=False)
+    assert generators(model) == before
+    assert seen.costs[-1].uncounted == ("random_normal",)
+    model(rows(4, 3))
+    assert generators(model) != before
+
+
 def test_the_comparison_above_can_fail(backend):
     x, y = rows(12, 3), np.arange(12) % 2
     trainer = unidl.Trainer(noisy(), loss="cross_entropy", backend=backend)
