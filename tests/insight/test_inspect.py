@@ -162,6 +162,24 @@ def test_a_trainer_is_as_before(backend, random_):
         assert one.tobytes() == other.tobytes()
 
 
+class Noise(unidl.Layer):
+    """Draws in inference, too."""
+
+    def forward(self, x):
+        return x + ops.random.normal(ops.shape(x), dtype=x.dtype)
+
+
+def test_a_model_that_draws_leaves_the_generators_alone(backend):
+    model = Sequential([layers.Dense(2), Noise()]).build((3,), backend=backend)
+    model(rows(4, 3))
+    before = generators(model)
+    seen = unidl.inspect(model, rows(4, 3), compiler=False)
+    assert generators(model) == before
+    assert seen.costs[-1].uncounted == ("random_normal",)
+    model(rows(4, 3))
+    assert generators(model) != before
+
+
 def test_the_comparison_above_can_fail(backend):
     x, y = rows(12, 3), np.arange(12) % 2
     trainer = unidl.Trainer(noisy(), loss="cross_entropy", backend=backend)
@@ -194,10 +212,13 @@ def test_the_slow_layer_is_the_one_that_takes_long(backend):
     model = Sequential([layers.Dense(4), layers.Dense(800), layers.Dense(800), layers.Dense(4)]).build(
         (4,), backend=backend
     )
-    named = costs_of(model, rows(128, 4))
-    # the first quartiles: other processes may make any round slow, and none fast
-    assert named["dense_3"].forward.low > 2 * named["dense"].forward.low
-    assert named["dense_3"].backward.low > 2 * named["dense"].backward.low
+
+    def told():
+        named = costs_of(model, rows(128, 4))
+        slow, quick = named["dense_3"], named["dense"]
+        return slow.forward.median > quick.forward.median and slow.backward.median > quick.backward.median
+
+    assert any(told() for _ in range(3))  # two hundred times as long; but where others compute too, a median may lie
 
 
 def test_activation_memory(backend):

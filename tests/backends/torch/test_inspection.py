@@ -1,6 +1,7 @@
 """What torch makes of networks whose operations are known by hand."""
 
 import inspect
+import json
 import logging
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 import unidl
 from tests.insight import looked_at
 from tests.insight.looked_at import CASES, Dynamic, Pair, Shared, TwoSteps, attention, rows, two_inputs
-from unidl import Sequential, layers
+from unidl import Sequential, layers, ops
 from unidl.backends.torch.inspection.compiler import capture_of, operations
 from unidl.backends.torch.inspection.operations import Layers, Recorder
 from unidl.insight.programs import program_of_model
@@ -95,6 +96,15 @@ def test_two_inputs():
 def test_attention_is_one_kernel():
     graph = unidl.inspect(attention().build(backend="torch"), rows(2, 5, 8), **QUICK).graphs["aten"]
     assert aten(graph) == ["addmm", "_scaled_dot_product_flash_attention_for_cpu", "addmm"]
+
+
+def test_a_mask_of_minus_infinity_is_json():
+    class Masked(unidl.Model):
+        def forward(self, x):
+            return ops.softmax(ops.where(x > 0.0, x, -np.inf))
+
+    seen = unidl.inspect(Masked().build((3,), backend="torch"), rows(2, 3), **QUICK)
+    assert unidl.Inspection.from_data(json.loads(json.dumps(seen.data(), allow_nan=False))) == seen
 
 
 def test_an_lstm_is_one_kernel():
