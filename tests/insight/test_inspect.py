@@ -13,6 +13,7 @@ from unidl import Sequential, layers, losses, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, DataError, FileError, NotPortableError, ShapeError
 from unidl.graph.node import leaves
+from unidl.insight.costs import costs
 from unidl.insight.programs import program_of_model, program_of_trainer
 from unidl.inspection.graph import LANES
 from unidl.inspection.inspection import Inspection
@@ -150,7 +151,7 @@ def test_a_trainer_is_as_before(backend, random_):
     trainer.step((x, y))
     twin = copy.deepcopy(trainer)
     before = everything(trainer)
-    seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False, times=random_ == "native")
+    seen = unidl.inspect(trainer, (x[:4], y[:4]), compiler=False, times=(backend, random_) == ("torch", "native"))
     unidl.inspect(trainer.model, x[:4], x[4:8], **QUICK)
     same(before, everything(trainer))
     assert seen.graphs["step"].nodes if "step" in seen.graphs else True
@@ -159,6 +160,24 @@ def test_a_trainer_is_as_before(backend, random_):
     twin.fit(x, y, epochs=1, batch_size=4, progress=False)
     for one, other in zip(arrays(trainer.model.weights()), arrays(twin.model.weights()), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+class Noise(unidl.Layer):
+    """Draws in inference, too."""
+
+    def forward(self, x):
+        return x + ops.random.normal(ops.shape(x), dtype=x.dtype)
+
+
+def test_a_model_that_draws_leaves_the_generators_alone(backend):
+    model = Sequential([layers.Dense(2), Noise()]).build((3,), backend=backend)
+    model(rows(4, 3))
+    before = generators(model)
+    seen = unidl.inspect(model, rows(4, 3), compiler=False)
+    assert generators(model) == before
+    assert seen.costs[-1].uncounted == ("random_normal",)
+    model(rows(4, 3))
+    assert generators(model) != before
 
 
 def test_the_comparison_above_can_fail(backend):
@@ -174,22 +193,26 @@ def test_the_comparison_above_can_fail(backend):
 # -- costs -------------------------------------------------------------------------------------------------------------------
 
 
-def test_seconds_are_measured_for_each_layer(backend):
+def costs_of(model, x, training=False, times=True):
+    """The costs alone, by path: as unidl.inspect has them, and without what the backend shows."""
+    call = program_of_model(model, ((x,),), False).calls[0]
+    return {cost.path: cost for cost in costs(model.copy(), call, training, times)}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_seconds_are_measured_for_each_layer(training, backend):
     case = CASES["mlp"]
-    seen = unidl.inspect(built(case, backend), case.x, compiler=False)
-    for cost in seen.costs:
+    for cost in costs_of(built(case, backend), case.x, training).values():
         assert cost.forward.rounds >= 3
         assert 0 <= cost.forward.low <= cost.forward.median <= cost.forward.high
         assert cost.backward.rounds >= 3
-    assert step_of(backend, times=True).costs[1].backward is not None
 
 
 def test_the_slow_layer_is_the_one_that_takes_long(backend):
     model = Sequential([layers.Dense(4), layers.Dense(800), layers.Dense(800), layers.Dense(4)]).build(
         (4,), backend=backend
     )
-    seen = unidl.inspect(model, rows(128, 4), compiler=False)
-    named = {cost.path: cost for cost in seen.costs}
+    named = costs_of(model, rows(128, 4))
     # the first quartiles: other processes may make any round slow, and none fast
     assert named["dense_3"].forward.low > 2 * named["dense"].forward.low
     assert named["dense_3"].backward.low > 2 * named["dense"].backward.low
@@ -197,9 +220,9 @@ def test_the_slow_layer_is_the_one_that_takes_long(backend):
 
 def test_activation_memory(backend):
     case = CASES["conv"]
-    costs = {cost.path: cost for cost in unidl.inspect(built(case, backend), case.x, **QUICK).costs}
-    assert costs["conv2d"].activation_bytes == 2 * 4 * 4 * 4 * 4
-    assert costs["max_pooling2d"].output_shapes == ((2, 2, 2, 4),)
+    found = costs_of(built(case, backend), case.x, times=False)
+    assert found["conv2d"].activation_bytes == 2 * 4 * 4 * 4 * 4
+    assert found["max_pooling2d"].output_shapes == ((2, 2, 2, 4),)
 
 
 def test_a_dynamic_network_costs_what_this_call_runs(backend):
@@ -208,15 +231,15 @@ def test_a_dynamic_network_costs_what_this_call_runs(backend):
     eye = np.eye(3, dtype="float32")
     model.set_weights({"wide/kernel": 10 * eye, "inner/kernel": eye})
     up, down = np.full((2, 3), 5.0, "float32"), np.full((2, 3), -0.5, "float32")
-    costs = {cost.path: cost for cost in unidl.inspect(model, up, compiler=False).costs}
+    found = costs_of(model, up)
     # 5 -> 50 -> 5 -> 0.5
-    assert costs["wide"].output_shapes == ((2, 3),)
-    assert costs["inner"].output_shapes == ((2, 3), (2, 3))
-    assert costs["inner"].flops == 2 * (2 * 2 * 3 * 3 + 2 * 3)
-    assert costs["inner"].forward is not None
-    costs = {cost.path: cost for cost in unidl.inspect(model, down, compiler=False).costs}
-    assert (costs["wide"].output_shapes, costs["wide"].flops, costs["wide"].forward) == ((), 0, None)
-    assert costs["inner"].output_shapes == ()
+    assert found["wide"].output_shapes == ((2, 3),)
+    assert found["inner"].output_shapes == ((2, 3), (2, 3))
+    assert found["inner"].flops == 2 * (2 * 2 * 3 * 3 + 2 * 3)
+    assert found["inner"].forward is not None
+    found = costs_of(model, down)
+    assert (found["wide"].output_shapes, found["wide"].flops, found["wide"].forward) == ((), 0, None)
+    assert found["inner"].output_shapes == ()
 
 
 class Asking(unidl.Model):
@@ -239,11 +262,11 @@ class Asking(unidl.Model):
 def test_a_question_is_answered_by_the_backend(backend):
     """The answer needs ops without a tensor, a weight and a loop: they are computed, and not described."""
     model = Asking().build((3,), backend=backend)
-    costs = {cost.path: cost for cost in unidl.inspect(model, rows(2, 3), compiler=False).costs}
-    assert costs["inside/twice"].output_shapes == ((2, 3), (2, 3))  # 0 + 2 * (1 + 1 + 1) > 1
+    found = costs_of(model, rows(2, 3))
+    assert found["inside/twice"].output_shapes == ((2, 3), (2, 3))  # 0 + 2 * (1 + 1 + 1) > 1
     model.set_weights({"gain": np.zeros(3, "float32")})
-    costs = {cost.path: cost for cost in unidl.inspect(model, rows(2, 3), **QUICK).costs}
-    assert costs["inside/twice"].output_shapes == ()
+    found = costs_of(model, rows(2, 3), times=False)
+    assert found["inside/twice"].output_shapes == ()
 
 
 def test_a_part_of_a_model(backend):
@@ -265,9 +288,9 @@ def test_an_op_without_a_count_is_told():
 def test_a_single_example(backend):
     """torch does not normalise a batch of one in training: its backward is not measured."""
     model = noisy().build((3,), backend=backend)
-    costs = {cost.path: cost for cost in unidl.inspect(model, rows(1, 3), compiler=False).costs}
-    assert costs["batch_normalization"].forward is not None
-    assert costs["batch_normalization"].backward is None
+    found = costs_of(model, rows(1, 3))
+    assert found["batch_normalization"].forward is not None
+    assert found["batch_normalization"].backward is None
 
 
 def test_a_step_of_ones_own(backend):
@@ -324,10 +347,11 @@ def test_what_is_refused():
 def test_one_that_is_not_built_is_built(backend):
     with unidl.using(backend):
         model = noisy()
-        assert unidl.inspect(model, rows(4, 3), **QUICK).backend.startswith(backend)
-        trainer = unidl.Trainer(noisy(), loss="cross_entropy")
-        assert unidl.inspect(trainer, (rows(4, 3), np.array([0, 1, 0, 1])), **QUICK).subject == "step"
+        trainer = unidl.Trainer(model, loss="cross_entropy")
+        assert unidl.inspect(trainer, (rows(4, 3), np.array([0, 1, 0, 1])), **QUICK).backend.startswith(backend)
     assert model.is_built
+    with unidl.using("torch"):
+        assert unidl.inspect(noisy(), rows(4, 3), **QUICK).subject == "model"
 
 
 def test_a_backend_that_shows_nothing(monkeypatch):
@@ -341,7 +365,7 @@ def test_a_backend_that_shows_nothing(monkeypatch):
 
 
 def test_data_goes_through_json(backend, tmp_path):
-    seen = step_of(backend, times=True)
+    seen = step_of(backend, times=backend == "torch")
     text = json.dumps(seen.data(), allow_nan=False)
     assert Inspection.from_data(json.loads(text)) == seen
     seen.save(tmp_path / "seen.json")
@@ -357,7 +381,7 @@ def test_what_is_no_inspection(data):
 
 
 def test_as_text(backend):
-    seen = step_of(backend, times=True)
+    seen = step_of(backend, times=backend == "torch")
     text = str(seen)
     assert "step 'sequential' on " + backend in text
     for told in ("dense_2: Dense", "26 parameters", "layers", "What happens" if seen.events else "Graphs"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import AbstractContextManager
 from importlib import metadata
 from typing import Any
 
@@ -69,8 +70,10 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
         model.build(*arguments_of(batch))
     backend = _backend(model)
     program = program_of_model(model, tuple(map(arguments_of, (batch, *others))), compiler)
-    picture = backend.inspect_model(program)
-    return _inspection(model, program, picture, costs(model.copy(), program.calls[0], False, times))
+    with _drawing_aside(model):
+        picture = backend.inspect_model(program)
+        known = costs(model.copy(), program.calls[0], False, times)
+    return _inspection(model, program, picture, known)
 
 
 def _inspect_step(trainer: Trainer, given: tuple[Any, ...], compiler: bool, times: bool) -> Inspection:
@@ -82,9 +85,16 @@ def _inspect_step(trainer: Trainer, given: tuple[Any, ...], compiler: bool, time
     model = trainer.model
     backend = _backend(model)
     program = program_of_trainer(trainer, batches, compiler)
-    picture = backend.inspect_step(program)
-    known = costs(model.copy(), program.calls[0], True, times) if program.calls else parameters_alone(model)
+    with _drawing_aside(model):
+        picture = backend.inspect_step(program)
+        known = costs(model.copy(), program.calls[0], True, times) if program.calls else parameters_alone(model)
     return _inspection(model, program, picture, known, () if program.calls else (OWN_STEP,))
+
+
+def _drawing_aside(model: Model) -> AbstractContextManager[Any]:
+    """Inside, random ops draw from a generator of their own."""
+    built = model._need_built()
+    return built.backend.random_state(0, built.device)
 
 
 def _backend(model: Model) -> Backend:

@@ -1,6 +1,7 @@
 """What torch makes of networks whose operations are known by hand."""
 
 import inspect
+import json
 import logging
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 import unidl
 from tests.insight import looked_at
 from tests.insight.looked_at import CASES, Dynamic, Pair, Shared, TwoSteps, attention, rows, two_inputs
-from unidl import Sequential, layers
+from unidl import Sequential, layers, ops
+from unidl.backends.torch.inspection.compiler import capture_of, operations
 from unidl.backends.torch.inspection.operations import Layers, Recorder
 from unidl.insight.programs import program_of_model
 from unidl.inspection.graph import LANES
@@ -96,6 +98,15 @@ def test_attention_is_one_kernel():
     assert aten(graph) == ["addmm", "_scaled_dot_product_flash_attention_for_cpu", "addmm"]
 
 
+def test_a_mask_of_minus_infinity_is_json():
+    class Masked(unidl.Model):
+        def forward(self, x):
+            return ops.softmax(ops.where(x > 0.0, x, -np.inf))
+
+    seen = unidl.inspect(Masked().build((3,), backend="torch"), rows(2, 3), **QUICK)
+    assert unidl.Inspection.from_data(json.loads(json.dumps(seen.data(), allow_nan=False))) == seen
+
+
 def test_an_lstm_is_one_kernel():
     model = Sequential([layers.LSTM(4)]).build((6, 3), backend="torch")
     graph = unidl.inspect(model, rows(2, 6, 3), **QUICK).graphs["aten"]
@@ -138,34 +149,27 @@ def test_two_calls_of_a_dynamic_network_differ():
 
 def test_where_the_compiler_breaks():
     model, up, _ = dynamic()
-    seen = unidl.inspect(model, up, times=False)
-    found = seen.facts["compile"]
+    capture, graph = capture_of(program_of_model(model, ((up,),), True).trial())
     # up to the `if`; `wide` up to the `while`; one round of it, which serves the second round too
-    assert found["graphs"] == len(found["operations"]) == 3
+    assert len(capture.graphs) == len(operations(capture)) == 3
     source = inspect.getsource(looked_at).splitlines()
-    lines = [int(broken["code"].removeprefix("looked_at.py:")) for broken in found["breaks"]]
+    lines = [int(broken["code"].removeprefix("looked_at.py:")) for broken in capture.breaks()]
     assert [source[line - 1].split()[0] for line in lines] == ["if", "while", "while"]
-    assert all("generic_jump" in broken["reason"] for broken in found["breaks"])
-    captured = seen.graphs["captured"]
-    layers_of = {node.parent: node.layer for node in captured.nodes if node.label == "linear"}
+    assert all("generic_jump" in broken["reason"] for broken in capture.breaks())
+    layers_of = {node.parent: node.layer for node in graph.nodes if node.label == "linear"}
     assert layers_of == {"graph 2": "wide", "graph 3": "inner"}
-    assert captured.note.startswith("3 breaks")
-
-
-def test_the_compiler_captures_a_static_network_whole():
-    seen = unidl.inspect(mlp(), rows(5, 3), times=False)
-    assert seen.facts["compile"]["graphs"] == 1
-    assert seen.facts["compile"]["breaks"] == []
-    captured = seen.graphs["captured"]
-    assert [node.label for node in captured.nodes if node.op.startswith("call_")] == ["linear", "relu", "linear"]
-    assert [node.layer for node in captured.nodes if node.label == "linear"] == ["dense", "dense_2"]
+    assert graph.note.startswith("3 breaks")
 
 
 # -- changes -----------------------------------------------------------------------------------------------------------------
 
 
-def test_what_changes_mean():
+def test_what_is_captured_and_what_changes_mean():
     seen = unidl.inspect(mlp(), rows(5, 3), times=False)
+    found, captured = seen.facts["compile"], seen.graphs["captured"]
+    assert (found["graphs"], found["operations"], found["breaks"]) == (1, [3], [])
+    assert [node.label for node in captured.nodes if node.op.startswith("call_")] == ["linear", "relu", "linear"]
+    assert [node.layer for node in captured.nodes if node.label == "linear"] == ["dense", "dense_2"]
     told = {change.change: change for change in seen.changes}
     batch, frozen, replaced = (told[name] for name in told)
     assert (batch.effect, frozen.effect, replaced.effect) == ("nothing", "nothing", "rebuild")
@@ -185,18 +189,18 @@ def test_where_the_trainer_compiles_a_change_is_a_recompile():
 def test_looking_often_leaves_the_compiler_alone(caplog):
     """What is compiled here is kept with code of its own: nothing is used up of what torch.compile keeps for the user's."""
     model, up, _ = dynamic()
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            unidl.inspect(model, up, times=False)
-    assert "recompile_limit" not in caplog.text
-    graphs = []
+    program, graphs = program_of_model(model, ((up,),), True), []
 
     def counting(graph, examples):
         graphs.append(graph)
         return graph.forward
 
-    torch.compile(model.native, backend=counting)(torch.from_numpy(up))
+    with torch._dynamo.config.patch(recompile_limit=2), caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            capture_of(program.trial())
+        torch.compile(model.native, backend=counting)(torch.from_numpy(up))
     assert len(graphs) == 3
+    assert "recompile_limit" not in caplog.text
 
 
 # -- a step ------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -288,7 +289,8 @@ def _is_plain(value: Any) -> bool:
 def _json(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_json(item) for item in value]
-    return str(value) if isinstance(value, torch.dtype) else value
+    infinite = isinstance(value, float) and not math.isfinite(value)  # JSON has no such numbers
+    return str(value) if infinite or isinstance(value, torch.dtype) else value
 
 
 def _code() -> dict[str, str]:
