@@ -122,6 +122,23 @@ def test_the_function_that_keras_makes_for_predict(backend):
     assert told["seconds_first"] > 0
 
 
+class Half(unidl.Model):
+    """One of two outputs is None, which Keras' own loop does not take."""
+
+    def __init__(self):
+        self.hidden = layers.Dense(3)
+
+    def forward(self, x):
+        return {"out": self.hidden(x), "nothing": None}
+
+
+def test_where_keras_predict_fails_it_is_told(backend):
+    seen = graph_of(Half(), POINTS)
+    assert seen.facts["predict_function"]["made"] is False
+    assert seen.facts["predict_function"]["why"].startswith("Keras' predict fails on it")
+    assert seen.graphs["layers"]
+
+
 # -- beneath -----------------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,12 @@ from unidl.inspection.inspection import Change, Event
 from unidl.inspection.program import Arguments, Program
 from unidl.inspection.timing import Timing
 
+REFUSED = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)  # what Keras' loop raises, of outputs that are None, for example
 TRAINER = (
     "unidl.Trainer does not use what compile() sets: it calls the same layers in its own step, and steps their variables with the "
     "kernels of Keras' engine. Keras' optimizers step a variable at a time with small operations and differ from the definition."
@@ -64,10 +70,13 @@ def predict_function(program: Program) -> tuple[dict[str, Any], list[Event], lis
     longer = prediction(native, map_nest(_one_more, program.calls[0]))
     if predict is None or longer is None:
         return {"made": False, "why": "Keras' predict passes one argument, and this model takes more"}, [], []
-    first = once(predict)
-    steady = seconds(predict)
-    traces = traces_of(native)
-    longer()
+    try:
+        first = once(predict)
+        traces = traces_of(native)
+        steady = seconds(predict)
+        longer()
+    except REFUSED as error:
+        return {"made": False, "why": f"Keras' predict fails on it: {str(error).splitlines()[0][:300]}"}, [], []
     after = traces_of(native)
     told = {
         "made": True,
