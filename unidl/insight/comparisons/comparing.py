@@ -125,7 +125,7 @@ def compare(
 
 def _plan(rounds: int, quick: bool, limit: float, without: frozenset[str]) -> Plan:
     fresh = 0 if "edit" in without else 1 if quick else min(rounds, 3)
-    return Plan(3 if quick else rounds, fresh, 0.1 if quick else 0.3, not quick, limit, without)
+    return Plan(3 if quick else rounds, fresh, 0.3 if quick else 0.6, not quick, limit, without)
 
 
 def _check(

@@ -18,7 +18,7 @@ from unidl.graph.spec import is_float
 from unidl.training.engine import arguments_of
 from unidl.training.trainer import Trainer
 
-INTERVALS = 4  # of which a round of steps is made, after one that is left out
+INTERVALS = 3  # of which a round of steps is made, after one that is left out
 LARGE = 256  # examples
 FREE = 16
 
@@ -63,12 +63,20 @@ class Steady:
         """Seconds of a training step, in a round of about so many; without the user's callbacks, which may write files."""
         with _put_back(self.trainer):
             if self._size is None:
-                taken = self._take(1, 1)  # it traces
-                if taken < seconds:  # a slow step is as good as settled, and a round has two of them
-                    taken = self._take(max(1, int(seconds / INTERVALS / taken / 2)), INTERVALS)
-                every = int(seconds / INTERVALS / taken)
-                self._size = (max(1, every), INTERVALS if every else 1)
+                self._size = self._sized(seconds)
             return self._take(*self._size)
+
+    def _sized(self, seconds: float) -> tuple[int, int]:
+        """Steps in an interval, and intervals in a round.
+
+        It goes on to more steps at once while they take little time, as fit does: a call's own cost is shared by its steps.
+        """
+        every, wanted = 1, seconds / INTERVALS
+        interval = self._take(1, 1)  # the first one traces; where a step takes long, that is all
+        while interval < wanted / 2:
+            every = min(4 * every, max(every + 1, int(every * wanted / interval)))
+            interval = every * self._take(every, 1)
+        return every, INTERVALS if interval < seconds else 1
 
     def _take(self, every: int, intervals: int) -> float:
         return self._step(every, intervals) if self.by_step else self._fit(every, intervals)
