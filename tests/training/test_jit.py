@@ -1,5 +1,9 @@
 """jit: the compiler changes no meaning, and "auto" decides by what it measured and leaves no trace of having tried."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -103,3 +107,26 @@ def test_what_is_not_worth_it_is_not_tried():
 def test_a_jit_that_is_none():
     with pytest.raises(ArgumentError, match='True, False or "auto"'):
         made("torch", "yes")
+
+
+SCRIPT = """
+import numpy, unidl
+model = unidl.Sequential([unidl.layers.Dense(8, "relu"), unidl.layers.Dense(1)])
+trainer = unidl.Trainer(model, "mse", jit=True, backend={backend!r})
+x = numpy.ones((48, 5), "float32")
+trainer.fit(x, x[:, :1], batch_size=8, progress=False, callbacks=[type("Each", (unidl.callbacks.Callback,), {{"every_steps": 1}})()])
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in COMPILED if name != "torch"])
+def test_steps_from_wherever_are_compiled_once(name, tmp_path):
+    """XLA compiles anew for each value of what it takes for a constant; here each of six calls begins at another step."""
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_dump_to={tmp_path}"}
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(backend=name)],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    # each module that was compiled: "module_0012.a_inference_Sequential_steps_…"
+    compiled = {file.name.partition(".")[0] for file in tmp_path.iterdir() if "XlaMustCompile" in file.name}
+    assert len(compiled) == 1

@@ -30,7 +30,12 @@ def repeat(step: Step, width: int | None = None) -> Steps:
 
         def body(i: Any, states: Any, logs: tf.TensorArray) -> tuple[Any, Any, tf.TensorArray]:
             place = (first + i) * batch_size
-            chosen = order[place : place + batch_size] if width is None else tf.slice(order, [place], [width])
+            # a slice's start is a constant to XLA, which would compile anew for each
+            chosen = (
+                order[place : place + batch_size]
+                if width is None
+                else tf.gather(order, place + tf.range(width, dtype=tf.int64))
+            )
             batch = map_nest(lambda whole: tf.gather(whole, chosen), data)
             given = {name: tf.gather(rate, i) for name, rate in rates.items()}
             after, numbers = step(batch, states, given)
