@@ -140,7 +140,7 @@ def test_an_inspection_draws_itself():
     assert sample.inspection().svg("graph") == svg(sample.inspection().graphs["graph"])
 
 
-@pytest.mark.parametrize("seed", (1, 2, 3, 4, 6, 21, 22, 24, 33))
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 6, 21, 22, 24, 33])
 def test_whatever_a_graph_is_like_it_is_drawn(seed):
     """dagre divides by the weights of edges, and met 0 / 0 in holders in which only some children are connected."""
     draw = random.Random(seed)
