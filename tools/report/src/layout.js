@@ -134,7 +134,7 @@ function ordered(graph, top, opened, edges, named) {
   for (const holder of new Set(parents.values())) {
     if (connected.has(holder)) continue;
     holder.children.forEach((child, i) => {
-      if (i % COLUMN) graph.setEdge(edgeOf(holder.children[i - 1], true), edgeOf(child, false), { weight: 0 }, "order");
+      if (i % COLUMN) graph.setEdge(edgeOf(holder.children[i - 1], true), edgeOf(child, false), { weight: 1 }, "order");
     });
   }
 }

@@ -18,7 +18,7 @@ let made = 0;
 export class Viewer {
   /** figure: what the page has for it; graphs: name -> graph; hue: layer -> number; chosen: called with {layer, label, viewer}. */
   constructor(figure, graphs, hue, chosen) {
-    Object.assign(this, { figure, graphs, hue, chosen, layer: null, id: null, current: null, arrow: `arrow-${++made}` });
+    Object.assign(this, { figure, graphs, hue, chosen, layer: null, id: null, current: null, boxes: new Map(), arrow: `arrow-${++made}` });
     this.svg = figure.querySelector("svg");
     this.svg.innerHTML = "<g></g>";
     this.said = figure.querySelector(".said");
@@ -48,6 +48,7 @@ export class Viewer {
     this.items = new Map([...everything(this.root)].map((item) => [item.id, item]));
     this.open = opening(this.root, this.budget());
     this.current = null;
+    this.drawn = null;
     const note = this.figure.querySelector(".note");
     note.textContent = [this.graph.title, this.graph.note].filter(Boolean).join(". ");
     this.render();
@@ -60,7 +61,17 @@ export class Viewer {
 
   render() {
     const focused = this.svg.contains(document.activeElement);
-    this.scene = place(this.root, visible(this.root, this.open, this.graph.edges));
+    let scene;
+    try {
+      scene = place(this.root, visible(this.root, this.open, this.graph.edges));
+    } catch (error) { // told where it is seen; the other pictures go on
+      console.error(error);
+      this.open = this.drawn ?? new Set([""]);
+      this.figure.querySelector(".note").textContent = `This could not be laid out: ${error.message}. The table below says what it holds.`;
+      return;
+    }
+    this.scene = scene;
+    this.drawn = new Set(this.open);
     this.svg.firstChild.innerHTML = markup(this.scene, { hue: this.hue, interactive: true, arrow: this.arrow });
     this.boxes = new Map([...this.svg.querySelectorAll(".box")].map((element) => [element.dataset.id, element]));
     this.mark();
