@@ -74,3 +74,13 @@ def test_predict_leaves_every_flag_as_it_was():
     model.predict(X)
     flags = {name: module.training for name, module in model.native.named_modules()}
     assert flags == {"": True, "dense": True, "batch_normalization": False, "dropout": True}
+
+
+# torch's own, when its compiler is first imported
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_compiler_takes_it_whole(name):
+    model = _model(LAYERS[name]())
+    plain = unidl.to_numpy(model(X))
+    compiled = torch.compile(model.native, fullgraph=True, backend="eager")
+    np.testing.assert_allclose(compiled(torch.from_numpy(X)).detach(), plain, rtol=1e-6, atol=1e-7)

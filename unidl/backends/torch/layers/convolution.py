@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -59,14 +61,13 @@ def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch
             same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
         )
         y = functional.pad(y, (*columns, *rows))
-    return _activated(layer, module, nn.Conv2d, module(y))
+    return _activated(layer, in_place(layer, module, nn.Conv2d), module(y))
 
 
 def _activated(
-    layer: Conv2D | Conv2DTranspose, module: nn.Module, own: type[nn.Module], y: torch.Tensor
+    layer: Conv2D | Conv2DTranspose, function: Callable[[torch.Tensor], torch.Tensor] | None, y: torch.Tensor
 ) -> torch.Tensor:
-    """(batch, filters, height, width) -> its activation, (batch, height, width, filters)."""
-    function = in_place(layer, module, own) if not y._is_view() else None  # through a view it would cost more
+    """(batch, filters, height, width) -> its activation, (batch, height, width, filters), by `function` in the memory of y."""
     return layer.activation(y.permute(0, 2, 3, 1)) if function is None else function(y).permute(0, 2, 3, 1)
 
 
@@ -104,7 +105,8 @@ def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch
     y = module(x.permute(0, 3, 1, 2))  # (batch, filters, height', width')
     if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
         y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
-    return _activated(layer, module, nn.ConvTranspose2d, y)
+        return _activated(layer, None, y)  # in place it would go through the whole of which y is a part
+    return _activated(layer, in_place(layer, module, nn.ConvTranspose2d), y)
 
 
 TABLE: dict[type, Lowering] = {
