@@ -148,6 +148,8 @@ def bench(session: nox.Session) -> None:
     install(session, "all", "bench")
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
+    session.run("python", "-m", "tests.benchmarks.page_faults", "unet", "torch")
+    session.run("python", "-m", "tests.benchmarks.page_faults", "lstm", "keras", env={"KERAS_BACKEND": "torch"})
     for backend in BACKENDS:
         session.run("python", "tests/benchmarks/portable_random.py", env={**QUIET, "UNIDL_BACKEND": backend})
 

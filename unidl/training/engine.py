@@ -23,6 +23,7 @@ from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
 from unidl.ops.stream import step_of
 from unidl.schedules import Constant
+from unidl.training.allocation import keep_freed_memory
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace
@@ -75,6 +76,11 @@ class Engine:
         """The model's backend."""
         return self.model._need_built().backend
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model's memory is the process' own."""
+        return "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
+
     def look_at_model(self) -> None:
         """The native object may be new, or made anew by model.replace; layers may have been frozen or unfrozen since."""
         built = self.model._need_built()
@@ -84,6 +90,8 @@ class Engine:
         self._resting = resting
         if built.native is not self._native:
             self._native = built.native
+            if self.on_cpu:
+                keep_freed_memory()
             self.steppers.clear()
             self._at_work.clear()
             self._programs.clear()
@@ -324,10 +332,13 @@ class Engine:
 
     def feed(self, source: Source, training: bool) -> Feed:
         """A source's examples on the model's device, to train or to evaluate on."""
-        on_cpu = "cpu" in str(self.model.device).lower()  # "cpu" in torch, "CPU:0" in TensorFlow, "cpu:0" in Keras
         through_door = not training or self.takes_own_step()
         return Feed(
-            source, self.put, self.admit if through_door else None, fits(source, on_cpu), uniform=bool(self.trainer.jit)
+            source,
+            self.put,
+            self.admit if through_door else None,
+            fits(source, self.on_cpu),
+            uniform=bool(self.trainer.jit),
         )
 
     def takes_own_step(self) -> bool:
