@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.sides import BY_HAND, ON_SMALL, Pair
+from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, Pair
 
 DOCS = Path(__file__).parents[2] / "docs"
 Row = Mapping[str, Any]
@@ -144,6 +144,11 @@ def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
     """Heading, words, table."""
     found = [
         ("Training beside a hand-written loop", "", grid(rows, BY_HAND, "train")),
+        (
+            "The same, compiled",
+            '`jit=True` beside the loops above, which are not compiled; the time to compile is not in it. `jit="auto"` takes it where it pays.',
+            grid(rows, COMPILED, "train"),
+        ),
         ("Small models beside a framework's own driver", "", grid(rows, ON_SMALL, "train")),
         (
             "Inference of one example",

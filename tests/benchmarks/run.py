@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks import report  # noqa: E402 - run as a script, the checkout is not on the path yet
-from tests.benchmarks.sides import BY_HAND, ON_SMALL, Pair  # noqa: E402
+from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, Pair  # noqa: E402
 from tests.benchmarks.workload import NAMES  # noqa: E402
 
 ONE_THREAD = dict.fromkeys(
@@ -69,7 +69,7 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
                         yield known
                         continue
                     row = child(
-                        "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), chosen.jit,
+                        "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), pair.jit,
                         threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
                     )  # fmt: skip
                     if row is not None:
@@ -128,7 +128,6 @@ def main() -> None:
     parser.add_argument("--threads", nargs="+", choices=("1", "default"), default=["1", "default"])
     parser.add_argument("--processes", type=int, default=3, help="of each side, for memory and the first step")
     parser.add_argument("--steps", type=int, default=10_000, help="of the long run")
-    parser.add_argument("--jit", default="False", help="False, True or auto")
     parser.add_argument("--quick", action="store_true", help="few rounds, one thread, for development")
     parser.add_argument(
         "--keep", type=Path, help="a file of rows: those in it are not measured again, new ones are added"
@@ -139,7 +138,7 @@ def main() -> None:
         chosen.rounds, chosen.seconds, chosen.threads, chosen.processes, chosen.steps = 5, 0.2, ["1"], 1, 1000
     pairs = [
         pair
-        for pair in BY_HAND + ON_SMALL
+        for pair in BY_HAND + COMPILED + ON_SMALL
         if (not chosen.backend or pair.backend in chosen.backend)
         and (not chosen.native or pair.native in chosen.native)
     ]
@@ -159,7 +158,7 @@ def main() -> None:
                     file.write(json.dumps(row) + "\n")
     report.show(rows)
     if chosen.write:
-        options = f"{chosen.rounds} rounds of about {chosen.seconds} s, jit={chosen.jit}"
+        options = f"{chosen.rounds} rounds of about {chosen.seconds} s"
         report.write(rows, options, FAILED)
 
 

@@ -20,6 +20,7 @@ class Pair:
         bar: What the geometric mean of the ratios is to reach.
         least: What each ratio is to reach.
         workloads: On what.
+        jit: What the Trainer is told; the loop beside it is as it is.
     """
 
     backend: str
@@ -28,13 +29,14 @@ class Pair:
     bar: float | None
     least: float | None
     workloads: tuple[str, ...]
+    jit: str = "False"
 
     @property
     def name(self) -> str:
         """As it is called on the command line and in the table."""
         mine = f"keras on {self.engine}" if self.backend == "keras" else self.backend
         other = f"keras.fit on {self.engine}" if self.native == "keras" else self.native
-        return f"{mine} / {other}"
+        return f"{mine}{'' if self.jit == 'False' else f', jit={self.jit}'} / {other}"
 
 
 # the Trainer beside a loop by hand; Keras' own loop is `fit`
@@ -44,6 +46,8 @@ BY_HAND = (
     Pair("keras", "keras", "tensorflow", 1.0, 0.95, NAMES),
     Pair("keras", "keras", "torch", 1.0, 0.95, NAMES),
 )
+# what the compiler adds, beside the same loops, which have none
+COMPILED = (Pair("tensorflow", "tensorflow", "tensorflow", None, None, NAMES, "True"),)
 # small models, where a framework's own driver costs more than the mathematics
 ON_SMALL = (
     Pair("keras", "keras", "tensorflow", 2.0, None, SMALL),
