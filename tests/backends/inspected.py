@@ -9,7 +9,7 @@ import numpy as np
 import unidl
 from unidl import Input, Model, Sequential, layers, ops
 from unidl.data import Arrays
-from unidl.insight.programs import program_of_model, program_of_trainer
+from unidl.insight.inspections.programs import program_of_model, program_of_trainer
 from unidl.inspection.graph import LANES
 from unidl.training.engine import arguments_of
 

@@ -10,7 +10,7 @@ from unidl import layers
 from unidl.cli import main
 from unidl.cli.exit_code import DONE, FAILED, UNAVAILABLE, WRONG_COMMAND
 from unidl.errors import ArgumentError
-from unidl.insight.example import LENGTH, example_of
+from unidl.insight.inspections.example import LENGTH, example_of
 from unidl.inspection import inspection
 
 SCRIPT = """

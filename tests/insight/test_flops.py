@@ -10,7 +10,7 @@ from unidl.description.trace import Tracer
 from unidl.graph.branch import answered
 from unidl.graph.node import OpCall
 from unidl.graph.spec import TensorSpec
-from unidl.insight import flops
+from unidl.insight.inspections import flops
 from unidl.ops.op import OPS
 
 
@@ -39,7 +39,7 @@ def test_no_op_is_forgotten():
     listed = list(flops.known())
     assert len(set(listed)) == len(listed)
     without = {name for name, op in OPS.items() if not op.composed and name not in listed}
-    assert without == set(), f"give {sorted(without)} a count in unidl/insight/flops.py"
+    assert without == set(), f"give {sorted(without)} a count in unidl/insight/inspections/flops.py"
     assert set(listed) <= set(OPS)
 
 

@@ -13,8 +13,8 @@ from unidl import Sequential, layers, losses, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, DataError, FileError, NotPortableError, ShapeError
 from unidl.graph.node import leaves
-from unidl.insight.costs import costs
-from unidl.insight.programs import program_of_model, program_of_trainer
+from unidl.insight.inspections.costs import costs
+from unidl.insight.inspections.programs import program_of_model, program_of_trainer
 from unidl.inspection.graph import LANES
 from unidl.inspection.inspection import Inspection
 

@@ -12,8 +12,8 @@ import unidl
 from unidl import layers, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, MissingPackageError, NotBuiltError
-from unidl.insight import curves
-from unidl.insight.layer_graph import layer_graph
+from unidl.insight.plots import curves
+from unidl.insight.plots.layer_graph import layer_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -16,7 +16,7 @@ from unidl.cli.subcommand import Example, Subcommand
 from unidl.cli.target import NoTargetError, model_file, named, namespace, parts
 from unidl.errors import ArgumentError, BackendUnavailableError, UnidlError
 from unidl.insight import inspect
-from unidl.insight.example import example_of
+from unidl.insight.inspections.example import example_of
 from unidl.interchange import convert
 from unidl.models import Model
 from unidl.settings import Choice

@@ -14,7 +14,7 @@ from tests.insight.looked_at import CASES, Dynamic, Pair, Shared, TwoSteps, atte
 from unidl import Sequential, layers, ops
 from unidl.backends.torch.inspection.compiler import capture_of, operations
 from unidl.backends.torch.inspection.operations import Layers, Recorder
-from unidl.insight.programs import program_of_model
+from unidl.insight.inspections.programs import program_of_model
 from unidl.inspection.graph import LANES
 
 QUICK = {"compiler": False, "times": False}

@@ -28,7 +28,7 @@ from unidl.insight.comparisons.planted import debugged
 from unidl.insight.comparisons.steady import LARGE, Steady
 from unidl.insight.comparisons.watch import Watch
 from unidl.insight.comparisons.where import shortened
-from unidl.insight.inspecting import inspect
+from unidl.insight.inspections.inspecting import inspect
 from unidl.training.observing import OBSERVERS, Observer
 
 EXAMPLES = 32  # with which it is inspected

@@ -10,7 +10,7 @@ import numpy as np
 
 from unidl.description.layer import Layer
 from unidl.graph.node import map_nest
-from unidl.insight.lanes import MarkedEngine
+from unidl.insight.inspections.lanes import MarkedEngine
 from unidl.inspection.lane import Lane
 from unidl.inspection.program import Arguments, Program, Trial
 from unidl.models import Model

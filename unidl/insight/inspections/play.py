@@ -16,7 +16,7 @@ from unidl.graph.branch import answered
 from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, WeightRead, leaves, map_nest, symbols
 from unidl.graph.spec import TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
-from unidl.insight.lone_layer import LoneLayer
+from unidl.insight.inspections.lone_layer import LoneLayer
 from unidl.inspection.program import Arguments
 from unidl.models import Model
 from unidl.models.build import Built, weight_path

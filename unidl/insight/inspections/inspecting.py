@@ -11,10 +11,11 @@ import unidl
 from unidl.backends.contract import Backend
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, DataError, NotPortableError
-from unidl.insight import report, text
-from unidl.insight.costs import costs, parameters_alone
+from unidl.insight import report
 from unidl.insight.drawing import svg
-from unidl.insight.programs import program_of_model, program_of_trainer
+from unidl.insight.inspections import text
+from unidl.insight.inspections.costs import costs, parameters_alone
+from unidl.insight.inspections.programs import program_of_model, program_of_trainer
 from unidl.inspection import inspection as data
 from unidl.inspection.inspection import Inspection
 from unidl.inspection.program import Program

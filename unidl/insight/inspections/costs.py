@@ -14,9 +14,9 @@ from unidl import ops
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import leaves, map_nest, symbols
 from unidl.graph.spec import is_float
-from unidl.insight import flops
-from unidl.insight.lone_layer import run
-from unidl.insight.play import Play, spec_of
+from unidl.insight.inspections import flops
+from unidl.insight.inspections.lone_layer import run
+from unidl.insight.inspections.play import Play, spec_of
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.program import Arguments
 from unidl.inspection.timing import Timing

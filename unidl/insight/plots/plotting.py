@@ -12,9 +12,9 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from unidl.errors import ArgumentError
-from unidl.insight import curves
 from unidl.insight.drawing import svg
-from unidl.insight.layer_graph import layer_graph, tree
+from unidl.insight.plots import curves
+from unidl.insight.plots.layer_graph import layer_graph, tree
 from unidl.models import Model
 from unidl.training import History
 

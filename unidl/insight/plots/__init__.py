@@ -1,0 +1,1 @@
+"""unidl.plot: histories as curves, models as graphs."""
