@@ -39,7 +39,7 @@ def _fact(value: Any) -> str:
 
 
 def advice(comparison: Comparison) -> Element | None:
-    """What decides for whom; several names where their spreads overlap."""
+    """What decides for whom; several names where none stands apart."""
     if not comparison.advice:
         return None
     cards = [
@@ -56,7 +56,7 @@ def advice(comparison: Comparison) -> Element | None:
         "What decides for whom",
         tag(
             "p",
-            "Where several runs are named, their spreads overlap: the measurement does not say which is better.",
+            "Where several runs are named, none of them is better than the others: what was counted is equal, or the spreads of what was measured overlap.",
             class_="quiet",
         ),
         tag("ul", cards, class_="cards"),
