@@ -264,6 +264,36 @@ def loaded() -> tuple[Backend, ...]:
     return tuple(_loaded.values())
 
 
+# What of the contract a backend's folder `inspection` supplies.
+INSPECTION = frozenset(["inspect_model", "inspect_step", "staged", "traces_in", "watch"])
+
+
+def inspection(package: str, name: str) -> Any:
+    """A name of a backend's folder `inspection`, imported when it is asked for; a backend's `__getattr__` calls this.
+
+    It reads more of a framework's inside than the rest: where a release moves that, models and training must not stop.
+
+    Args:
+        package: The backend's.
+        name: What is asked for.
+
+    Raises:
+        AttributeError: It is none of INSPECTION.
+        BackendUnavailableError: This release of the framework has not what inspection reads.
+    """
+    if name not in INSPECTION:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f"{package}.inspection"), name)
+    except ImportError as error:
+        backend = importlib.import_module(package)
+        raise BackendUnavailableError(
+            f"unidl.inspect cannot look into {backend.NAME} {backend.version()}: {error}.",
+            expected="a release whose inside is as unidl knows it; the tested ones stand in constraints.txt",
+            fix="Models and training do not need it; for inspect install the tested release.",
+        ) from error
+
+
 def when_loaded(callback: Callable[[Backend], None]) -> None:
     """Call `callback` with each backend that is loaded, those loaded already included."""
     _when_loaded.append(callback)

@@ -77,12 +77,17 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
         if file is not None and not Path(file).absolute().parent.is_dir():
             return _refuse(f"there is no folder for {file!r}.")
     try:
+        jit = None if parsed.jit is None else [JIT[word] for word in _words(parsed.jit) or []]
+        threads = [None if word == "default" else int(word) for word in _words(parsed.threads) or []]
+    except (KeyError, ValueError) as error:
+        return _refuse(f"no such value: {error}")
+    try:
         comparison = compare(
             parsed.script,
             backends=_words(parsed.backends),
             engines=_words(parsed.engines),
-            jit=None if parsed.jit is None else [JIT[word] for word in _words(parsed.jit) or []],
-            threads=[None if word == "default" else int(word) for word in _words(parsed.threads) or []],
+            jit=jit,
+            threads=threads,
             arguments=arguments,
             rounds=parsed.rounds,
             quick=parsed.quick,
@@ -91,8 +96,6 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
         )
     except ArgumentError as error:
         return _refuse(str(error))
-    except (KeyError, ValueError) as error:
-        return _refuse(f"no such value: {error}")
     except BackendUnavailableError as error:
         print(error, file=sys.stderr)
         return UNAVAILABLE

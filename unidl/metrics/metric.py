@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -79,8 +80,9 @@ class Mean(Metric):
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
-        """(total + lost) / count."""
-        return (float(state["total"]) + float(state["lost"])) / max(int(state["count"]), 1)
+        """(total + lost) / count; beside an infinite total nothing is lost."""
+        total, lost = float(state["total"]), float(state.get("lost", 0.0))  # a subclass' own update may keep no rest
+        return (total + lost if math.isfinite(total) else total) / max(float(state["count"]), 1.0)
 
 
 def get(value: Any) -> Metric:

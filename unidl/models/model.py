@@ -213,21 +213,15 @@ class Model(Layer, metaclass=_ModelType):
         backend, native = built.backend, built.native
         parts = []
 
-        def own(tensor: Any) -> Any:
-            """As an array that lies in no input's memory, as it would with a model that gives back what it was given."""
-            if tensor is None:
-                return None
-            array = backend.to_numpy(tensor)
-            return array.copy() if any(np.may_share_memory(array, a) for a in arrays) else array
-
         with backend.training_mode(native, False), running(backend):
             for start in range(0, count, batch_size):
                 batch = inputs
                 if count > batch_size:
                     batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
                 args, kwargs = admit(built, batch, {}, share=True)
-                parts.append(map_nest(own, backend.run(native, args, kwargs, False)))
-        return parts[0] if len(parts) == 1 else _concatenate(parts)
+                outputs = backend.run(native, args, kwargs, False)
+                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs))
+        return _concatenate(parts)  # which copies: an output may lie in the weights' memory
 
     # -- looking in ------------------------------------------------------------------------------------------------------
 
@@ -411,4 +405,6 @@ def _concatenate(parts: list[Any]) -> Any:
         return {key: _concatenate([p[key] for p in parts]) for key in first}
     if isinstance(first, (list, tuple)):
         return type(first)([_concatenate([p[i] for p in parts]) for i in range(len(first))])
-    return np.concatenate(parts) if getattr(first, "shape", ()) else first
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts) if first.shape else first.copy()
+    return first

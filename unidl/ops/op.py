@@ -48,8 +48,10 @@ _running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", defau
 def _add_family(backend: Backend) -> None:
     # Keras comes last: on its TensorFlow and torch engines the tensors belong to those backends
     _families.append((backend.TENSOR_TYPES, backend))
-    _exact.update(dict.fromkeys(backend.TENSOR_TYPES, backend))
     _families.sort(key=lambda family: family[1].SHARES_TENSORS)
+    _exact.clear()
+    for types, owner in reversed(_families):  # the first family that has a class owns it
+        _exact.update(dict.fromkeys(types, owner))
 
 
 registry.when_loaded(_add_family)

@@ -90,7 +90,7 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
 
 
 def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:
-    """Refuse a callback that watches a number which no epoch will have.
+    """Refuse a callback that watches a number which no epoch will have. Another callback may add numbers of its own.
 
     Args:
         callbacks: Those of the run.
@@ -106,7 +106,10 @@ def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_
     for callback in callbacks:
         if isinstance(callback, EarlyStopping):
             held_out = (callback.monitor or "").startswith("val_")
-            callback.check(names, others=own_step and not held_out)
+            others = any(
+                type(other).on_epoch_end is not Callback.on_epoch_end for other in callbacks if other is not callback
+            )
+            callback.check(names, others=(own_step and not held_out) or others)
 
 
 def scalar(value: Any) -> Any:

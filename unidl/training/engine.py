@@ -164,7 +164,10 @@ class Engine:
         """Add a batch to the metrics; the predictions take no gradient."""
         self.measured = True
         for i, metric in enumerate(self.trainer.metrics):
-            state = metric.update(self._states[str(i)], targets, predictions)
+            before = self._states[str(i)]
+            state = before | metric.update(
+                before, targets, predictions
+            )  # an update of the user's own may leave some out
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
     @property
@@ -366,9 +369,17 @@ class Engine:
         return self.states_from({str(i): metric.initial() for i, metric in enumerate(self.trainer.metrics)})
 
     def states_from(self, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
-        """Metrics' states as tensors."""
+        """Metrics' states as tensors; what a checkpoint of an earlier release lacks is as at the beginning, dtypes are today's."""
         backend, device = self.backend, self.model.device
-        return {i: {k: backend.to_tensor(v, device=device) for k, v in held.items()} for i, held in arrays.items()}
+        found = {}
+        for i, held in arrays.items():
+            start = self.trainer.metrics[int(i)].initial()
+            whole = {
+                k: np.asarray(v, np.asarray(start[k]).dtype if k in start else None)
+                for k, v in (start | dict(held)).items()
+            }
+            found[i] = {k: backend.to_tensor(v, device=device) for k, v in whole.items()}
+        return found
 
     def states_as_arrays(self, states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
         """Metrics' states off the device."""

@@ -103,6 +103,7 @@ class Fit:
             progress.states = engine.initial_states()
         choose_compiler(engine, self.feed, progress, self.steps_left(progress), self.bar)
         while (load := self._take(take, progress)) is not None:
+            engine.look_at_model()  # a callback may have replaced or frozen a layer
             started = time.perf_counter()
             states, numbers = engine.take_steps(load, progress.states)
             seconds = time.perf_counter() - started

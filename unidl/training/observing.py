@@ -1,4 +1,4 @@
-"""Who looks on while Trainers train, without a hand in it: a comparison that measures somebody's script from inside."""
+"""Who is told what Trainers do: a comparison that measures somebody's script from inside, and may set `jit` before steps are taken."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Observer:
 
     def ends(self, trainer: Trainer, history: History) -> None:
         """A `fit` came to its end."""
+
+    def steps(self, trainer: Trainer, source: Source) -> None:
+        """`Trainer.step` is about to take a step: the model is built."""
 
     def stepped(self, trainer: Trainer, source: Source, numbers: Mapping[str, float], seconds: float) -> None:
         """`Trainer.step` took a step; its numbers are still on the device, and reading them waits for it."""

@@ -302,6 +302,8 @@ class Trainer:
         self._prepare(source)
         if not OBSERVERS:
             return self.engine.step(source)
+        for observer in OBSERVERS:
+            observer.steps(self, source)
         started = time.perf_counter()
         numbers = self.engine.step(source)
         for observer in OBSERVERS:

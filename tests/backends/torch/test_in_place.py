@@ -1,5 +1,7 @@
 """An activation runs in the memory of what torch's own module gave, and only where nobody else can hold that."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -84,3 +86,79 @@ def test_the_compiler_takes_it_whole(name):
     plain = unidl.to_numpy(model(X))
     compiled = torch.compile(model.native, fullgraph=True, backend="eager")
     np.testing.assert_allclose(compiled(torch.from_numpy(X)).detach(), plain, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("hook", ["register_full_backward_hook", "register_full_backward_pre_hook"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_backward_hooks_work(name, hook):
+    model, seen = _model(LAYERS[name]()), []
+    getattr(_child(model), hook)(lambda module, *gradients: seen.append(gradients))
+    x = torch.from_numpy(X).requires_grad_()  # that is what such hooks are for
+    model.native(x).sum().backward()
+    assert float(x.grad.abs().sum()) > 0
+    assert len(seen) == 1
+
+
+def test_an_activation_that_cannot_be_hashed():
+    @dataclasses.dataclass
+    class Scaled:
+        factor: float = 2.0
+
+        def __call__(self, x):
+            return unidl.ops.relu(x) * self.factor
+
+    plain = unidl.Sequential([layers.Dense(4, "relu")]).build(X.shape[1:], backend="torch", seed=1)
+    scaled = unidl.Sequential([layers.Dense(4, Scaled())]).build(X.shape[1:], backend="torch", seed=1)
+    np.testing.assert_allclose(scaled.predict(X), 2 * plain.predict(X), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("wrap", [lambda m: torch.compile(m, backend="eager"), torch.jit.script])
+def test_a_compiled_child_is_a_child(wrap):
+    model = unidl.Sequential([layers.Dense(4), layers.Dense(2)]).build((3,), backend="torch")
+    x = np.ones((2, 3), "float32")
+    before = model.predict(x)
+    model.native.dense = wrap(model.native.dense)
+    np.testing.assert_allclose(model.predict(x), before, rtol=1e-6)
+    unidl.Trainer(model, "mse", "sgd").fit(x, before, progress=False)
+
+
+class AlwaysResting(nn.Dropout):
+    """As people write who never want it: a train that refuses."""
+
+    def train(self, mode=True):
+        return self
+
+
+def test_a_module_whose_train_refuses_is_left_alone():
+    model = unidl.Sequential([layers.Dense(4), layers.Dropout(0.9)]).build((3,), backend="torch")
+    resting = AlwaysResting(0.9)
+    resting.training = False
+    model.native.dropout = resting
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(model(x, training=True).detach(), model(x).detach())
+
+
+def test_what_is_frozen_inside_a_step_rests_afterwards():
+    model = unidl.Sequential([layers.Dense(4), layers.BatchNormalization()]).build((3,), backend="torch")
+    model.native.eval()
+    with model.native.in_mode(True):
+        model.freeze("batch_normalization")
+    assert {name: m.training for name, m in model.native.named_modules()} == dict.fromkeys(
+        ("", "dense", "batch_normalization"), False
+    )
+
+
+class Table(unidl.Model):
+    def setup(self, shape):
+        self.add_weight("table", (2, 3), "ones")
+
+    def forward(self, x):
+        return self.table
+
+
+def test_what_predict_gives_is_nobody_elses():
+    model = Table().build((3,), backend="torch")
+    given = model.predict(np.ones((2, 3), "float32"))
+    given *= 0
+    assert model.weights()["table"].min() == 1

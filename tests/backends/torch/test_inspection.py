@@ -55,11 +55,11 @@ def test_the_tree_of_modules():
 
 def test_the_operations_of_a_call():
     graph = unidl.inspect(mlp(), rows(5, 3), **QUICK).graphs["aten"]
-    assert aten(graph) == ["addmm", "relu", "addmm"]
-    assert aten(graph, layer="dense") == ["addmm", "relu"]
+    assert aten(graph) == ["addmm", "relu_", "addmm"]
+    assert aten(graph, layer="dense") == ["addmm", "relu_"]
     assert aten(graph, layer="dense_2") == ["addmm"]
     flow = between(graph)
-    assert flow["input", "addmm"] == flow["addmm", "relu"] == flow["relu", "addmm#2"] == "data"
+    assert flow["input", "addmm"] == flow["addmm", "relu_"] == flow["relu_", "addmm#2"] == "data"
     assert flow["dense.weight", "t"] == flow["dense.bias", "addmm"] == "state"
     assert {node.lane for node in graph.nodes if node.op.startswith("aten.")} == {"forward"}
 
@@ -168,7 +168,7 @@ def test_what_is_captured_and_what_changes_mean():
     seen = unidl.inspect(mlp(), rows(5, 3), times=False)
     found, captured = seen.facts["compile"], seen.graphs["captured"]
     assert (found["graphs"], found["operations"], found["breaks"]) == (1, [3], [])
-    assert [node.label for node in captured.nodes if node.op.startswith("call_")] == ["linear", "relu", "linear"]
+    assert [node.label for node in captured.nodes if node.op.startswith("call_")] == ["linear", "relu_", "linear"]
     assert [node.layer for node in captured.nodes if node.label == "linear"] == ["dense", "dense_2"]
     told = {change.change: change for change in seen.changes}
     batch, frozen, replaced = (told[name] for name in told)
@@ -210,7 +210,7 @@ def test_a_training_step_in_four_lanes():
     trainer = unidl.Trainer(mlp(), loss="cross_entropy", optimizer=unidl.optimizers.SGD(0.1), metrics=["accuracy"])
     seen = unidl.inspect(trainer, (rows(5, 3), Y), **QUICK)
     step = seen.graphs["step"]
-    assert aten(step, "forward") == ["addmm", "relu", "addmm"]
+    assert aten(step, "forward") == ["addmm", "relu_", "addmm"]
     assert aten(step, "loss") == ["_log_softmax", "nll_loss_forward"]
     assert aten(step, "update") == ["_fused_sgd_"]
     backward = aten(step, "backward")

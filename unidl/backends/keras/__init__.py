@@ -1,5 +1,8 @@
 """Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
 
+from typing import TYPE_CHECKING, Any
+
+from unidl.backends import registry
 from unidl.backends.keras.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.keras.bridge import READERS as READERS
 from unidl.backends.keras.bridge import SEPARATOR as SEPARATOR
@@ -12,11 +15,6 @@ from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.export import WRITERS as WRITERS
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
-from unidl.backends.keras.inspection import inspect_model as inspect_model
-from unidl.backends.keras.inspection import inspect_step as inspect_step
-from unidl.backends.keras.inspection import staged as staged
-from unidl.backends.keras.inspection import traces_in as traces_in
-from unidl.backends.keras.inspection import watch as watch
 from unidl.backends.keras.ops import OPS as OPS
 from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build
@@ -39,5 +37,16 @@ from unidl.backends.keras.training import random_state as random_state
 from unidl.backends.keras.training import repeat as repeat
 from unidl.backends.keras.training import training_mode as training_mode
 
+if TYPE_CHECKING:  # else imported when they are asked for, below
+    from unidl.backends.keras.inspection import inspect_model as inspect_model
+    from unidl.backends.keras.inspection import inspect_step as inspect_step
+    from unidl.backends.keras.inspection import staged as staged
+    from unidl.backends.keras.inspection import traces_in as traces_in
+    from unidl.backends.keras.inspection import watch as watch
+
 NAME = "keras"
 SHARES_TENSORS = True
+
+
+def __getattr__(name: str) -> Any:
+    return registry.inspection(__name__, name)

@@ -1,9 +1,12 @@
 """TensorFlow: a description becomes a `tf.Module` with a `tf.function` traced from the definitions."""
 
+from typing import TYPE_CHECKING, Any
+
 from unidl.backends import keras_engine as keras_engine  # isort: skip  (importing TensorFlow imports Keras)
 
 import tensorflow as tf
 
+from unidl.backends import registry
 from unidl.backends.tensorflow.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.tensorflow.bridge import READERS as READERS
 from unidl.backends.tensorflow.bridge import SEPARATOR as SEPARATOR
@@ -14,11 +17,6 @@ from unidl.backends.tensorflow.device import version as version
 from unidl.backends.tensorflow.export import WRITERS as WRITERS
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
-from unidl.backends.tensorflow.inspection import inspect_model as inspect_model
-from unidl.backends.tensorflow.inspection import inspect_step as inspect_step
-from unidl.backends.tensorflow.inspection import staged as staged
-from unidl.backends.tensorflow.inspection import traces_in as traces_in
-from unidl.backends.tensorflow.inspection import watch as watch
 from unidl.backends.tensorflow.ops import OPS as OPS
 from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build
@@ -40,7 +38,18 @@ from unidl.backends.tensorflow.training import random_state as random_state
 from unidl.backends.tensorflow.training import repeat as repeat
 from unidl.backends.tensorflow.training import training_mode as training_mode
 
+if TYPE_CHECKING:  # else imported when they are asked for, below
+    from unidl.backends.tensorflow.inspection import inspect_model as inspect_model
+    from unidl.backends.tensorflow.inspection import inspect_step as inspect_step
+    from unidl.backends.tensorflow.inspection import staged as staged
+    from unidl.backends.tensorflow.inspection import traces_in as traces_in
+    from unidl.backends.tensorflow.inspection import watch as watch
+
 NAME = "tensorflow"
 TENSOR_TYPES = (tf.Tensor, tf.Variable)
 SHARES_TENSORS = False
 ENGINE: str | None = None
+
+
+def __getattr__(name: str) -> Any:
+    return registry.inspection(__name__, name)

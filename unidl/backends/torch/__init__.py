@@ -1,7 +1,10 @@
 """PyTorch: a description becomes an `nn.Module` whose children are torch's own modules."""
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 
+from unidl.backends import registry
 from unidl.backends.torch.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.torch.bridge import READERS as READERS
 from unidl.backends.torch.bridge import SEPARATOR as SEPARATOR
@@ -12,11 +15,6 @@ from unidl.backends.torch.device import version as version
 from unidl.backends.torch.export import WRITERS as WRITERS
 from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
-from unidl.backends.torch.inspection import inspect_model as inspect_model
-from unidl.backends.torch.inspection import inspect_step as inspect_step
-from unidl.backends.torch.inspection import staged as staged
-from unidl.backends.torch.inspection import traces_in as traces_in
-from unidl.backends.torch.inspection import watch as watch
 from unidl.backends.torch.ops import OPS as OPS
 from unidl.backends.torch.optimizers import optimizer as optimizer
 from unidl.backends.torch.program import build as build
@@ -38,7 +36,18 @@ from unidl.backends.torch.training import random_state as random_state
 from unidl.backends.torch.training import repeat as repeat
 from unidl.backends.torch.training import training_mode as training_mode
 
+if TYPE_CHECKING:  # else imported when they are asked for, below
+    from unidl.backends.torch.inspection import inspect_model as inspect_model
+    from unidl.backends.torch.inspection import inspect_step as inspect_step
+    from unidl.backends.torch.inspection import staged as staged
+    from unidl.backends.torch.inspection import traces_in as traces_in
+    from unidl.backends.torch.inspection import watch as watch
+
 NAME = "torch"
 TENSOR_TYPES = (torch.Tensor,)
 SHARES_TENSORS = False
 ENGINE: str | None = None
+
+
+def __getattr__(name: str) -> Any:
+    return registry.inspection(__name__, name)

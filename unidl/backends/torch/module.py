@@ -110,41 +110,40 @@ class Adapter(nn.Module):
         self.switch(mode)
         return self
 
-    def switch(self, mode: bool) -> list[nn.Module]:
-        """Likewise; gives the modules whose flag it turned, so that they, and no others, can be turned back."""
-        changed: list[nn.Module] = []
+    def switch(self, mode: bool) -> list[tuple[nn.Module, bool]]:
+        """Likewise; gives the modules whose flag was turned, each with what it was."""
+        changed: list[tuple[nn.Module, bool]] = []
         waiting: list[nn.Module] = [self]
         while waiting:
             module = waiting.pop()
             state = module.__dict__
             wanted = mode and not state.get("unidl_frozen", False)
+            adapter = isinstance(module, Adapter)
+            if not adapter and (wanted != mode or type(module).train is not nn.Module.train or "training" not in state):
+                # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
+                before = [(below, below.training) for below in module.modules()]
+                module.train(wanted)
+                changed += [(below, flag) for below, flag in before if below.training is not flag]
+                continue
             if state["training"] is not wanted:
-                changed.append(module)
+                changed.append((module, state["training"]))
                 state["training"] = wanted
-            if type(module).train is not nn.Module.train and not isinstance(module, Adapter):
-                module.train(wanted)  # one of the user's that does more
-            elif wanted == mode or isinstance(module, Adapter):
-                waiting += [child for child in state["_modules"].values() if child is not None]
-            else:
-                for below in module.modules():  # a frozen module of torch's own rests with all that is in it
-                    if below.training is not wanted:
-                        changed.append(below)
-                        below.training = wanted
+            waiting += [child for child in state["_modules"].values() if child is not None]
         return changed
 
     @contextmanager
     def in_mode(self, mode: bool) -> Iterator[None]:
-        """Inside, all below is in that mode; afterwards each flag is as it was."""
+        """Inside, all below is in that mode; afterwards each flag is as it was, and what was frozen meanwhile rests."""
         changed = self.switch(mode)
         try:
             yield
         finally:
-            for module in changed:
-                before = not module.training
-                if type(module).train is nn.Module.train or isinstance(module, Adapter):
-                    module.__dict__["training"] = before
+            for module, flag in changed:
+                wanted = flag and not module.__dict__.get("unidl_frozen", False)
+                if "training" in module.__dict__:
+                    module.__dict__["training"] = wanted
                 else:
-                    module.train(before)
+                    module.training = wanted
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
@@ -292,7 +291,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
 
 def bound_child(module: Any, key: str, place: str | None = None) -> Layer:
     """The bound description of a child, as the module stands now; `place` is where it stands, if that is known."""
-    child = module._modules.get(place) or child_of(module, key)
+    child = module._modules.get(place)
+    if child is None:
+        child = child_of(module, key)
     bound = module.bound_children[key]
     binding: Binding = bound.__dict__["_binding"]
     if binding.module is not child:  # the user put another module there

@@ -3,7 +3,7 @@
 First each way of running has a process in which the code runs as it is, one after the other, once. The processes stay. Then come
 rounds: in each, every way in turn has a little of everything that is measured again and again (steps, inference, building), and a fresh
 process for what happens once in a process (import, first step, from an edit to the first step). Every second round goes the other way
-round. So a machine that is busy for a while slows all of them alike. At last, once, what has no time: source, exports, the planted bug.
+round. So a machine that is busy for a while slows all of them alike. At last, once, what has no time: source, inspections, the planted bug, exports.
 """
 
 from __future__ import annotations

@@ -99,18 +99,20 @@ def debugged(trainer: Trainer, source: Source) -> dict[str, Any]:
         "stops": _where_it_stops(debugger.hits),
     }
     until = _Until(STEPS, armed_after=HEALTHY)
-    error = _train(trainer, source, until)
-    if error is not None:
-        found["arises"] = f"at run, in step {until.taken + 1}"
-    else:
-        found["arises"] = "at trace"
+    try:
+        error = _train(trainer, source, until)
+        if error is not None:
+            found["arises"] = f"at run, in step {until.taken + 1}"
+        else:
+            found["arises"] = "at trace"
+            Planted.armed = False
+            trainer.model.replace(
+                place, Planted(_inner(trainer.model.layers[place]))
+            )  # a new program, the bug in it from the start
+            Planted.armed = True
+            error = _train(trainer, source, _Until(1))
+    finally:
         Planted.armed = False
-        trainer.model.replace(
-            place, Planted(_inner(trainer.model.layers[place]))
-        )  # a new program, the bug in it from the start
-        Planted.armed = True
-        error = _train(trainer, source, _Until(1))
-    Planted.armed = False
     if error is not None:
         found |= _traceback(error)
     return found

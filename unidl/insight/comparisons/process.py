@@ -60,6 +60,7 @@ class Process:
     def __init__(self, job: Path, way: Way, variables: Mapping[str, str], log: Path, shown: bool) -> None:
         self.log = log
         self._buffer = b""
+        self._ended = False
         theirs_read, mine_write = os.pipe()
         mine_read, theirs_write = os.pipe()
         self._read, self._write = mine_read, mine_write
@@ -148,12 +149,19 @@ class Process:
         """Let it end by itself."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._write, b'{"do": "end"}\n')
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(GRACE)
+        until = time.monotonic() + GRACE
+        while (
+            time.monotonic() < until
+            and os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        ):
+            time.sleep(0.02)
         self.kill()
 
     def kill(self) -> None:
-        """End it and all that it started, now."""
+        """End it and all that it started, now. Once: later its number may be somebody else's."""
+        if self._ended:
+            return
+        self._ended = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ class Growth:
     """By how much the resident set grows from now on, at its highest. Linux can forget an earlier peak; elsewhere it counts too."""
 
     def __init__(self) -> None:
-        if _REFERENCES.exists():
+        if os.access(_REFERENCES, os.W_OK):
             _REFERENCES.write_text("5")
         self._before = _now("VmRSS")
 

@@ -75,11 +75,14 @@ class Watch(Observer):
             )
         self._measure_memory()
 
-    def stepped(self, trainer: Trainer, source: Source, numbers: Mapping[str, float], seconds: float) -> None:
-        """A step of a loop of the user's own; its loss is read when all is over, so that nothing waits here."""
-        now = time.perf_counter()
+    def steps(self, trainer: Trainer, source: Source) -> None:
+        """A loop of the user's own begins, or goes on."""
         if trainer is not self.trainer:
             self.begins(trainer, source)
+
+    def stepped(self, trainer: Trainer, source: Source, numbers: Mapping[str, float], seconds: float) -> None:
+        """A step of such a loop; its loss is read when all is over, so that nothing waits here."""
+        now = time.perf_counter()
         if self.first is None:
             dict(numbers)  # the first one waits for its loss
             self.first = seconds + time.perf_counter() - now

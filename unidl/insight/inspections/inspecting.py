@@ -30,7 +30,8 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
     """See what the framework makes of a model, or of one training step of a Trainer: graphs, costs, events, changes.
 
     Everything runs on copies: the model or Trainer, its weights, its generators and counters, and what was traced or compiled of
-    it, are afterwards as they were. One that is not built yet is built, as a call or a step would build it.
+    it, are afterwards as they were. A training_step of your own runs too: what it does to objects other than these, such as a
+    writer, it does. One that is not built yet is built, as a call or a step would build it.
 
     Args:
         model: A model; or a Trainer, whose whole step is looked at: forward, loss, backward, update.

@@ -117,12 +117,18 @@ class _TrainerTrial:
 
 
 def copied(trainer: Trainer) -> Trainer:
-    """A copy of a Trainer. Parts of the model that a subclass keeps in attributes are the copy's parts, other models copies."""
+    """A copy of a Trainer.
+
+    Parts of the model that a subclass keeps in attributes are the copy's parts; other models and arrays are copied. What else it keeps (a
+    writer, a queue) is the same object: nobody knows what a copy of it would do.
+    """
     new = copy.deepcopy(trainer)
     places = {id(layer): path for path, layer in trainer.model.layers.items()}
     others: dict[int, Model] = {id(trainer.model): new.model}
 
     def own(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray):
+            return leaf.copy()
         if not isinstance(leaf, Layer):
             return leaf
         if id(leaf) in places:

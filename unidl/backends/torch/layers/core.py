@@ -15,6 +15,7 @@ from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
 from unidl.layers import Dense, Dropout, Embedding, Flatten, Layer, Reshape
+from unidl.ops.op import Op
 
 
 def dtype_of(plan: LayerPlan) -> torch.dtype:
@@ -41,10 +42,12 @@ def in_place(layer: Any, module: nn.Module, own: type[nn.Module]) -> Callable[[t
 
     It must where the module is no longer torch's own, or has hooks, which see its output and may keep it.
     """
-    function = IN_PLACE.get(layer.activation)
-    if function is None or type(module) is not own or module._forward_hooks or "forward" in module.__dict__:
+    activation = layer.activation
+    function = IN_PLACE.get(activation) if isinstance(activation, Op) else None
+    if function is None or type(module) is not own or "forward" in module.__dict__:
         return None
-    return None if _has_any_global_hook() else function
+    hooked = module._forward_hooks or module._backward_hooks or module._backward_pre_hooks or _has_any_global_hook()
+    return None if hooked else function
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------
