@@ -60,10 +60,11 @@ def test_the_installed_command_and_the_module_are_one():
     assert each[0].stderr == each[1].stderr != ""
 
 
-def test_who_read_the_output_has_enough(tmp_path):
+@pytest.mark.parametrize("word", ["--help", "backends"])
+def test_who_read_the_output_has_enough(word):
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "unidl", "--help"]
+    command = [sys.executable, "-m", "unidl", word]
     done = subprocess.run(
         command,
         env=ENVIRONMENT,
@@ -74,7 +75,31 @@ def test_who_read_the_output_has_enough(tmp_path):
         check=False,
     )
     os.close(write)
-    assert (done.returncode, done.stderr) == (CLOSED, "")
+    assert done.returncode == CLOSED
+    assert "pipe" not in done.stderr.lower()
+
+
+def test_a_device_that_is_not_there(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import unidl; unidl.Sequential([unidl.layers.Dense(1)]).build((2,), backend='torch')")
+    done = subprocess.run(
+        [sys.executable, "-m", "unidl", "run", str(script), "--device", "gpu:7"],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == UNAVAILABLE
+    assert "DeviceError" in done.stderr
+
+
+def test_a_comparison_of_what_is_no_script(tmp_path):
+    file = tmp_path / "m.unidl"
+    unidl.Sequential([unidl.layers.Dense(1)]).build((2,), backend="torch").save(file)
+    done = subprocess.run(
+        [sys.executable, "-m", "unidl", "compare", str(file)],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == WRONG_COMMAND
+    assert "is no Python script" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 PLAIN = "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"

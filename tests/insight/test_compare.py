@@ -76,7 +76,7 @@ def _advice(comparison: Comparison, question: str):
         ("step", "fastest training", "torch"),
         ("latency_one", "fastest inference, one example", "torch"),
         ("training", "fastest training as it ran, callbacks and data included", "keras"),
-        ("memory", "least memory", "tensorflow"),
+        ("memory", "least memory beyond what the import takes", "tensorflow"),
     ],
 )
 def test_what_was_planted_is_found(found, figure, question, loser):
@@ -88,8 +88,9 @@ def test_what_was_planted_is_found(found, figure, question, loser):
 
 
 def test_the_planted_amounts_are_seen(found):
-    assert 0.015 < _run(found, "torch").figures["step"].median < 0.04
-    assert 0.06 < _run(found, "keras").figures["training"].median < 0.2
+    # a sleep lasts as long as it is told, or longer on a busy machine
+    assert _run(found, "torch").figures["step"].median > 0.015
+    assert _run(found, "keras").figures["training"].median > 0.06
     hog = _run(found, "tensorflow").figures["memory"].median - _run(found, "keras").figures["memory"].median
     assert 250 << 20 < hog < 450 << 20
 
@@ -193,7 +194,7 @@ def test_what_was_measured_once_needs_a_margin():
 
 def test_a_figure_as_text():
     assert text(Timing(0.00123, 0.0011, 0.0015, 5)) == "1.23 ms (1.10 to 1.50)"
-    assert text(Timing(300 * 2.0**20, 0, 0, 1, "B")) == "300 MB"
+    assert text(Timing(300 * 2.0**20, 0, 0, 1, "B")) == "300 MiB"
 
 
 def test_an_export_that_hangs_is_given_up(monkeypatch):
@@ -311,7 +312,7 @@ def test_a_scripts_exit_code_is_kept(script, capfd):
 def test_a_run_that_fails_is_no_end(script, capfd):
     """One raises, one is killed, one hangs, one is well: they differ by their threads."""
     comparison = unidl.compare(
-        script, arguments=["threads"], backends=["torch"], threads=[2, 3, 4, 1], timeout=8, quick=True, progress=False,
+        script, arguments=["threads"], backends=["torch"], threads=[2, 3, 4, 1], timeout=15, quick=True, progress=False,
         without=["edit", "exports", "source", "debugging", "inspections"],
     )  # fmt: skip
     raised, killed, hung, well = comparison.runs

@@ -167,3 +167,21 @@ def test_tensorflow_counts_the_same(name):
     graph = tf.function(model.native, input_signature=[tf.TensorSpec(shape)]).get_concrete_function().graph
     options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output().build()
     assert profiler.profile(graph, options=options).total_float_ops == counted(model, rows(*shape)).total
+
+
+class Gated(unidl.Model):
+    def __init__(self):
+        self.gate, self.out = unidl.layers.Dense(100), unidl.layers.Dense(2)
+
+    def forward(self, x):
+        if unidl.ops.mean(self.gate(x)) > -100.0:
+            x = x * 2.0
+        return self.out(x)
+
+
+def test_what_only_decides_is_counted(backend):
+    """(4, 50) through the gate, its mean of 400 numbers, a product, and the layer at the end."""
+    model = Gated().build((50,), backend=backend)
+    seen = unidl.inspect(model, np.ones((4, 50), "float32"), compiler=False, times=False)
+    gate, out = 2 * 4 * 50 * 100 + 400, 2 * 4 * 50 * 2 + 8
+    assert {cost.path: cost.flops for cost in seen.costs} == {"": gate + 400 + 200 + out, "gate": gate, "out": out}

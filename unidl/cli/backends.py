@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from unidl.backends import registry
 from unidl.backends.selection import BackendRecord, available
+from unidl.cli.console import Console
 from unidl.cli.exit_code import DONE, UNAVAILABLE
 from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import BackendUnavailableError

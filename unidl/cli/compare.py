@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from unidl.cli.console import Console
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
 from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import ArgumentError, BackendUnavailableError, FileError

@@ -49,6 +49,8 @@ def export_file(
         if isinstance(error, ExportError):
             return REFUSED
         return WRONG_COMMAND if isinstance(error, ArgumentError) else FAILED
+    except BrokenPipeError:
+        raise  # no fault of a file: who read has enough
     except OSError as error:
         print(f"unidl export: {error}", file=sys.stderr)
         return FAILED

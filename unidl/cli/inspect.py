@@ -56,6 +56,8 @@ def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
     except NoTargetError as error:
         print(f"unidl inspect: {error}", file=sys.stderr)
         return WRONG_COMMAND
+    except BrokenPipeError:
+        raise  # no fault of a file: who read has enough
     except OSError as error:
         print(f"unidl inspect: {error}", file=sys.stderr)
         return FAILED

@@ -51,6 +51,8 @@ def _as_python_does(script: str) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever the script raised is shown, with its own code
         error.__traceback__ = _from(script, error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, (BackendUnavailableError, DeviceError)):
+            return UNAVAILABLE
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
     return DONE
 

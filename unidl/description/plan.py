@@ -42,17 +42,24 @@ class Call:
         kwargs: Keyword inputs, likewise.
         outputs: The symbolic tensor or nest of them that forward returned.
         updates: What `self.update` was given, in order: the state's name, its next value, and the time (as `Node.order`).
+        asked: The tensors of which Python asked whether they are true, where one certain run was traced.
     """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: Any
     updates: tuple[tuple[str, Any, int], ...] = ()
+    asked: tuple[Any, ...] = ()
 
     @property
     def nodes(self) -> list[Node]:
         """The steps from the inputs to the outputs, in order."""
         return ancestors(self.outputs)
+
+    @property
+    def steps(self) -> list[Node]:
+        """Likewise, with those that lead to what Python asked: all that this run computes."""
+        return ancestors((self.outputs, self.asked))
 
 
 @dataclass(eq=False)

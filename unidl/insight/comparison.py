@@ -141,8 +141,13 @@ FIGURES: Mapping[str, Figure] = {
         "inference, large batch",
         "Seconds of model.predict for 256 examples in one batch, NumPy in and NumPy out; all runs in turn, once a round.",
     ),
+    "resident": Figure(
+        "peak memory, all in all",
+        "Bytes of the process' resident set at its highest, interpreter and framework included, at the end of the run's own training; once.",
+        once=True,
+    ),
     "memory": Figure(
-        "peak memory",
+        "peak memory beyond the import",
         "Bytes by which the resident set of the process grew, at its highest, from the framework's import to the end of the run's own "
         "training; once.",
         once=True,
@@ -165,7 +170,7 @@ class Advice:
     """What decides for whom.
 
     Args:
-        question: "fastest training", "least memory".
+        question: "fastest training", "least memory, all in all".
         answers: Label of the run that is best, or of all those from which it does not stand apart.
         why: The figures, in a sentence.
     """

@@ -40,7 +40,7 @@ def _parts(comparison: Comparison, known: Mapping[str, Figure]) -> Iterator[Rend
     if comparison.advice:
         yield "\n[bold]What decides[/]"
         for advice in comparison.advice:
-            answer = ", ".join(advice.answers) or "nobody"
+            answer = " or ".join(advice.answers) or "nobody"
             yield f"  {escape(advice.question)}: [bold]{escape(answer)}[/]. [dim]{escape(advice.why)}[/]"
     for run in comparison.runs:
         if run.failure is not None:
@@ -51,7 +51,10 @@ def _parts(comparison: Comparison, known: Mapping[str, Figure]) -> Iterator[Rend
 
 
 def _table(comparison: Comparison, known: Mapping[str, Figure]) -> Table:
-    table = Table(title=f"{comparison.name}, {len(comparison.runs)} ways", title_justify="left")
+    table = Table(
+        title=f"{comparison.name}, {len(comparison.runs)} way{'' if len(comparison.runs) == 1 else 's'}",
+        title_justify="left",
+    )
     table.add_column("")
     for run in comparison.runs:
         table.add_column(run.label, justify="right")

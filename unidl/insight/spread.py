@@ -11,7 +11,7 @@ from unidl.inspection.timing import Timing
 ALONE = 0.1
 
 _SECONDS = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "µs"))
-_BYTES = ((2.0**30, 2.0**-30, "GB"), (2.0**20, 2.0**-20, "MB"), (0.0, 2.0**-10, "kB"))
+_BYTES = ((2.0**30, 2.0**-30, "GiB"), (2.0**20, 2.0**-20, "MiB"), (0.0, 2.0**-10, "KiB"))
 
 
 def spread(figure: Timing, once: bool = False) -> Timing:

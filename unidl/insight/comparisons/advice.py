@@ -18,7 +18,8 @@ QUESTIONS: Mapping[str, str] = {
     "fastest training as it ran, callbacks and data included": "training",
     "fastest inference, one example": "latency_one",
     "fastest inference, large batch": "latency_batch",
-    "least memory": "memory",
+    "least memory, all in all": "resident",
+    "least memory beyond what the import takes": "memory",
     "soonest after an edit": "edit",
 }
 

@@ -133,6 +133,8 @@ def _check(
 ) -> None:
     if script is not None and not script.is_file():
         raise ArgumentError(f"There is no script {str(build)!r} here ({Path.cwd()}).")
+    if script is not None:
+        _check_is_python(script)
     if script is None and data is None:
         raise ArgumentError(
             "A function is compared on data.",
@@ -154,6 +156,19 @@ def _check(
 
 
 # -- the ways ------------------------------------------------------------------------------------------------------------------
+
+
+def _check_is_python(script: Path) -> None:
+    """Refuse what can be no script, before processes are started."""
+    try:
+        with tokenize.open(script) as file:
+            compile(file.read(), str(script), "exec")
+    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+        raise ArgumentError(
+            f"{str(script)!r} is no Python script: {error}.",
+            expected="a script that trains with unidl.Trainer",
+            fix="`unidl inspect` looks at a saved model; `unidl compare OLD.json NEW.json` at two comparisons.",
+        ) from error
 
 
 def _ways(backends: Any, engines: Any, jit: Any, threads: Any) -> list[Way]:

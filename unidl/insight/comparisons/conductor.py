@@ -34,7 +34,7 @@ THREADS = (
     "TF_NUM_INTEROP_THREADS",
 )
 PARTS = ("edit", "exports", "source", "debugging", "inspections")  # that may be left out
-UNITS = {"memory": "B", "throughput": "1/s"}
+UNITS = {"memory": "B", "resident": "B", "throughput": "1/s"}
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ def _run(one: Seen, script: bool) -> Run:
         figures["compile"] = Timing.of([max(0.0, first - steady) for first in one.values["first_step"]])
     if found.get("training"):
         figures["training"] = Timing.of(found["training"])
-    for name in ("memory", "run"):
+    for name in ("memory", "resident", "run"):
         if found.get(name) is not None:
             figures[name] = Timing.of([float(found[name])], UNITS.get(name, "s"))
     jit = found.get("jit")

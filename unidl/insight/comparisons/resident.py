@@ -22,7 +22,11 @@ class Growth:
 
     def bytes(self) -> int:
         """At its highest so far."""
-        return max(0, _now("VmHWM") - self._before)
+        return max(0, self.whole() - self._before)
+
+    def whole(self) -> int:
+        """The resident set at its highest so far, with what was there before."""
+        return _now("VmHWM")
 
 
 def _now(name: str) -> int:

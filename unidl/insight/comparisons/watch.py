@@ -31,6 +31,7 @@ class Watch(Observer):
         self.source: Source | None = None  # what it trained on
         self.first: float | None = None  # seconds of the first step of all
         self.memory: int | None = None
+        self.resident: int | None = None
         self.stretches: list[float] = []  # seconds a step, of each stretch between two looks
         self._losses: list[np.ndarray] = []
         self._stepped: list[Mapping[str, float]] = []
@@ -93,7 +94,7 @@ class Watch(Observer):
 
     def _measure_memory(self) -> None:
         if self._growth is not None:
-            self.memory = self._growth.bytes()
+            self.memory, self.resident = self._growth.bytes(), self._growth.whole()
 
     @property
     def by_step(self) -> bool:
@@ -115,6 +116,7 @@ class Watch(Observer):
             "step_loss": [float(value) for value in losses],
             "metrics": self._numbers,
             "memory": self.memory,
+            "resident": self.resident,
             "training": stretches,
             "jit": None if self.trainer is None else self.trainer.jit,
             "backend": self.trainer.model.backend if self.trainer is not None else None,

@@ -72,14 +72,14 @@ class Count:
 def count(call: Call) -> Count:
     """What a traced call takes, layers inside it included; all lengths are to be known."""
     with answered(_unknown):
-        return _counted(call.nodes)
+        return _counted(call.steps)
 
 
 def _counted(nodes: list[Node]) -> Count:
     total = Count()
     for node in nodes:
         if isinstance(node, LayerCall):
-            total.add(_counted(node.call.nodes))
+            total.add(_counted(node.call.steps))
         elif isinstance(node, OpCall):
             total.add(_of_op(node))
     return total

@@ -43,6 +43,7 @@ class Play(Tracer):
         self.values: dict[int, Any] = {}  # id of a symbolic tensor -> its value, where it was asked for
         self.outer: dict[int, SymbolicTensor] = {}  # id of an input inside a call -> what the call was given
         self.kept: list[Any] = []  # so that no id is used again
+        self.asked: list[list[SymbolicTensor]] = [[]]  # in each forward that runs now
         self.alone: dict[int, LoneLayer] = {}  # id of a layer -> it, as a model of its own
         self.plan: LayerPlan = self.plan_of(model, "")
         with answered(self.knows), tracing():
@@ -65,8 +66,19 @@ class Play(Tracer):
             self.kept.append((made, leaf))
         return made
 
+    def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As Tracer's; the call keeps what its forward asked."""
+        self.asked.append([])
+        try:
+            result = super()._call(plan, args, kwargs)
+            plan.calls[-1].asked = tuple(self.asked[-1])
+            return result
+        finally:
+            self.asked.pop()
+
     def knows(self, tensor: SymbolicTensor) -> bool:
         """The answer to a question of Python's."""
+        self.asked[-1].append(tensor)
         return bool(self.built.backend.to_numpy(self.value(tensor)))
 
     def inputs(self, plan: LayerPlan) -> list[Arguments]:

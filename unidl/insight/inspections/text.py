@@ -112,7 +112,7 @@ def _graphs(graphs: tuple[Graph, ...]) -> Table:
 
 
 def _events(inspection: Inspection) -> Table:
-    table = _table("What happens", "when", "what", ">times", ">seconds")
+    table = _table("What happens", "when", "what", ">how many", ">seconds in all")
     for event in inspection.events:
         _row(table, event.phase, event.what, "" if event.times is None else f"{event.times:,}", seconds(event.seconds))
     return table

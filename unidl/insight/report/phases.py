@@ -53,7 +53,7 @@ def _events(column: Column, subject: str, phase: str) -> Element | str:
 
 
 def _event(event: Event) -> list[Element | str]:
-    times = f", {event.times:,} ×" if event.times is not None and event.times != 1 else ""
+    times = f" ({event.times:,} of them)" if event.times is not None and event.times != 1 else ""
     if event.seconds is None:
         return [event.what, times]
     return [event.what, times, tag("span", f"{median(event.seconds)} ({spread(event.seconds)})", class_="how")]
