@@ -45,7 +45,7 @@ class Plan:
         rounds: Of what is measured in the processes that stay.
         fresh: Rounds that have a fresh process too.
         seconds: Of one measurement in a round, about.
-        formats: Whether all export formats are tried, or only those of the run's own framework.
+        thorough: Whether all export formats are tried, not only those of the run's own framework, and the frameworks' compilers asked.
         limit: Seconds that the code itself may take.
         without: Of PARTS, what is left out.
         patience: Seconds that one measurement may take.
@@ -55,7 +55,7 @@ class Plan:
     rounds: int
     fresh: int
     seconds: float
-    formats: bool
+    thorough: bool
     limit: float
     without: frozenset[str] = frozenset()
     patience: float = 300.0
@@ -191,7 +191,7 @@ class Conductor:
     def _inspect(self, one: Seen) -> None:
         for what in ("model", "step"):
             if one.process is not None:
-                seen = self._ask(one, self.plan.patience, do="inspect", what=what)
+                seen = self._ask(one, self.plan.patience, do="inspect", what=what, compiler=self.plan.thorough)
                 if seen:
                     one.inspections[what] = Inspection.from_data(seen)
 
@@ -199,7 +199,7 @@ class Conductor:
         """The formats of the run's own framework first: one that hangs outside Python ends the process."""
         owners = {name: owner for name, (owner, _) in registry.formats().items()}
         wanted = sorted(owners, key=lambda name: owners[name] != one.way.backend)
-        for name in wanted if self.plan.formats else [name for name in wanted if owners[name] == one.way.backend]:
+        for name in wanted if self.plan.thorough else [name for name in wanted if owners[name] == one.way.backend]:
             if one.process is None:
                 one.exports[name] = "not tried: the export before it did not end"
                 continue

@@ -154,15 +154,15 @@ class Measured:
         """One format."""
         return {"refused": exported(self.steady.trainer, name, seconds)}
 
-    def inspect(self, what: str) -> dict[str, Any]:
+    def inspect(self, what: str, compiler: bool) -> dict[str, Any]:
         """What the framework makes of the model, or of a step."""
         trainer = self.steady.trainer
         if what == "model":
             inputs = self.steady.examples(EXAMPLES)
-            seen = inspect(trainer.model, inputs[0] if len(inputs) == 1 else inputs, compiler=False)
+            seen = inspect(trainer.model, inputs[0] if len(inputs) == 1 else inputs, compiler=compiler)
         else:
             given = [map_nest(lambda array: array[:EXAMPLES], part) for part in self.steady.source.sample()]
-            seen = inspect(trainer, given[0] if len(given) == 1 else tuple(given), compiler=False)
+            seen = inspect(trainer, given[0] if len(given) == 1 else tuple(given), compiler=compiler)
         return seen.data()
 
     def debug(self) -> dict[str, Any]:
