@@ -85,6 +85,17 @@ def test_a_layer_chosen_in_one_picture_is_seen_in_the_others_the_sources_and_the
     assert page.locator("#graphs .selection").is_hidden()
 
 
+def test_what_is_said_of_a_choice_is_of_the_picture_that_is_shown(page):
+    figures = page.locator("#graphs figure.viewer")
+    several = [figures.nth(i) for i in range(figures.count()) if figures.nth(i).locator("select option").count() > 1]
+    figure = several[0]
+    figure.locator('.box[data-layer="head"]').first.click()
+    panel = page.locator("#graphs .selection")
+    before = panel.text_content()
+    figure.locator("select").select_option(index=1)
+    until(page, lambda: panel.text_content() != before)  # another graph has another number of nodes
+
+
 def test_a_holder_lights_up_with_what_it_holds_and_a_closed_one_for_what_is_in_it(page):
     figure = viewer(page, "torch")
     figure.locator('button[data-do="close"]').click()

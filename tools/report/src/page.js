@@ -62,7 +62,10 @@ function excerpt({ label, lines }) {
   return made;
 }
 
+let told = []; // what the panels say of the selection
+
 function tell(chosen, layer, lit) {
+  told = [chosen, layer, lit];
   for (const panel of document.querySelectorAll(".selection")) {
     panel.replaceChildren();
     panel.hidden = !chosen;
@@ -110,6 +113,7 @@ function pictures() {
   const hue = hues(data.layers);
   const start = (figure) => viewers.push(new Viewer(figure, data.graphs[figure.dataset.run][figure.dataset.subject], hue, choose));
   for (const figure of document.querySelectorAll("figure.viewer")) start(figure);
+  for (const viewer of viewers) viewer.choice.addEventListener("change", () => tell(...told)); // another picture has other counts
 }
 
 function charts() {
