@@ -180,7 +180,7 @@ class Advice:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The same code on several backends.
 
@@ -202,6 +202,9 @@ class Comparison:
     runs: tuple[Run, ...]
     distances: Mapping[str, float] = field(default_factory=dict)
     advice: tuple[Advice, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.name}: {', '.join(run.label for run in self.runs)}>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all of it as JSON; `Comparison.load` reads it."""

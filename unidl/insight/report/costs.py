@@ -36,9 +36,11 @@ def costs(shown: Shown) -> Element | None:
     heads = ["layer", "class", "gives", "parameters", "FLOPs", "activations"]
     heads_of_runs = [tag("span", dot(column), tag("span", "forward · backward", class_="how")) for column in columns]
     rows = [_row(path, columns, slowest) for path in paths]
+    total = sum(cost.parameters for cost in columns[0].costs().values())
     note = (
-        "FLOPs are those of the forward for this batch, a multiply-add counts as two, and a layer's own include those of the layers in it. "
-        "Times are medians; a bar is drawn against the slowest layer."
+        f"{total:,} parameters in all; a row has the layer's own. FLOPs are those of the forward for this batch, a multiply-add counts as "
+        "two, and a layer's own include those of the layers in it. Times are medians; a bar is drawn against the slowest layer. Each layer is "
+        "timed alone, so that they add up to more than the model."
     )
     return section(
         "costs",
