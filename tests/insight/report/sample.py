@@ -264,6 +264,7 @@ def run(label, backend, scale, source, **more):
     figures = {name: timing(value * scale) for name, value in values.items()}
     figures["throughput"] = timing(15_000 / scale, "1/s")
     figures["memory"] = timing(210e6 * scale, "B", 3)
+    figures["resident"] = timing(700e6 * scale, "B", 3)
     curve = tuple(2.3 * 0.975**i + 0.06 * ((i * 7919) % 13) / 13 + 0.004 * scale for i in range(160))
     return Run(
         label,
