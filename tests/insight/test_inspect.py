@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import unidl
 from tests.insight.looked_at import CASES, Dynamic, Pair, Shared, TwoSteps, rows
 from unidl import Sequential, layers, losses, ops
 from unidl.backends import registry
-from unidl.errors import ArgumentError, DataError, FileError, NotPortableError, ShapeError
+from unidl.errors import ArgumentError, BackendUnavailableError, DataError, FileError, NotPortableError, ShapeError
 from unidl.graph.node import leaves
 from unidl.insight.inspections.costs import costs
 from unidl.insight.inspections.programs import program_of_model, program_of_trainer
@@ -359,9 +360,17 @@ def test_one_that_is_not_built_is_built(backend):
 
 def test_a_backend_that_shows_nothing(monkeypatch):
     model = noisy().build((3,), backend="torch")
-    monkeypatch.delattr(registry.load("torch"), "inspect_model")
+    monkeypatch.setattr(registry, "INSPECTION", frozenset())
     with pytest.raises(NotPortableError, match="shows nothing of what it makes"):
         unidl.inspect(model, rows(2, 3))
+
+
+def test_a_release_whose_inside_is_another(monkeypatch):
+    model = noisy().build((3,), backend="torch")
+    monkeypatch.setitem(sys.modules, "unidl.backends.torch.inspection", None)  # as if an import in it failed
+    with pytest.raises(BackendUnavailableError, match="cannot look into torch"):
+        unidl.inspect(model, rows(2, 3))
+    assert model.predict(rows(2, 3)).shape[0] == 2  # the rest goes on
 
 
 # -- as data, as text --------------------------------------------------------------------------------------------------------
