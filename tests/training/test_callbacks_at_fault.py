@@ -127,3 +127,19 @@ def test_xla_does_not_reorder_what_makes_it_exact():
 def test_a_mean_of_many_small_numbers(backend):
     result, many = _counted(lambda step: step, backend, 0.25, 100)
     assert result == pytest.approx((many + 25) / (many + 100), rel=1e-9)
+
+
+class Forgets(unidl.metrics.Mean):
+    """Whose update keeps less than initial() began with."""
+
+    def update(self, state, targets, predictions):
+        new = super().update(state, targets, predictions)
+        return {name: new[name] for name in ("total", "count")}
+
+
+def test_a_metric_that_forgets_part_of_its_state(backend):
+    model = unidl.Sequential([unidl.layers.Dense(1)])
+    metric = Forgets(lambda targets, predictions: unidl.ops.mean(predictions))
+    trainer = unidl.Trainer(model, "mse", metrics=[metric], backend=backend)
+    with pytest.raises(ArgumentError, match="does not keep its state"):
+        trainer.fit(np.ones((4, 2), "float32"), np.ones((4, 1), "float32"), progress=False)

@@ -122,6 +122,8 @@ def leaves(nest: Any) -> Iterable[Any]:
 
 def map_nest(function: Any, nest: Any) -> Any:
     """The same nest with `function` applied to each leaf."""
+    if type(nest) is tuple:  # most are, and a training step asks often
+        return tuple([map_nest(function, item) for item in nest])
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
         return type(nest)(*(map_nest(function, item) for item in nest))
     if isinstance(nest, (list, tuple)):

@@ -81,7 +81,7 @@ class Mean(Metric):
 
     def result(self, state: dict[str, np.ndarray]) -> float:
         """(total + lost) / count; beside an infinite total nothing is lost."""
-        total, lost = float(state["total"]), float(state.get("lost", 0.0))  # a subclass' own update may keep no rest
+        total, lost = float(state["total"]), float(state["lost"])
         return (total + lost if math.isfinite(total) else total) / max(float(state["count"]), 1.0)
 
 

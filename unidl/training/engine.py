@@ -165,9 +165,14 @@ class Engine:
         self.measured = True
         for i, metric in enumerate(self.trainer.metrics):
             before = self._states[str(i)]
-            state = before | metric.update(
-                before, targets, predictions
-            )  # an update of the user's own may leave some out
+            state = metric.update(before, targets, predictions)
+            if state.keys() != before.keys():
+                raise ArgumentError(
+                    f"The metric {metric.name!r} does not keep its state.",
+                    expected=f"update(…) gives what initial() does: {', '.join(before)}",
+                    received=", ".join(state) or "nothing",
+                    fix="Return every part of the state, changed or not.",
+                )
             self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
     @property
@@ -369,17 +374,9 @@ class Engine:
         return self.states_from({str(i): metric.initial() for i, metric in enumerate(self.trainer.metrics)})
 
     def states_from(self, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
-        """Metrics' states as tensors; what a checkpoint of an earlier release lacks is as at the beginning, dtypes are today's."""
+        """Metrics' states as tensors."""
         backend, device = self.backend, self.model.device
-        found = {}
-        for i, held in arrays.items():
-            start = self.trainer.metrics[int(i)].initial()
-            whole = {
-                k: np.asarray(v, np.asarray(start[k]).dtype if k in start else None)
-                for k, v in (start | dict(held)).items()
-            }
-            found[i] = {k: backend.to_tensor(v, device=device) for k, v in whole.items()}
-        return found
+        return {i: {k: backend.to_tensor(v, device=device) for k, v in held.items()} for i, held in arrays.items()}
 
     def states_as_arrays(self, states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
         """Metrics' states off the device."""

@@ -16,7 +16,10 @@ X = np.ones((4, 3), "float32")
 def test_no_warning_of_retracing(backend, monkeypatch):
     if registry.load(backend).ENGINE not in (None, "tensorflow"):
         pytest.skip("the engine traces nothing")
-    polymorphic = pytest.importorskip("tensorflow.python.eager.polymorphic_function.polymorphic_function")
+    polymorphic = pytest.importorskip(
+        "tensorflow.python.eager.polymorphic_function.polymorphic_function",
+        reason="TensorFlow counts its retraces elsewhere in this release",
+    )
     counted = type(
         polymorphic._frequent_tracing_detector_manager
     )()  # other tests have traced, and it warns twice at most

@@ -39,16 +39,8 @@ def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -
     else:
         found = tuple(torch.zeros_like(t) for t in by)  # it depends on none of them
     if not keep:
-        returned = _detached(returned)
+        returned = map_nest(lambda t: t.detach() if isinstance(t, torch.Tensor) else t, returned)
     return returned, list(found)
-
-
-def _detached(nest: Any) -> Any:
-    if isinstance(nest, torch.Tensor):
-        return nest.detach()
-    if type(nest) is tuple:
-        return tuple([_detached(part) for part in nest])
-    return map_nest(lambda t: t.detach() if isinstance(t, torch.Tensor) else t, nest)
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:

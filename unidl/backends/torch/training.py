@@ -24,7 +24,7 @@ def repeat(step: Step, width: int | None = None) -> Steps:
         plain_rates = {name: rate.tolist() for name, rate in rates.items()}
         logs = []
         for i, chosen in enumerate(order[first * batch_size : (first + count) * batch_size].split(batch_size)):
-            batch = tuple([_taken(part, chosen) for part in data])
+            batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
             states, numbers = step(batch, states, {name: rate[i] for name, rate in plain_rates.items()})
             logs.append([value.detach() for value in numbers.values()])
         return states, {
@@ -32,15 +32,6 @@ def repeat(step: Step, width: int | None = None) -> Steps:
         }
 
     return run
-
-
-def _taken(nest: Any, chosen: torch.Tensor) -> Any:
-    """Those examples of a tensor, or of a nest of them."""
-    if isinstance(nest, torch.Tensor):
-        return nest.index_select(0, chosen)
-    if type(nest) is tuple:
-        return tuple([_taken(part, chosen) for part in nest])
-    return map_nest(lambda whole: whole.index_select(0, chosen), nest)
 
 
 def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: Store) -> Steps:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import Code, Value, call, literal
-from unidl.codegen.expressions import (
-    nested_function,
-    picked_outputs,
-)
+from unidl.codegen.control import branches, loop
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.names import unpacked
 from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec
 
 
 def _scan(g: Given) -> Any:
@@ -64,36 +60,8 @@ def _scan(g: Given) -> Any:
     return result
 
 
-def _cond(g: Given) -> Any:
-    """Both ways as functions without arguments."""
-    flat = not isinstance(g.outputs, TensorSpec)
-    given = g.scope.symbolic(g.operands)
-    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
-    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
-    code = call("ops.cond", g.predicate, Code(yes), Code(no))
-    if not flat:
-        return code
-    name = g.scope.name("found")
-    g.scope.say(f"{name} = {code}", names=[name])
-    return picked_outputs(g, name)
-
-
-def _while_loop(g: Given) -> Any:
-    """Condition and body as functions of the state's leaves."""
-    many = isinstance(g.state, (list, tuple))
-    nests = list(g.state) if many else [g.state]
-    go_on = nested_function(g, "go_on", g.condition, nests)
-    body = nested_function(g, "body", g.body, nests, True)
-    states = [v if isinstance(v, Value) else call("ops.convert_to_tensor", v) for v in leaves(nests)]
-    name = g.scope.name("state")
-    code = call("ops.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
-    g.scope.say(f"{name} = {code}", names=[name])
-    found = picked_outputs(g, name)
-    return found if many else found[0]
-
-
 CONTROL: dict[str, Expression] = {
     "scan": _scan,
-    "cond": _cond,
-    "while_loop": _while_loop,
+    "cond": branches("ops.cond"),
+    "while_loop": loop("ops.while_loop", "ops.convert_to_tensor"),
 }

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.codegen.code import Code, Value, call, literal
-from unidl.codegen.expressions import (
-    nested_function,
-    picked_outputs,
-)
+from unidl.codegen.control import branches, loop
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.names import unpacked
 from unidl.graph.node import leaves
-from unidl.graph.spec import TensorSpec
 
 
 def _scan(g: Given) -> Any:
@@ -70,36 +66,8 @@ def _moved(text: str, rank: int, source: int, destination: int) -> str:
     return text if order == list(range(rank)) else f"tf.transpose({text}, {order})"
 
 
-def _cond(g: Given) -> Any:
-    """Both ways as functions without arguments."""
-    flat = not isinstance(g.outputs, TensorSpec)
-    given = g.scope.symbolic(g.operands)
-    yes = nested_function(g, "when_true", lambda: g.true_fn(*given), [], flat)
-    no = nested_function(g, "when_false", lambda: g.false_fn(*given), [], flat)
-    code = call("tf.cond", g.predicate, Code(yes), Code(no))
-    if not flat:
-        return code
-    name = g.scope.name("found")
-    g.scope.say(f"{name} = {code}", names=[name])
-    return picked_outputs(g, name)
-
-
-def _while_loop(g: Given) -> Any:
-    """Condition and body as functions of the state's leaves."""
-    many = isinstance(g.state, (list, tuple))
-    nests = list(g.state) if many else [g.state]
-    go_on = nested_function(g, "go_on", g.condition, nests)
-    body = nested_function(g, "body", g.body, nests, True)
-    states = [v if isinstance(v, Value) else call("tf.constant", v) for v in leaves(nests)]
-    name = g.scope.name("state")
-    code = call("tf.while_loop", Code(go_on), Code(body), states, maximum_iterations=g.max_iterations)
-    g.scope.say(f"{name} = {code}", names=[name])
-    found = picked_outputs(g, name)
-    return found if many else found[0]
-
-
 CONTROL: dict[str, Expression] = {
     "scan": _scan,
-    "cond": _cond,
-    "while_loop": _while_loop,
+    "cond": branches("tf.cond"),
+    "while_loop": loop("tf.while_loop", "tf.constant"),
 }
