@@ -198,30 +198,25 @@ class Model(Layer, metaclass=_ModelType):
         Raises:
             DataError: There is no example, or the arrays have different lengths.
         """
-        arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
-        lengths = {len(a) for a in arrays}
-        count = lengths.pop() if len(lengths) == 1 else 0
-        if not count:
-            raise DataError(
-                f"predict of {self.name!r} needs arrays with the same number of examples, at least one.",
-                expected="one length along the first axis, at least 1",
-                received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
-            )
+        count = _examples(self, inputs)
         if self._unidl.built is None:
             self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
         built = self._need_built()
         backend, native = built.backend, built.native
-        parts = []
+
+        def outputs(batch: tuple[Any, ...]) -> Any:
+            args, kwargs = admit(built, batch, {}, share=True)
+            return backend.run(native, args, kwargs, False)
 
         with backend.training_mode(native, False), running(backend):
+            if count <= batch_size:  # copied: an output may lie in the weights' memory
+                return map_nest(lambda t: t if t is None else np.array(backend.to_numpy(t)), outputs(inputs))
+            parts = []
             for start in range(0, count, batch_size):
-                batch = inputs
-                if count > batch_size:
-                    batch = map_nest(lambda a, s=start: a[s : s + batch_size] if hasattr(a, "shape") else a, inputs)
-                args, kwargs = admit(built, batch, {}, share=True)
-                outputs = backend.run(native, args, kwargs, False)
-                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs))
-        return _concatenate(parts)  # which copies: an output may lie in the weights' memory
+                stop = start + batch_size
+                batch = map_nest(lambda a, of=slice(start, stop): a[of] if hasattr(a, "shape") else a, inputs)
+                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs(batch)))
+        return _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------
 
@@ -397,6 +392,20 @@ def _backend_of(args: Any) -> str | None:
                 chosen = registry.load()
                 return None if chosen.accepts_tensors_of(registry.load(owner)) else owner
     return None
+
+
+def _examples(model: Model, inputs: tuple[Any, ...]) -> int:
+    """How many examples there are in what predict was given."""
+    arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
+    lengths = {len(array) for array in arrays}
+    count = lengths.pop() if len(lengths) == 1 else 0
+    if not count:
+        raise DataError(
+            f"predict of {model.name!r} needs arrays with the same number of examples, at least one.",
+            expected="one length along the first axis, at least 1",
+            received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
+        )
+    return count
 
 
 def _concatenate(parts: list[Any]) -> Any:

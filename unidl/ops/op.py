@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import EllipsisType
 from typing import Any, TypeVar, cast
@@ -57,14 +56,17 @@ def _add_family(backend: Backend) -> None:
 registry.when_loaded(_add_family)
 
 
-@contextmanager
-def running(backend: Backend) -> Iterator[None]:
-    """Make a backend the one that serves ops without a tensor while its native object runs."""
-    token = _running.set(backend)
-    try:
-        yield
-    finally:
-        _running.reset(token)
+class running:  # noqa: N801  # used as `with running(backend)`; a generator would cost each prediction three times as much
+    """Inside, a backend is the one that serves ops without a tensor: its native object runs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __enter__(self) -> None:
+        self._token = _running.set(self._backend)
+
+    def __exit__(self, *_: object) -> None:
+        _running.reset(self._token)
 
 
 def _backend_of_tensor(value: Any) -> Backend | None:

@@ -7,8 +7,7 @@ each access, so parametrizations, functional_call, deepcopy and export see what 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -41,14 +40,26 @@ class Binding:
         module: An adapter, or torch's own module.
         plan: The layer's plan.
         lowering: How torch's own module is called; None for an adapter.
+        parent: The adapter that has the module as an attribute; None for an adapter's own forward, and in lists and dicts.
+        key: Under which the parent's plan has it.
     """
 
     locked = True
 
-    def __init__(self, module: nn.Module, plan: LayerPlan, lowering: Lowering | None) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        plan: LayerPlan,
+        lowering: Lowering | None,
+        parent: Adapter | None = None,
+        key: str = "",
+    ) -> None:
         self.module = module
         self.plan = plan
         self.lowering = lowering
+        self.parent = parent
+        self.key = key
+        self.place = attribute_name(key)
         # the sublayers that are attributes themselves: name -> where the module has the child
         self.children = {
             name: attribute_name(nest)
@@ -60,7 +71,13 @@ class Binding:
     def training(self) -> bool:
         return self.module.training
 
+    def _moved(self) -> bool:
+        """Whether the user put another module in this one's place."""
+        return self.parent is not None and self.parent._modules.get(self.place) is not self.module
+
     def attribute(self, layer: Layer, name: str) -> Any:
+        if self._moved():
+            return getattr(bound_child(self.parent, self.key, self.place), name)
         place = self.children.get(name)
         if place is not None:
             return bound_child(self.module, self.plan.structure[name], place)
@@ -74,6 +91,10 @@ class Binding:
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if (
+            self.parent is not None and self.parent._modules.get(self.place) is not self.module
+        ):  # _moved, without the call
+            return bound_child(self.parent, self.key, self.place)(*args, **kwargs)
         if self.lowering is not None:
             return self.lowering.call(layer, self.module, *args, **kwargs)
         return self.module(*args, **kwargs)
@@ -118,36 +139,55 @@ class Adapter(nn.Module):
             module = waiting.pop()
             state = module.__dict__
             wanted = mode and not state.get("unidl_frozen", False)
-            adapter = isinstance(module, Adapter)
-            if not adapter and (wanted != mode or type(module).train is not nn.Module.train or "training" not in state):
-                # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
-                before = [(below, below.training) for below in module.modules()]
-                module.train(wanted)
-                changed += [(below, flag) for below, flag in before if below.training is not flag]
+            if (
+                wanted is mode
+                and "training" in state
+                and (type(module).train is nn.Module.train or isinstance(module, Adapter))
+            ) or isinstance(module, Adapter):
+                if state["training"] is not wanted:
+                    changed.append((module, state["training"]))
+                    state["training"] = wanted
+                for child in state["_modules"].values():
+                    if child is not None:
+                        waiting.append(child)
                 continue
-            if state["training"] is not wanted:
-                changed.append((module, state["training"]))
-                state["training"] = wanted
-            waiting += [child for child in state["_modules"].values() if child is not None]
+            # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
+            before = [(below, below.training) for below in module.modules()]
+            module.train(wanted)
+            changed += [(below, flag) for below, flag in before if below.training is not flag]
         return changed
 
-    @contextmanager
-    def in_mode(self, mode: bool) -> Iterator[None]:
+    def in_mode(self, mode: bool) -> InMode:
         """Inside, all below is in that mode; afterwards each flag is as it was, and what was frozen meanwhile rests."""
-        changed = self.switch(mode)
-        try:
-            yield
-        finally:
-            for module, flag in changed:
-                wanted = flag and not module.__dict__.get("unidl_frozen", False)
-                if "training" in module.__dict__:
-                    module.__dict__["training"] = wanted
-                else:
-                    module.training = wanted
+        return InMode(self, mode)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
         return (_empty, (type(self.plan.layer),), self.__dict__)
+
+
+class InMode:
+    """See Adapter.in_mode. A class, for a generator would cost each prediction more.
+
+    Args:
+        native: The adapter.
+        mode: Whether it trains.
+    """
+
+    def __init__(self, native: Adapter, mode: bool) -> None:
+        self.native = native
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self.changed = self.native.switch(self.mode)
+
+    def __exit__(self, *_: object) -> None:
+        for module, flag in self.changed:
+            wanted = flag and not module.__dict__.get("unidl_frozen", False)
+            if "training" in module.__dict__:
+                module.__dict__["training"] = wanted
+            else:
+                module.training = wanted
 
 
 _classes: dict[type, type[Adapter]] = {}
@@ -255,7 +295,7 @@ def add_child(module: Adapter, key: str, child: nn.Module, lowering: Lowering | 
             )
         holder = holder._modules[name]  # type: ignore[assignment]
     holder.add_module(attribute_name(last) if not containers else last, child)
-    module.bound_children[key] = _bind_child(module.plan.children[key], child, lowering)
+    _put_bound(module, key, _bind_child(module, key, child, lowering))
 
 
 def _is_list(plan: LayerPlan, path: list[str]) -> bool:
@@ -270,10 +310,23 @@ def _is_list(plan: LayerPlan, path: list[str]) -> bool:
     )
 
 
-def _bind_child(plan: LayerPlan, child: nn.Module, lowering: Lowering | None) -> Layer:
-    return (
-        child.bound if isinstance(child, Adapter) else bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
-    )
+def _bind_child(module: Adapter, key: str, child: nn.Module, lowering: Lowering | None) -> Layer:
+    plan = module.plan.children[key]
+    if "/" in key:
+        return (
+            child.bound
+            if isinstance(child, Adapter)
+            else bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+        )
+    return bind(plan.layer, plan.attributes, Binding(child, plan, lowering, module, key))
+
+
+def _put_bound(module: Adapter, key: str, bound: Layer) -> None:
+    """Keep a bound child; one that is an attribute is one of the bound parent too, which Python then finds by itself."""
+    module.bound_children[key] = bound
+    for name, nest in module.plan.structure.items():
+        if isinstance(nest, ChildKey) and nest == key and "/" not in key:
+            module.bound.__dict__[name] = bound
 
 
 def child_of(module: nn.Module, key: str) -> nn.Module:
@@ -297,5 +350,6 @@ def bound_child(module: Any, key: str, place: str | None = None) -> Layer:
     bound = module.bound_children[key]
     binding: Binding = bound.__dict__["_binding"]
     if binding.module is not child:  # the user put another module there
-        bound = module.bound_children[key] = _bind_child(binding.plan, child, binding.lowering)
+        bound = _bind_child(module, key, child, binding.lowering)
+        _put_bound(module, key, bound)
     return bound

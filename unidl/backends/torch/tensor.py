@@ -54,18 +54,24 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> torch.Tensor:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
-    if isinstance(value, torch.Tensor):
+    if (
+        share and type(value) is np.ndarray and value.flags.carray and value.dtype in _SHARED
+    ):  # most that is predicted from
+        tensor = torch.from_numpy(value)
+    elif isinstance(value, torch.Tensor):
         tensor = value
     else:
-        array = as_array(value)
-        flags, kind = array.flags, array.dtype
-        # "V" is NumPy's kind of bfloat16
-        shared = share and flags.writeable and flags.c_contiguous and kind.isnative and kind.kind != "V"
-        tensor = torch.from_numpy(array) if shared else torch.as_tensor(_plain(array))
+        tensor = torch.as_tensor(_plain(as_array(value)))
     wanted = tensor.dtype if dtype is None else dtype_of(dtype)
     if tensor.dtype is wanted and (device is None or tensor.device == device):
         return tensor
     return tensor.to(device=device, dtype=wanted)
+
+
+# what torch has under the same name, in this machine's order of bytes; not bfloat16, which NumPy knows by extension only
+_SHARED = frozenset(
+    map(np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
+)
 
 
 def _plain(array: Any) -> np.ndarray:
@@ -75,8 +81,7 @@ def _plain(array: Any) -> np.ndarray:
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """A tensor or parameter as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
-    tensor = tensor.detach().resolve_conj().resolve_neg()
-    if tensor.dtype == torch.bfloat16:
+    if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
-    array: np.ndarray = tensor.cpu().numpy()
+    array: np.ndarray = tensor.numpy(force=True)
     return array

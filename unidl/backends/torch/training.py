@@ -55,12 +55,21 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
     return run
 
 
-@contextmanager
-def training_mode(native: Adapter, training: bool) -> Iterator[None]:
+class training_mode:  # noqa: N801  # used as `with training_mode(…)`
     """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
-    # all of it, whatever the top says: a layer that was frozen a moment ago still rests
-    with native.in_mode(training), torch.enable_grad() if training else torch.inference_mode():
-        yield
+
+    def __init__(self, native: Adapter, training: bool) -> None:
+        # all of it, whatever the top says: a layer that was frozen a moment ago still rests
+        self._mode = native.in_mode(training)
+        self._gradients = torch.enable_grad() if training else torch.inference_mode()
+
+    def __enter__(self) -> None:
+        self._mode.__enter__()
+        self._gradients.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._gradients.__exit__(*error)
+        self._mode.__exit__()
 
 
 class Generator:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers.core import dtype_of, in_place
+from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.layers.direct import in_place, plain, untouched
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import Conv2D, Conv2DTranspose
@@ -61,13 +60,27 @@ def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch
             same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
         )
         y = functional.pad(y, (*columns, *rows))
-    return _activated(layer, in_place(layer, module, nn.Conv2d), module(y))
+    if not untouched(module, nn.Conv2d):
+        return layer.activation(module(y).permute(0, 2, 3, 1))
+    if plain(x) and module.padding_mode == "zeros":
+        own = module._parameters
+        y = functional.conv2d(
+            y,
+            own["weight"],
+            own["bias"],
+            module.stride,
+            module.padding,
+            module.dilation,
+            module.groups,  # type: ignore[arg-type]
+        )
+    else:
+        y = module(y)
+    return _activated(layer, y)
 
 
-def _activated(
-    layer: Conv2D | Conv2DTranspose, function: Callable[[torch.Tensor], torch.Tensor] | None, y: torch.Tensor
-) -> torch.Tensor:
-    """(batch, filters, height, width) -> its activation, (batch, height, width, filters), by `function` in the memory of y."""
+def _activated(layer: Conv2D | Conv2DTranspose, y: torch.Tensor) -> torch.Tensor:
+    """(batch, filters, height, width) -> its activation, (batch, height, width, filters), in the memory of y if it can be."""
+    function = in_place(layer)
     return layer.activation(y.permute(0, 2, 3, 1)) if function is None else function(y).permute(0, 2, 3, 1)
 
 
@@ -105,8 +118,8 @@ def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch
     y = module(x.permute(0, 3, 1, 2))  # (batch, filters, height', width')
     if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
         y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
-        return _activated(layer, None, y)  # in place it would go through the whole of which y is a part
-    return _activated(layer, in_place(layer, module, nn.ConvTranspose2d), y)
+        return layer.activation(y.permute(0, 2, 3, 1))  # in place it would go through the whole of which y is a part
+    return _activated(layer, y) if untouched(module, nn.ConvTranspose2d) else layer.activation(y.permute(0, 2, 3, 1))
 
 
 TABLE: dict[type, Lowering] = {

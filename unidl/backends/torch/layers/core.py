@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn import functional
 
-from unidl import ops
 from unidl.backends.lowering import Lowering, by_definition
+from unidl.backends.torch.layers.direct import in_place, plain, untouched
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
 from unidl.layers import Dense, Dropout, Embedding, Flatten, Layer, Reshape
-from unidl.ops.op import Op
 
 
 def dtype_of(plan: LayerPlan) -> torch.dtype:
@@ -26,28 +22,6 @@ def dtype_of(plan: LayerPlan) -> torch.dtype:
 def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A module that takes and gives what the layer does."""
     return module(x)
-
-
-# activations whose gradient torch takes from their result, so that what they were applied to need not be kept
-IN_PLACE: dict[Any, Callable[[torch.Tensor], torch.Tensor]] = {
-    ops.identity: lambda y: y,
-    ops.relu: torch.relu_,
-    ops.sigmoid: torch.sigmoid_,
-    ops.tanh: torch.tanh_,
-}
-
-
-def in_place(layer: Any, module: nn.Module, own: type[nn.Module]) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """The layer's activation, computed in the memory of what its module gave; None where that must stay as it is.
-
-    It must where the module is no longer torch's own, or has hooks, which see its output and may keep it.
-    """
-    activation = layer.activation
-    function = IN_PLACE.get(activation) if isinstance(activation, Op) else None
-    if function is None or type(module) is not own or "forward" in module.__dict__:
-        return None
-    hooked = module._forward_hooks or module._backward_hooks or module._backward_pre_hooks or _has_any_global_hook()
-    return None if hooked else function
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------
@@ -67,8 +41,11 @@ def make_dense(plan: LayerPlan) -> nn.Linear:
 
 def call_dense(layer: Dense, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
     """(batch, ..., inputs) -> (batch, ..., units)."""
-    activation = in_place(layer, module, nn.Linear) or layer.activation
-    return activation(module(x))
+    if not untouched(module, nn.Linear):
+        return layer.activation(module(x))
+    own = module._parameters
+    y = functional.linear(x, own["weight"], own["bias"]) if plain(x) else module(x)  # type: ignore[arg-type]
+    return (in_place(layer) or layer.activation)(y)
 
 
 def dense_slots(plan: LayerPlan, module: nn.Linear) -> dict[str, Slot]:
@@ -89,7 +66,10 @@ def make_embedding(plan: LayerPlan) -> nn.Embedding:
 
 def call_embedding(layer: Embedding, module: nn.Embedding, x: torch.Tensor) -> torch.Tensor:
     """(batch, ...) -> (batch, ..., output_dim)."""
-    return module(x if x.dtype in (torch.int32, torch.int64) else x.long())
+    places = x if x.dtype in (torch.int32, torch.int64) else x.long()
+    if plain(x) and untouched(module, nn.Embedding) and module.padding_idx is module.max_norm is None:
+        return torch.embedding(module._parameters["weight"], places, -1, module.scale_grad_by_freq, module.sparse)  # type: ignore[arg-type]
+    return module(places)
 
 
 def embedding_slots(plan: LayerPlan, module: nn.Embedding) -> dict[str, Slot]:

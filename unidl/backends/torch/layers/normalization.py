@@ -7,6 +7,7 @@ from torch import nn
 
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.layers.direct import plain, untouched
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import BatchNormalization, LayerNormalization
@@ -84,6 +85,9 @@ def call_layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, x:
     """(batch, ..., units) -> the same shape."""
     trailing = tuple(range(x.ndim - len(layer.axes), x.ndim))
     if layer.axes == trailing:
+        if plain(x) and untouched(module, nn.LayerNorm):
+            own = module._parameters
+            return torch.layer_norm(x, module.normalized_shape, own["weight"], own["bias"], module.eps)
         return module(x)
     return module(x.movedim(layer.axes, trailing)).movedim(trailing, layer.axes)
 

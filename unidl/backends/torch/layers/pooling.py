@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.layers.convolution import same_padding
+from unidl.backends.torch.layers.direct import plain, untouched
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 
@@ -32,7 +33,11 @@ def call_max_pooling(layer: MaxPooling2D, module: nn.MaxPool2d, x: torch.Tensor)
     y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
     if layer.padding == "same":
         y = functional.pad(y, _widths(layer, y), value=float("-inf"))
-    return module(y).permute(0, 2, 3, 1)  # (batch, height', width', channels)
+    if plain(x) and untouched(module, nn.MaxPool2d) and not module.return_indices:
+        y = torch.max_pool2d(y, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
+    else:
+        y = module(y)
+    return y.permute(0, 2, 3, 1)  # (batch, height', width', channels)
 
 
 # -- AveragePooling2D --------------------------------------------------------------------------------------------------------
