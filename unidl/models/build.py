@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from unidl.backends import registry
 from unidl.backends.contract import Backend, Slot
@@ -13,10 +16,13 @@ from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
 from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.spec import FLOATS
+from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import draw
 from unidl.models.input import to_specs
 from unidl.ops.portable import inside_control_flow
 from unidl.settings import chosen_device
+
+PLAIN = frozenset(["float32", "float64", "int32", "int64"])  # dtypes that most arrays have
 
 
 @dataclass(eq=False)
@@ -42,6 +48,16 @@ class Built:
     precision: str
     seed: int
     random: str
+
+    @cached_property
+    def arrays(self) -> tuple[tuple[np.dtype, tuple[int | None, ...], str], ...] | None:
+        """(dtype, axes after the first, dtype's name) of each input, where arrays of any length are all that it takes."""
+        call = self.plan.calls[0]
+        specs = [expected.spec for expected in call.args if isinstance(expected, SymbolicTensor)]
+        plain = all(spec.dtype in PLAIN and spec.shape[:1] == (None,) for spec in specs)
+        if call.kwargs or len(specs) < len(call.args) or not plain:
+            return None
+        return tuple([(np.dtype(spec.dtype), spec.shape[1:], spec.dtype) for spec in specs])
 
     def native_of(self, plan: LayerPlan) -> Any:
         """The native object of one layer, found on its parent by key at each call, so that what the user swapped counts."""

@@ -15,7 +15,6 @@ from unidl.graph.spec import TensorSpec, dtype_name, is_float, is_integer
 from unidl.models.build import Built
 
 Take = Callable[[Built, Any, TensorSpec, str], Any]
-_NUMPY = {name: np.dtype(name) for name in ("float32", "float64", "int32", "int64")}  # what most data is of
 
 
 def admit(
@@ -35,7 +34,22 @@ def admit(
         DtypeError: Floats for an integer input, or what is no number.
         BackendMismatchError: A tensor of another backend.
     """
+    tensors = None if kwargs else _from_arrays(built, args, share)
+    if tensors is not None:
+        return tensors, {}
     return _each(built, args, kwargs, _shared if share else _tensor)
+
+
+def _from_arrays(built: Built, args: tuple[Any, ...], share: bool) -> tuple[Any, ...] | None:
+    """What most calls bring, arrays of the very dtypes and shapes that the model was built for; None where they are not."""
+    expected = built.arrays
+    if expected is None or len(args) != len(expected):
+        return None
+    for value, (dtype, rest, _) in zip(args, expected, strict=True):
+        if type(value) is not np.ndarray or value.dtype is not dtype or value.shape[1:] != rest or not value.shape:
+            return None
+    take, device = built.backend.to_tensor, built.device
+    return tuple([take(v, dtype=e[2], device=device, share=share) for v, e in zip(args, expected, strict=True)])
 
 
 def inspect(built: Built, args: tuple[Any, ...]) -> None:
@@ -91,9 +105,7 @@ def _shared(built: Built, value: Any, spec: TensorSpec, where: str) -> Any:
 def _tensor(built: Built, value: Any, spec: TensorSpec, where: str, share: bool = False) -> Any:
     backend = built.backend
     if type(value) is np.ndarray:
-        fits = value.dtype is _NUMPY.get(spec.dtype) and _has_shape(value.shape, spec)
-        array = value if fits else _array(built, value, spec, where)
-        return backend.to_tensor(array, dtype=spec.dtype, device=built.device, share=share)
+        return backend.to_tensor(_array(built, value, spec, where), dtype=spec.dtype, device=built.device, share=share)
     if isinstance(value, backend.TENSOR_TYPES) or _engine_owns(built, value):
         _check_shape(built, tuple(value.shape), spec, where)
         dtype = dtype_name(value.dtype)
@@ -148,18 +160,13 @@ def _engine_owns(built: Built, value: Any) -> bool:
     return owner is not None and built.backend.accepts_tensors_of(registry.load(owner))
 
 
-def _has_shape(shape: tuple[Any, ...], spec: TensorSpec) -> bool:
-    if len(shape) != len(spec.shape):
-        return False
-    for length, known in zip(shape, spec.shape, strict=True):
-        if length != known and known is not None and length is not None:
-            return False
-    return True
-
-
 def _check_shape(built: Built, shape: tuple[Any, ...], spec: TensorSpec, where: str) -> None:
-    if _has_shape(shape, spec):
-        return
+    if len(shape) == len(spec.shape):
+        for length, known in zip(shape, spec.shape, strict=True):
+            if known is not None and length is not None and length != known:
+                break
+        else:
+            return
     fix = "Give data of that shape, or build another model for this one."
     if len(shape) == len(spec.shape) - 1:
         fix = "Is the batch axis or the channel axis missing? x[None] adds the first, x[..., None] the last."

@@ -210,7 +210,7 @@ class Model(Layer, metaclass=_ModelType):
 
         with backend.training_mode(native, False), running(backend):
             if count <= batch_size:  # copied: an output may lie in the weights' memory
-                return map_nest(lambda t: t if t is None else np.array(backend.to_numpy(t)), outputs(inputs))
+                return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs(inputs))
             parts = []
             for start in range(0, count, batch_size):
                 stop = start + batch_size
@@ -396,6 +396,8 @@ def _backend_of(args: Any) -> str | None:
 
 def _examples(model: Model, inputs: tuple[Any, ...]) -> int:
     """How many examples there are in what predict was given."""
+    if len(inputs) == 1 and type(inputs[0]) is np.ndarray and inputs[0].size:
+        return len(inputs[0])
     arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
     lengths = {len(array) for array in arrays}
     count = lengths.pop() if len(lengths) == 1 else 0

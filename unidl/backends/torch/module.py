@@ -15,6 +15,7 @@ from torch import nn
 
 import unidl.backends.torch as backend
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.hooks import unobserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -60,12 +61,6 @@ class Binding:
         self.parent = parent
         self.key = key
         self.place = attribute_name(key)
-        # the sublayers that are attributes themselves: name -> where the module has the child
-        self.children = {
-            name: attribute_name(nest)
-            for name, nest in plan.structure.items()
-            if isinstance(nest, ChildKey) and "/" not in nest
-        }
 
     @property
     def training(self) -> bool:
@@ -77,10 +72,7 @@ class Binding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if self._moved():
-            return getattr(bound_child(self.parent, self.key, self.place), name)
-        place = self.children.get(name)
-        if place is not None:
-            return bound_child(self.module, self.plan.structure[name], place)
+            return getattr(bound_child(self.parent, self.key), name)
         if name in self.plan.weights:
             value = getattr(self.module, attribute_name(name))
             # a state is changed in place: what was read before keeps its value, also for the backward pass
@@ -91,13 +83,12 @@ class Binding:
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if (
-            self.parent is not None and self.parent._modules.get(self.place) is not self.module
-        ):  # _moved, without the call
-            return bound_child(self.parent, self.key, self.place)(*args, **kwargs)
+        parent = self.parent
+        if parent is not None and parent._modules.get(self.place) is not self.module:  # _moved, without its call
+            return bound_child(parent, self.key)(*args, **kwargs)
         if self.lowering is not None:
             return self.lowering.call(layer, self.module, *args, **kwargs)
-        return self.module(*args, **kwargs)
+        return call_adapter(self.module, args, kwargs)
 
     def update(self, name: str, value: torch.Tensor) -> None:
         if self.module.training:
@@ -238,6 +229,19 @@ def _forward_like(forward: Callable[..., Any]) -> Callable[..., Any]:
     return namespace["forward"]
 
 
+def call_adapter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """module(*args, **kwargs), on the short way to its definition where the backend runs already and nobody looks on."""
+    if (
+        not torch.compiler.is_compiling()  # compilers are shown the module, and cannot read a ContextVar
+        and op._running.get() is backend
+        and isinstance(module, Adapter)
+        and module.draws is None
+        and unobserved(module)
+    ):
+        return module.bound.forward(*args, **kwargs)
+    return module(*args, **kwargs)
+
+
 def _runner(module: Adapter) -> Callable[..., Any]:
     forward: Callable[..., Any] = module.bound.forward if module.draws is None else _drawing_forward(module)
     if torch.compiler.is_compiling() or op._running.get() is backend:
@@ -333,7 +337,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
     """The module under a key."""
     found: Any = module
     for depth, part in enumerate(key.split("/")):
-        found = getattr(found, attribute_name(part) if depth == 0 else part, None)
+        name = attribute_name(part) if depth == 0 else part
+        held = found._modules.get(name)
+        found = getattr(found, name, None) if held is None else held  # a compiled list hands on what it holds
         if found is None:
             raise NativeStructureError(
                 f"The native {type(module).__name__} has no module {key.replace('/', '.')!r} any more, so the description does not fit it.",
@@ -342,11 +348,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
     return found
 
 
-def bound_child(module: Any, key: str, place: str | None = None) -> Layer:
-    """The bound description of a child, as the module stands now; `place` is where it stands, if that is known."""
-    child = module._modules.get(place)
-    if child is None:
-        child = child_of(module, key)
+def bound_child(module: Any, key: str) -> Layer:
+    """The bound description of a child, as the module stands now."""
+    child = child_of(module, key)
     bound = module.bound_children[key]
     binding: Binding = bound.__dict__["_binding"]
     if binding.module is not child:  # the user put another module there

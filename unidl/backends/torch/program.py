@@ -10,7 +10,7 @@ from torch import nn
 
 from unidl.backends.lowering import Way, choose
 from unidl.backends.torch.layers import LOWERINGS
-from unidl.backends.torch.module import Adapter, add_child, attribute_name, child_of, make_adapter
+from unidl.backends.torch.module import Adapter, add_child, attribute_name, call_adapter, child_of, make_adapter
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 
@@ -46,7 +46,7 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
 def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the module in that mode; its own flag is as it was afterwards."""
     if native.training == training:
-        return native(*args, **kwargs)
+        return call_adapter(native, args, kwargs)
     with native.in_mode(training):
         return native(*args, **kwargs)
 

@@ -115,11 +115,20 @@ def make_transposed(plan: LayerPlan) -> nn.ConvTranspose2d:
 
 def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
-    y = module(x.permute(0, 3, 1, 2))  # (batch, filters, height', width')
+    y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
+    alone = untouched(module, nn.ConvTranspose2d)
+    if alone and plain(x) and module.padding_mode == "zeros":
+        own = module._parameters
+        y = functional.conv_transpose2d(
+            y, own["weight"], own["bias"],  # type: ignore[arg-type]
+            module.stride, module.padding, module.output_padding, module.groups, module.dilation,  # type: ignore[arg-type]
+        )  # fmt: skip
+    else:
+        y = module(y)  # (batch, filters, height', width')
     if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
         y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
         return layer.activation(y.permute(0, 2, 3, 1))  # in place it would go through the whole of which y is a part
-    return _activated(layer, y) if untouched(module, nn.ConvTranspose2d) else layer.activation(y.permute(0, 2, 3, 1))
+    return _activated(layer, y) if alone else layer.activation(y.permute(0, 2, 3, 1))
 
 
 TABLE: dict[type, Lowering] = {

@@ -91,10 +91,15 @@ def make_flatten(plan: LayerPlan) -> nn.Flatten:
     return nn.Flatten()
 
 
+def call_flatten(layer: Flatten, module: nn.Flatten, x: torch.Tensor) -> torch.Tensor:
+    """(batch, ...) -> (batch, features)."""
+    return x.flatten(module.start_dim, module.end_dim) if plain(x) and untouched(module, nn.Flatten) else module(x)
+
+
 TABLE: dict[type, Lowering] = {
     Dense: Lowering(make_dense, call_dense, dense_slots, refuses_dense),
     Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
     Dropout: Lowering(make_dropout, call_module),
-    Flatten: Lowering(make_flatten, call_module),
+    Flatten: Lowering(make_flatten, call_flatten),
     Reshape: by_definition("torch has no module that reshapes all axes"),
 }

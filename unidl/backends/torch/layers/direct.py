@@ -10,32 +10,20 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook
 
 from unidl import ops
+from unidl.backends.torch.hooks import unobserved
 from unidl.ops.op import Op
 
 _FORWARDS: Mapping[type[nn.Module], Any] = {
-    cls: cls.forward for cls in (nn.Linear, nn.Embedding, nn.Conv2d, nn.ConvTranspose2d, nn.LayerNorm, nn.MaxPool2d)
+    cls: cls.forward
+    for cls in (nn.Linear, nn.Embedding, nn.Conv2d, nn.ConvTranspose2d, nn.LayerNorm, nn.MaxPool2d, nn.Flatten)
 }
 
 
 def untouched(module: nn.Module, own: type[nn.Module]) -> bool:
-    """Whether a module is torch's own, runs as it was made, and has no hook that would see what goes in or comes out."""
-    state = module.__dict__
-    return (
-        type(module) is own
-        and own.forward is _FORWARDS[own]
-        and not (
-            state["_forward_hooks"]
-            or state["_forward_pre_hooks"]
-            or state["_backward_hooks"]
-            or state["_backward_pre_hooks"]
-            or "forward" in state
-            or module._compiled_call_impl is not None
-            or _has_any_global_hook()
-        )
-    )
+    """Whether a module is torch's own, and nobody would see what goes in or comes out."""
+    return type(module) is own and own.forward is _FORWARDS[own] and unobserved(module)
 
 
 def plain(x: torch.Tensor) -> bool:
