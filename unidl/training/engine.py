@@ -64,7 +64,8 @@ class Engine:
         self._programs: dict[Any, Steps] = {}
         self._admitted = False  # whether the inputs of the steps in progress came through the model's door
         self._native: Any = None  # the native object that all these are of
-        self._resting: list[bool] = []  # which of its layers are frozen
+        self._records: list[Record] = []  # of its layers
+        self._resting: list[bool] = []  # which of these are frozen
 
     @property
     def model(self) -> Model:
@@ -84,11 +85,13 @@ class Engine:
     def look_at_model(self) -> None:
         """The native object may be new, or made anew by model.replace; layers may have been frozen or unfrozen since."""
         built = self.model._need_built()
-        resting = [plan.layer._unidl.frozen for plan in built.plan.walk()]
-        if built.native is self._native and resting == self._resting:
+        known = built.native is self._native
+        records = self._records if known else [plan.layer._unidl for plan in built.plan.walk()]
+        resting = [record.frozen for record in records]
+        if known and resting == self._resting:
             return
-        self._resting = resting
-        if built.native is not self._native:
+        self._records, self._resting = records, resting
+        if not known:
             self._native = built.native
             if self.on_cpu:
                 keep_freed_memory()
@@ -273,9 +276,9 @@ class Engine:
 
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
-        signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
-        key = (kind, repr(signature), self._trained, jit)
+        key = (kind, _kind_of(data), self._trained, jit)
         if key not in self._programs:
+            signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
             train = self._train_portably if self.portable else self._train
             function = train if kind == "train" else self._evaluate
             self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
@@ -409,6 +412,15 @@ def _fits(held: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> boo
         for path, own in held["weights"].items()
         for array in own.values()
     )
+
+
+def _kind_of(data: Any) -> Any:
+    """What tells data of another structure, shape or dtype apart, whatever its length."""
+    if isinstance(data, (list, tuple)):
+        return (type(data), *[_kind_of(item) for item in data])
+    if isinstance(data, dict):
+        return (dict, *[(key, _kind_of(item)) for key, item in data.items()])
+    return tuple(data.shape[1:]), data.dtype
 
 
 def _dtype_of(tensor: Any) -> str:

@@ -88,7 +88,6 @@ class Feed:
         size, total = source.batch_size, len(source)
         done = start
         whole = None if self._whole is None else self._put(order)
-        bytes_each = max(1, sum(leaf.nbytes for leaf in leaves(source.parts)) // source.examples)
 
         def take(wanted: int) -> Load | None:
             nonlocal done
@@ -98,6 +97,7 @@ class Feed:
             if self._uniform and count > 1 and (done + count) * size > source.examples:
                 count -= 1
             if self._whole is None:
+                bytes_each = max(1, sum(leaf.nbytes for leaf in leaves(source.parts)) // source.examples)
                 count = max(1, min(count, CARRIED_BYTES // (bytes_each * size)))
             places = order[done * size : (done + count) * size]
             sizes = [size] * (count - 1) + [len(places) - (count - 1) * size]

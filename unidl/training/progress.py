@@ -58,7 +58,8 @@ class Progress:
 
     def means(self) -> Numbers:
         """The mean of each number over the epoch's examples."""
-        return {name: float(np.average(np.concatenate(c), weights=self.sizes)) for name, c in self.columns.items()}
+        sizes = np.array(self.sizes, "float64")
+        return {name: float(np.concatenate(c) @ sizes / sizes.sum()) for name, c in self.columns.items()}
 
     def end_epoch(self, numbers: Numbers) -> None:
         """The epoch ended, with these numbers."""
