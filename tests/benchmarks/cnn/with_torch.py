@@ -14,10 +14,10 @@ class Network(nn.Module):
 
     def forward(self, x):  # (batch, 28, 28, 1)
         x = x.permute(0, 3, 1, 2)
-        x = functional.max_pool2d(torch.relu(self.conv2d(x)), 2)  # (batch, 16, 13, 13)
-        x = functional.max_pool2d(torch.relu(self.conv2d_2(x)), 2)  # (batch, 32, 5, 5)
+        x = functional.max_pool2d(torch.relu_(self.conv2d(x)), 2)  # (batch, 16, 13, 13)
+        x = functional.max_pool2d(torch.relu_(self.conv2d_2(x)), 2)  # (batch, 32, 5, 5)
         x = x.permute(0, 2, 3, 1).flatten(1)  # (batch, 800)
-        return self.dense_2(torch.relu(self.dense(x)))
+        return self.dense_2(torch.relu_(self.dense(x)))
 
 
 loss = functional.cross_entropy

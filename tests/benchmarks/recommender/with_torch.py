@@ -13,7 +13,7 @@ class Network(nn.Module):
 
     def forward(self, user, item, genre, country):
         x = torch.cat([self.users(user), self.items(item), self.genres(genre), self.countries(country)], -1)
-        return self.out(torch.relu(self.hidden_2(torch.relu(self.hidden(x)))))
+        return self.out(torch.relu_(self.hidden_2(torch.relu_(self.hidden(x)))))
 
 
 loss = functional.mse_loss
