@@ -40,6 +40,18 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
+def with_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that gives its value and its gradient, used so where a training step is traced; elsewhere the value alone.
+
+    TensorFlow's own gradients ask for lengths at each step where the batch's is open, or pass over a tensor once more than there is
+    need. A graph that leaves the process (a SavedModel) has none of these: it would name functions that nobody has there.
+    """
+    if is_training():
+        written_out: Callable[..., Any] = tf.custom_gradient(function)
+        return written_out
+    return lambda *args: function(*args)[0]
+
+
 # Whose nodes are being added to a graph: the path of a layer, None outside a model
 _layer: ContextVar[str | None] = ContextVar("unidl_tensorflow_layer", default=None)
 

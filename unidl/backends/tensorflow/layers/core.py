@@ -5,9 +5,12 @@ And what TensorFlow's lowerings share.
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.backends.tensorflow.weight import Slot, make_variable
 from unidl.description.plan import LayerPlan
 from unidl.layers import Embedding
@@ -42,7 +45,16 @@ class ResourceGather(Holder):
 
 def call_embedding(layer: Embedding, module: ResourceGather, x: tf.Tensor) -> tf.Tensor:
     """(batch, ...) -> (batch, ..., output_dim)."""
-    return tf.gather(module.embeddings, x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64))
+    x = x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64)
+
+    def rows(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(dy: tf.Tensor, variables: Any = ()) -> tuple[None, list[tf.Tensor]]:
+            # dense, as the optimizers want it, without the indexed slices in between and their lengths
+            return None, [tf.math.unsorted_segment_sum(dy, x, layer.input_dim)] * len(variables)
+
+        return tf.gather(module.embeddings, x), gradient
+
+    return with_gradient(rows)(x)
 
 
 TABLE: dict[type, Lowering] = {Embedding: Lowering(ResourceGather, call_embedding, holder_slots)}

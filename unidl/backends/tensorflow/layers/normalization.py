@@ -1,13 +1,16 @@
-"""BatchNormalization: TensorFlow's fused kernel, in float32. LayerNormalization is traced from its definition."""
+"""BatchNormalization: TensorFlow's fused kernel, in float32. LayerNormalization: its definition, with the gradient written out."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
+from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.description.plan import LayerPlan
-from unidl.layers import BatchNormalization
+from unidl.layers import BatchNormalization, LayerNormalization
 
 
 class FusedBatchNorm(Holder):
@@ -45,6 +48,48 @@ def call_batch_normalization(layer: BatchNormalization, module: FusedBatchNorm, 
     return y if x.shape.rank == 4 else tf.reshape(y, shape)
 
 
+class LayerNorm(Holder):
+    """Variables of a layer normalization over the last axis, whose gradient is written out."""
+
+
+def refuses_layer_normalization(plan: LayerPlan) -> str | None:
+    """The last axis alone, with scale and offset: what nearly everybody has."""
+    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
+    if not (layer.scale and layer.center):
+        return "the gradient is written out for a layer with scale and offset"
+    if layer.axis != (-1,) and any(layer.axis != (len(plan.arguments(call)["x"].shape) - 1,) for call in plan.calls):
+        return "the gradient is written out for the last axis alone"
+    return None
+
+
+def call_layer_normalization(layer: LayerNormalization, module: LayerNorm, x: tf.Tensor) -> tf.Tensor:
+    """(batch, ..., units) -> the same shape."""
+
+    def value(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        centred = x - tf.reduce_mean(x, -1, keepdims=True)
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + layer.epsilon)  # (batch, ..., 1)
+        y = centred * inverse
+
+        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            by_gamma = dy * y
+            by_y = dy * gamma
+            mean = tf.reduce_mean(by_y, -1, keepdims=True)
+            along = tf.reduce_mean(by_y * y, -1, keepdims=True)
+            return (by_y - mean - y * along) * inverse, summed(by_gamma), summed(dy)
+
+        return tf.nn.bias_add(y * gamma, beta), gradient
+
+    return with_gradient(value)(x, layer.gamma, layer.beta)
+
+
+def summed(x: tf.Tensor) -> tf.Tensor:
+    """(..., units) -> (units,), the sum over all that stands before."""
+    return tf.raw_ops.BiasAddGrad(out_backprop=x)
+
+
 TABLE: dict[type, Lowering] = {
+    LayerNormalization: Lowering(
+        LayerNorm, call_layer_normalization, holder_slots, refuses_layer_normalization
+    ),
     BatchNormalization: Lowering(FusedBatchNorm, call_batch_normalization, holder_slots, refuses_batch_normalization)
 }
