@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from unidl import ops
 from unidl.description.layer import Layer
@@ -152,6 +153,7 @@ class Traced:
             jit_compile=jit or None,
         )
         self.concrete = None if signature is None else self.function.get_concrete_function()
+        self._held: list[Any] = [] if self.concrete is None else list(self.concrete.captured_inputs)
         made = _listener.get()
         if made is not None:
             made.append(self)
@@ -161,6 +163,15 @@ class Traced:
         if self.concrete is None or tf.config.functions_run_eagerly():
             return self.function(*tensors)
         return self.concrete(*tensors)  # a tf.function would warn of many traces where a process has many models
+
+    def run(self, tensors: list[tf.Tensor]) -> Any:
+        """The same for tensors that fit the signature: Python does not compare them with it, which takes longer than a small graph.
+
+        Where a gradient may be wanted it is an ordinary call, which TensorFlow records.
+        """
+        if self.concrete is None or tf.config.functions_run_eagerly() or record.could_possibly_record():
+            return self(*tensors)
+        return self.concrete.inference_fn.call_preflattened([*tensors, *self._held])
 
 
 Depends = tuple[
