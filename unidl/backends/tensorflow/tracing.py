@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -41,16 +42,27 @@ def in_mode(training: bool) -> Iterator[None]:
         _training.reset(token)
 
 
-def with_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that gives its value and its gradient, used so where a training step is traced; elsewhere the value alone.
+def with_gradient(
+    value: tf.Tensor, inputs: Sequence[tf.Tensor], gradient: Callable[[tf.Tensor], Sequence[tf.Tensor]]
+) -> tf.Tensor:
+    """The value, whose gradient by the inputs is what the function makes of the gradient by the value, while a training step is traced.
 
-    TensorFlow's own gradients ask for lengths at each step where the batch's is open, or pass over a tensor once more than there is
-    need. A graph that leaves the process (a SavedModel) has none of these: it would name functions that nobody has there.
+    TensorFlow's own gradients ask for lengths at each step where the batch's is open, or pass over a tensor more often than need be.
+    What the value was computed with stays recorded too, so that the gradient has a gradient. tf.custom_gradient would do the same
+    and keep each graph that it was used in for the life of the process.
     """
-    if is_training():
-        written_out: Callable[..., Any] = tf.custom_gradient(function)
-        return written_out
-    return lambda *args: function(*args)[0]
+    if not is_training():
+        return value
+    with record.stop_recording():
+        result = tf.identity(value)  # a tensor of no other history
+    scope = None if tf.executing_eagerly() else f"gradient_tape/{value.op.name}/"  # as the tape names what it makes
+
+    def backward(by_result: tf.Tensor) -> Sequence[tf.Tensor]:
+        with contextlib.nullcontext() if scope is None or tf.executing_eagerly() else tf.name_scope(scope):
+            return gradient(by_result)
+
+    record.record_operation("WithGradient", [result], list(inputs), backward)
+    return result
 
 
 # Whose nodes are being added to a graph: the path of a layer, None outside a model

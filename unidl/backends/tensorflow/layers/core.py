@@ -5,8 +5,6 @@ And what TensorFlow's lowerings share.
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
@@ -47,14 +45,10 @@ def call_embedding(layer: Embedding, module: ResourceGather, x: tf.Tensor) -> tf
     """(batch, ...) -> (batch, ..., output_dim)."""
     x = x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64)
 
-    def rows(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        def gradient(dy: tf.Tensor, variables: Any = ()) -> tuple[None, list[tf.Tensor]]:
-            # dense, as the optimizers want it, without the indexed slices in between and their lengths
-            return None, [tf.math.unsorted_segment_sum(dy, x, layer.input_dim)] * len(variables)
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.math.unsorted_segment_sum(dy, x, layer.input_dim)]  # dense, as the optimizers want it
 
-        return tf.gather(module.embeddings, x), gradient
-
-    return with_gradient(rows)(x)
+    return with_gradient(tf.gather(module.embeddings, x), [module.embeddings.handle], gradient)
 
 
 TABLE: dict[type, Lowering] = {Embedding: Lowering(ResourceGather, call_embedding, holder_slots)}

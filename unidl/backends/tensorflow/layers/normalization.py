@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
@@ -64,22 +62,18 @@ def refuses_layer_normalization(plan: LayerPlan) -> str | None:
 
 def call_layer_normalization(layer: LayerNormalization, module: LayerNorm, x: tf.Tensor) -> tf.Tensor:
     """(batch, ..., units) -> the same shape."""
+    gamma, beta = layer.gamma, layer.beta  # (units,)
+    centred = x - tf.reduce_mean(x, -1, keepdims=True)
+    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + layer.epsilon)  # (batch, ..., 1)
+    y = centred * inverse
 
-    def value(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        centred = x - tf.reduce_mean(x, -1, keepdims=True)
-        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + layer.epsilon)  # (batch, ..., 1)
-        y = centred * inverse
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+        by_y = dy * gamma
+        mean = tf.reduce_mean(by_y, -1, keepdims=True)
+        along = tf.reduce_mean(by_y * y, -1, keepdims=True)
+        return [(by_y - mean - y * along) * inverse, summed(dy * y), summed(dy)]
 
-        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            by_gamma = dy * y
-            by_y = dy * gamma
-            mean = tf.reduce_mean(by_y, -1, keepdims=True)
-            along = tf.reduce_mean(by_y * y, -1, keepdims=True)
-            return (by_y - mean - y * along) * inverse, summed(by_gamma), summed(dy)
-
-        return tf.nn.bias_add(y * gamma, beta), gradient
-
-    return with_gradient(value)(x, layer.gamma, layer.beta)
+    return with_gradient(tf.nn.bias_add(y * gamma, beta), [x, gamma, beta], gradient)
 
 
 def summed(x: tf.Tensor) -> tf.Tensor:
@@ -88,8 +82,6 @@ def summed(x: tf.Tensor) -> tf.Tensor:
 
 
 TABLE: dict[type, Lowering] = {
-    LayerNormalization: Lowering(
-        LayerNorm, call_layer_normalization, holder_slots, refuses_layer_normalization
-    ),
-    BatchNormalization: Lowering(FusedBatchNorm, call_batch_normalization, holder_slots, refuses_batch_normalization)
+    LayerNormalization: Lowering(LayerNorm, call_layer_normalization, holder_slots, refuses_layer_normalization),
+    BatchNormalization: Lowering(FusedBatchNorm, call_batch_normalization, holder_slots, refuses_batch_normalization),
 }

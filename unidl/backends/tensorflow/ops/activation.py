@@ -22,16 +22,14 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 
 def gelu(x: Any) -> Tensor:
-    def value(x: Tensor) -> tuple[Tensor, Any]:
-        phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
+    (x,) = reals(x)
+    phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
 
-        def gradient(dy: Tensor) -> Tensor:
-            density = tf.exp(tf.square(x) * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
-            return dy * (phi + x * density)
+    def gradient(dy: Tensor) -> list[Tensor]:
+        density = tf.exp(tf.square(x) * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+        return [dy * (phi + x * density)]
 
-        return x * phi, gradient
-
-    return with_gradient(value)(*reals(x))
+    return with_gradient(x * phi, [x], gradient)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:

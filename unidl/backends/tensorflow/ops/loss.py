@@ -21,35 +21,27 @@ def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False) -> Tenso
         return tf.reduce_mean(loss) if mean else loss
     rows = logits if logits.shape.rank == 2 else tf.reshape(logits, (-1, logits.shape[-1]))  # (places, classes)
     places = labels if labels.shape.rank == 1 else tf.reshape(labels, (-1,))  # (places,)
-
-    def value(rows: Tensor) -> tuple[Tensor, Any]:
-        # the kernel gives the gradient of each place beside its loss
-        loss, each = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=rows, labels=places)
-        return tf.reduce_mean(loss), lambda dy: each * _share(dy, loss)
-
-    return with_gradient(value)(rows)
+    # the kernel gives the gradient of each place beside its loss
+    loss, each = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=rows, labels=places)
+    return with_gradient(tf.reduce_mean(loss), [rows], lambda dy: [each * _share(dy, loss)])
 
 
 def mean_squared_error(predictions: Any, targets: Any) -> Tensor:
     predictions, targets = reals(predictions, targets)
     if not _fit(predictions.shape, targets.shape):
         return tf.reduce_mean(tf.math.squared_difference(predictions, targets))
+    difference = predictions - targets
 
-    def value(predictions: Tensor, targets: Tensor) -> tuple[Tensor, Any]:
-        difference = predictions - targets
+    def gradient(dy: Tensor) -> list[Tensor]:
+        by_predictions = difference * _share(2.0 * dy, difference)
+        return [by_predictions, -by_predictions]
 
-        def gradient(dy: Tensor) -> tuple[Tensor, Tensor]:
-            by_predictions = difference * _share(2.0 * dy, difference)
-            return by_predictions, -by_predictions
-
-        return tf.reduce_mean(tf.square(difference)), gradient
-
-    return with_gradient(value)(predictions, targets)
+    return with_gradient(tf.reduce_mean(tf.square(difference)), [predictions, targets], gradient)
 
 
 def _fit(one: tf.TensorShape, other: tf.TensorShape) -> bool:
-    """Whether nothing is broadcast: known lengths are equal, and the batch's is the only one that may be unknown."""
-    return one.rank == other.rank and one.rank > 0 and all(n is not None and n == m for n, m in zip(one[1:], other[1:], strict=True))
+    """Whether nothing is broadcast: the lengths are equal, and the batch's is the only one that may be unknown."""
+    return bool(one.rank) and one.rank == other.rank and list(one) == list(other) and None not in one[1:]
 
 
 def _share(dy: Tensor, of: Tensor) -> Tensor:

@@ -52,11 +52,7 @@ def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
     parts = [x.shape[axis] for x in xs]
     if len(xs) < 2 or None in parts or not xs[0].dtype.is_floating:
         return tf.concat(xs, axis)
-
-    def joined(*xs: Tensor) -> tuple[Tensor, Any]:
-        return tf.concat(xs, axis), lambda dy: tf.split(dy, parts, axis)
-
-    return with_gradient(joined)(*xs)
+    return with_gradient(tf.concat(xs, axis), xs, lambda dy: tf.split(dy, parts, axis))
 
 
 def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
