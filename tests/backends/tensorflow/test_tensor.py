@@ -51,7 +51,8 @@ def test_every_dtype_and_layout(dtype, share):
     swapped = whole.astype(whole.dtype.newbyteorder())
     for a in (whole, whole.T, whole[::2, 1:], whole[:0], whole[0, 0], np.array(whole[1, 1]), frozen, swapped):
         t = to_tensor(a, share=share)
-        assert t.dtype.name == dtype and t.shape == a.shape
+        assert t.dtype.name == dtype
+        assert t.shape == a.shape
         np.testing.assert_array_equal(t.numpy(), np.asarray(a, dtype))
 
 
@@ -75,7 +76,8 @@ def test_the_memory_goes_with_the_tensor():
     alive = weakref.ref(a.base.base if a.base.base is not None else a.base)
     del a
     gc.collect()
-    assert alive() is not None and float(tf.reduce_sum(t)) == 0
+    assert alive() is not None
+    assert float(tf.reduce_sum(t)) == 0
     del t
     gc.collect()
     assert alive() is None
@@ -117,7 +119,9 @@ def test_the_quick_call_gives_what_the_ordinary_one_gives():
     m = Two().build((4,), backend="tensorflow")
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     quick, ordinary = m(x), m.native(tf.constant(x))
-    assert list(quick) == list(ordinary) and type(quick["a"]) is tuple and quick["none"] is None
+    assert list(quick) == list(ordinary)
+    assert type(quick["a"]) is tuple
+    assert quick["none"] is None
     tf.nest.map_structure(np.testing.assert_array_equal, quick, ordinary)
     assert quick["z"].shape == (5, 3)
     m.native.hidden.bias.assign([1.0, 2.0, 3.0])
@@ -133,7 +137,8 @@ def test_a_tape_sees_a_call_of_the_model(training):
         tape.watch(x)
         y = ops.sum(m(x, training=training))
     by_x, *by_weights = tape.gradient(y, [x, *m.native.trainable_variables])
-    assert by_x.shape == x.shape and all(g is not None for g in by_weights)
+    assert by_x.shape == x.shape
+    assert all(g is not None for g in by_weights)
     nudged = tf.constant(x.numpy() + np.eye(5, 4, dtype="float32") * 1e-2)
     change = float(ops.sum(m(nudged)) - ops.sum(m(x)))
     assert change == pytest.approx(float(tf.reduce_sum(by_x * (nudged - x))), rel=0.1)
