@@ -12,6 +12,7 @@ import tensorflow as tf
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.tensorflow.module import Adapter
 from unidl.backends.tensorflow.ops import random
+from unidl.backends.tensorflow.tensor import to_tensor
 from unidl.backends.tensorflow.tracing import Traced, in_mode
 from unidl.graph.node import leaves, map_nest, pack
 
@@ -110,8 +111,9 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         width = batch_size if jit and full else None
         if width is not None:
             rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
-        # as Python numbers the learning rates would be part of what is traced, and trace anew when they change
-        given = (data, order, first, count, batch_size, states, {n: tf.constant(r, dtype) for n, r in rates.items()})
+        # as tensors, for a call that does not look at what it is given
+        counts = [to_tensor(number, "int64") for number in (first, count, batch_size)]
+        given = (data, order, *counts, states, {name: to_tensor(rate, dtype) for name, rate in rates.items()})
 
         def make() -> Traced:
             return _traced(repeat(step, width), native, width, specs, given)
@@ -120,7 +122,7 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         function = native.unidl.traced("steps", "step", make, (step, shapes), store)
         native.unidl.runs += 1
         with tf.device(native.unidl.device):
-            states, numbers = function(*leaves(given))
+            states, numbers = function.run(list(leaves(given)))
         return states, numbers if width is None else {name: value[:count] for name, value in numbers.items()}
 
     return run
@@ -154,13 +156,13 @@ class Generator:
     """(seed, draws so far): what random ops draw from."""
 
     def seed(self, seed: int) -> None:
-        random.state().assign([seed, 0])
+        _write(random.state(), [seed, 0])
 
     def read(self) -> dict[str, np.ndarray]:
         return {"state": random.state().numpy()}
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
-        random.state().assign(state["state"])
+        _write(random.state(), state["state"])
 
 
 @contextmanager
@@ -172,4 +174,9 @@ def random_state(seed: int, device: Any = None) -> Iterator[Generator]:
     try:
         yield generator
     finally:
-        random.state().assign(before)
+        _write(random.state(), before)
+
+
+def _write(state: tf.Variable, numbers: Any) -> None:
+    """Overwrite a generator's state; this happens at each epoch, and the variable's own `assign` takes Python ten times as long."""
+    tf.raw_ops.AssignVariableOp(resource=state.handle, value=to_tensor(np.asarray(numbers), "int64"))
