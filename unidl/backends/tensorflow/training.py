@@ -156,27 +156,22 @@ class Generator:
     """(seed, draws so far): what random ops draw from."""
 
     def seed(self, seed: int) -> None:
-        _write(random.state(), [seed, 0])
+        random.PROCESS.write([seed, 0])
 
     def read(self) -> dict[str, np.ndarray]:
-        return {"state": random.state().numpy()}
+        return {"state": random.PROCESS.read()}
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
-        _write(random.state(), state["state"])
+        random.PROCESS.write(state["state"])
 
 
 @contextmanager
 def random_state(seed: int, device: Any = None) -> Iterator[Generator]:
     """Inside, random ops draw from the seed; afterwards the state is as it was."""
-    before = random.state().numpy()
+    before = random.PROCESS.read()
     generator = Generator()
     generator.seed(seed)
     try:
         yield generator
     finally:
-        _write(random.state(), before)
-
-
-def _write(state: tf.Variable, numbers: Any) -> None:
-    """Overwrite a generator's state; this happens at each epoch, and the variable's own `assign` takes Python ten times as long."""
-    tf.raw_ops.AssignVariableOp(resource=state.handle, value=to_tensor(np.asarray(numbers), "int64"))
+        random.PROCESS.write(before)
