@@ -51,29 +51,30 @@ class LayerNorm(Holder):
 
 
 def refuses_layer_normalization(plan: LayerPlan) -> str | None:
-    """The last axis alone, with scale and offset: what nearly everybody has."""
+    """The last axis alone, which nearly everybody normalises over."""
     layer: LayerNormalization = plan.layer  # type: ignore[assignment]
-    if not (layer.scale and layer.center):
-        return "the gradient is written out for a layer with scale and offset"
-    if layer.axis != (-1,) and any(layer.axis != (len(plan.arguments(call)["x"].shape) - 1,) for call in plan.calls):
-        return "the gradient is written out for the last axis alone"
+    last = {len(plan.arguments(call)["x"].shape) - 1 for call in plan.calls}
+    if layer.axis != (-1,) and last != set(layer.axis):
+        return "on TensorFlow the gradient is written out for the last axis alone"
     return None
 
 
 def call_layer_normalization(layer: LayerNormalization, module: LayerNorm, x: tf.Tensor) -> tf.Tensor:
     """(batch, ..., units) -> the same shape."""
-    gamma, beta = layer.gamma, layer.beta  # (units,)
     centred = x - tf.reduce_mean(x, -1, keepdims=True)
     inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + layer.epsilon)  # (batch, ..., 1)
-    y = centred * inverse
+    normal = centred * inverse
+    weights = [getattr(layer, name) for name, there in (("gamma", layer.scale), ("beta", layer.center)) if there]
+    y = normal * weights[0] if layer.scale else normal
 
     def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-        by_y = dy * gamma
-        mean = tf.reduce_mean(by_y, -1, keepdims=True)
-        along = tf.reduce_mean(by_y * y, -1, keepdims=True)
-        return [(by_y - mean - y * along) * inverse, summed(dy * y), summed(dy)]
+        by_normal = dy * weights[0] if layer.scale else dy
+        mean = tf.reduce_mean(by_normal, -1, keepdims=True)
+        along = tf.reduce_mean(by_normal * normal, -1, keepdims=True)
+        by_weights = [summed(dy * normal)] * layer.scale + [summed(dy)] * layer.center
+        return [(by_normal - mean - normal * along) * inverse, *by_weights]
 
-    return with_gradient(tf.nn.bias_add(y * gamma, beta), [x, gamma, beta], gradient)
+    return with_gradient(tf.nn.bias_add(y, weights[-1]) if layer.center else y, [x, *weights], gradient)
 
 
 def summed(x: tf.Tensor) -> tf.Tensor:
