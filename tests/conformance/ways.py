@@ -42,6 +42,7 @@ WAYS: dict[type, dict[str, str]] = {
         "torch": "torch.nn.LayerNorm",
         "keras": "keras.layers.LayerNormalization",
         "keras float64": IN_FLOAT32,
+        "tensorflow": f"{KERNELS}.normalization.LayerNorm",
     },
     layers.Dropout: {"torch": "torch.nn.Dropout", "keras": "keras.layers.Dropout"},
     layers.Embedding: {
@@ -88,7 +89,8 @@ OWN_ACTIVATIONS = {
 }
 REPEATED_BORDER = {"keras on torch": 'on torch, Keras repeats the border where padding="same" is uneven'}
 ROUNDED = {"keras float64": "Keras interpolates in float32 inside"}
-TRAILING = {"keras on torch": "on torch, keras.layers.LayerNormalization takes trailing axes only"}
+ONE_AXIS = {"tensorflow": "on TensorFlow the gradient is written out for the last axis alone"}
+TRAILING = ONE_AXIS | {"keras on torch": "on torch, keras.layers.LayerNormalization takes trailing axes only"}
 OWN_FUNCTION = {
     "torch": "torch has no module for this function",
     "keras": "keras.activations has none that computes this function",

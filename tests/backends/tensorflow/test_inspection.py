@@ -294,12 +294,12 @@ def test_the_users_own_is_as_it_was():
     for one in (mine, other):
         one.step((POINTS, CLASSES))
         one.model(POINTS)
-    drawn = random.state().numpy()
+    drawn = random.PROCESS.read()
     traces, runs = model.native.traces, model.native.runs
     assert look(model, POINTS, changes=True).graphs
     assert look(mine, (POINTS, CLASSES)).graphs
     assert (model.native.traces, model.native.runs) == (traces, runs)
-    np.testing.assert_array_equal(random.state().numpy(), drawn)
+    np.testing.assert_array_equal(random.PROCESS.read(), drawn)
     assert repr(mine.state()) == repr(other.state())
     assert float(mine.step((POINTS, CLASSES))["loss"]) == float(other.step((POINTS, CLASSES))["loss"])
     assert model.native.traces == traces  # and nothing is traced anew

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 import unidl.backends.tensorflow as backend
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.tensor import is_only_device
 from unidl.backends.tensorflow.tracing import (
     Depends,
     Trace,
@@ -163,7 +164,7 @@ class Program:
             store: Where it is kept; None is the module itself.
         """
         module = self.bound.__dict__["_binding"].module
-        if self._parts is None or any(now(holder, name) is not value for holder, name, value in self._parts):
+        if self._parts is None or not unchanged(self._parts):
             self.functions.clear()  # the user put another variable or module in: the graphs still hold the old one
             self.generation += 1
             self._modules = []
@@ -207,12 +208,28 @@ class Adapter(tf.Module):
         training = is_training() if training is None else training
         if tf.inside_function():
             return compute(self, inputs, named, training)
-        nest = (inputs, dict(sorted(named.items())))
+        program, tensors = self._program_for(inputs, named, training)
+        with tf.device(self.unidl.device):  # nodes know it; this is for what the call returns
+            return program(*tensors)
+
+    def run_admitted(self, inputs: tuple[Any, ...], named: dict[str, Any], training: bool) -> Any:
+        """The same for tensors that came through a model's door: the graph is run without looking at them again."""
+        if tf.inside_function():
+            return compute(self, inputs, named, training)
+        program, tensors = self._program_for(inputs, named, training)
+        if is_only_device():
+            return program.run(tensors)
+        with tf.device(self.unidl.device):
+            return program.run(tensors)
+
+    def _program_for(
+        self, inputs: tuple[Any, ...], named: dict[str, Any], training: bool
+    ) -> tuple[Traced, list[tf.Tensor]]:
+        nest = (inputs, dict(sorted(named.items())) if named else named)
         tensors: list[Any] = []
         program = self._traced(nest, skeleton(nest, tensors), training)
         self.unidl.runs += 1
-        with tf.device(self.unidl.device):  # nodes know it; this is for what the call returns
-            return program(*tensors)
+        return program, tensors
 
     def function(self, training: bool = False) -> Any:
         """The traced `tf.function`, for inputs as the model was built for; it takes their tensors one by one.
@@ -363,6 +380,14 @@ def parts_of(module: tf.Module, modules: list[tf.Module]) -> Iterator[tuple[Any,
             waiting.extend((value, i) for i in range(len(value)))
         elif isinstance(value, dict):
             waiting.extend((value, key) for key in value)
+
+
+def unchanged(parts: list[tuple[Any, Any, Any]]) -> bool:
+    """Whether each holder still holds the same; asked at each call."""
+    for holder, name, value in parts:
+        if (holder.get(name) if type(holder) is dict else now(holder, name)) is not value:
+            return False
+    return True
 
 
 def own_variables(module: tf.Module) -> tuple[tf.Variable, ...]:

@@ -44,6 +44,8 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, tf.Module]) -> 
 
 def run(native: tf.Module, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the module in that mode."""
+    if isinstance(native, Adapter) and type(native).__call__ is Adapter.__call__:
+        return native.run_admitted(args, kwargs, training)
     return native(*args, training=training, **kwargs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,59 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 
 
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> tf.Tensor:
-    """An array, a number, nested lists of numbers or a tensor as a tensor; TensorFlow copies arrays itself."""
-    if device is not None:
+    """An array, a number, nested lists of numbers or a tensor as a tensor."""
+    if device is not None and not is_only_device():
         with tf.device(device):
-            return tf.identity(to_tensor(value, dtype))
-    tensor = tf.convert_to_tensor(value if isinstance(value, (tf.Tensor, tf.Variable)) else as_array(value))
-    return tensor if dtype is None else tf.cast(tensor, dtype)
+            return tf.identity(to_tensor(value, dtype, share=share))
+    if type(value) is not np.ndarray and isinstance(value, (tf.Tensor, tf.Variable)):
+        tensor = tf.convert_to_tensor(value)
+    else:
+        array = as_array(value)
+        lent = array.dtype.name in LENT and array.dtype.isnative and array.size and tf.executing_eagerly()
+        tensor = _lent(array, dtype, share) if lent else tf.convert_to_tensor(array)
+    return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)
+
+
+@functools.cache
+def is_only_device() -> bool:
+    """Whether TensorFlow has one device, where every tensor lies then. Asking starts its runtime, as a tensor does."""
+    return len(tf.config.list_logical_devices()) == 1
+
+
+ALIGNED = 64  # TensorFlow's kernels read memory that begins at a multiple of it, and end the process where it does not
+LENT = frozenset(["bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8"])
+CAST = frozenset(["float32", "float64", "int32", "int64"])  # which NumPy rounds as TensorFlow does
+
+
+def _lent(array: np.ndarray, dtype: str | None, share: bool) -> tf.Tensor:
+    """A tensor in an array's memory: that of the array itself where it is shared and fits, else of one copy.
+
+    tf.convert_to_tensor makes two, one in Python and, unless the first happens to be aligned, another behind it.
+    """
+    wanted = np.dtype(dtype) if dtype in CAST and not (array.dtype.kind == "f" and dtype[0] == "i") else array.dtype
+    flags = array.flags
+    fits = share and wanted == array.dtype and flags.c_contiguous and flags.writeable and _address(array) % ALIGNED == 0
+    return tf.experimental.dlpack.from_dlpack((array if fits else _aligned(array, wanted)).__dlpack__())
+
+
+def _address(array: np.ndarray) -> int:
+    """Where its memory begins."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A copy that begins where TensorFlow wants it."""
+    size = array.size * dtype.itemsize
+    room = np.empty(size + ALIGNED, np.uint8)
+    start = -_address(room) % ALIGNED
+    copy = room[start : start + size].view(dtype).reshape(array.shape)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, as TensorFlow has it
+        np.copyto(copy, array, casting="unsafe")
+    return copy
 
 
 def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device; bfloat16 as float32, for NumPy has none."""
     array = np.asarray(tensor.numpy())
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    return array.astype(np.float32) if tensor.dtype == tf.bfloat16 else array

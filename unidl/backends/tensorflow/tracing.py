@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from unidl import ops
 from unidl.description.layer import Layer
@@ -38,6 +40,29 @@ def in_mode(training: bool) -> Iterator[None]:
         yield
     finally:
         _training.reset(token)
+
+
+def with_gradient(
+    value: tf.Tensor, inputs: Sequence[tf.Tensor], gradient: Callable[[tf.Tensor], Sequence[tf.Tensor]]
+) -> tf.Tensor:
+    """The value, whose gradient by the inputs is what the function makes of the gradient by the value, while a training step is traced.
+
+    TensorFlow's own gradients ask for lengths at each step where the batch's is open, or pass over a tensor more often than need be.
+    What the value was computed with stays recorded too, so that the gradient has a gradient. tf.custom_gradient would do the same
+    and keep each graph that it was used in for the life of the process.
+    """
+    if not is_training():
+        return value
+    with record.stop_recording():
+        result = tf.identity(value)  # a tensor of no other history
+    scope = None if tf.executing_eagerly() else f"gradient_tape/{value.op.name}/"  # as the tape names what it makes
+
+    def backward(by_result: tf.Tensor) -> Sequence[tf.Tensor]:
+        with contextlib.nullcontext() if scope is None or tf.executing_eagerly() else tf.name_scope(scope):
+            return gradient(by_result)
+
+    record.record_operation("WithGradient", [result], list(inputs), backward)
+    return result
 
 
 # Whose nodes are being added to a graph: the path of a layer, None outside a model
@@ -140,6 +165,7 @@ class Traced:
             jit_compile=jit or None,
         )
         self.concrete = None if signature is None else self.function.get_concrete_function()
+        self._held: list[Any] = [] if self.concrete is None else list(self.concrete.captured_inputs)
         made = _listener.get()
         if made is not None:
             made.append(self)
@@ -149,6 +175,15 @@ class Traced:
         if self.concrete is None or tf.config.functions_run_eagerly():
             return self.function(*tensors)
         return self.concrete(*tensors)  # a tf.function would warn of many traces where a process has many models
+
+    def run(self, tensors: list[tf.Tensor]) -> Any:
+        """The same for tensors that fit the signature: Python does not compare them with it, which takes longer than a small graph.
+
+        Where a gradient may be wanted it is an ordinary call, which TensorFlow records.
+        """
+        if self.concrete is None or tf.config.functions_run_eagerly() or record.could_possibly_record():
+            return self(*tensors)
+        return self.concrete.inference_fn.call_preflattened([*tensors, *self._held])
 
 
 Depends = tuple[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.tensorflow.module import Adapter
 from unidl.backends.tensorflow.ops import random
+from unidl.backends.tensorflow.tensor import to_tensor
 from unidl.backends.tensorflow.tracing import Traced, in_mode
 from unidl.graph.node import leaves, map_nest, pack
 
@@ -23,37 +24,61 @@ def repeat(step: Step, width: int | None = None) -> Steps:
         data: Any, order: Any, first: Any, count: Any, batch_size: Any, states: Any, rates: Mapping[str, Any]
     ) -> tuple[Any, dict[str, tf.Tensor]]:
         names: list[str] = []
-        # float64 holds every number as it is; how many there are is known when the body is traced
-        shape = None if width is None else (_numbers(step, data, order, width, states, rates, names),)
-        length = tf.cast(count, tf.int32) if width is None else LONGEST
-        logs = tf.TensorArray(tf.float64, size=length, element_shape=shape)
+        count = tf.cast(count, tf.int32)
+        if width is None:
+            chosen = _batches(order, first, count, batch_size).read
+            # float64 holds every number as it is; how many there are is known when the body is traced
+            logs = tf.TensorArray(tf.float64, size=count, infer_shape=False)
+        else:
+            chosen = _windows(order, first, batch_size, width)
+            shape = _shape_of(_numbers(step, data, order, width, states, rates, names))
+            logs = tf.TensorArray(tf.float64, size=LONGEST, element_shape=shape)
 
         def body(i: Any, states: Any, logs: tf.TensorArray) -> tuple[Any, Any, tf.TensorArray]:
-            place = (first + i) * batch_size
-            # a slice's start is a constant to XLA, which would compile anew for each
-            chosen = (
-                order[place : place + batch_size]
-                if width is None
-                else tf.gather(order, place + tf.range(width, dtype=tf.int64))
-            )
-            batch = map_nest(lambda whole: tf.gather(whole, chosen), data)
+            places = chosen(i)
+            batch = map_nest(lambda whole: tf.gather(whole, places), data)
             given = {name: tf.gather(rate, i) for name, rate in rates.items()}
             after, numbers = step(batch, states, given)
             names[:] = numbers
             after = map_nest(tf.convert_to_tensor, after)
-            return i + 1, after, logs.write(tf.cast(i, tf.int32), _row(numbers))
+            return i + 1, after, logs.write(i, _row(numbers))
 
-        start = (tf.zeros((), tf.int64), states, logs)
+        start = (tf.zeros((), tf.int32), states, logs)
         _, states, logs = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
-        table = logs.stack()  # (count, numbers)
-        return states, {name: table[:, i] for i, name in enumerate(names)}
+        if not names:
+            return states, {}
+        table = tf.ensure_shape(logs.stack(), (None, *_shape_of(len(names))))  # (count,) or (count, numbers)
+        return states, {names[0]: table} if len(names) == 1 else {name: table[:, i] for i, name in enumerate(names)}
 
     return run
 
 
+def _batches(order: tf.Tensor, first: tf.Tensor, count: tf.Tensor, batch_size: tf.Tensor) -> tf.TensorArray:
+    """The places of each step's batch, cut before the loop: what does not differ between steps costs none of them anything."""
+    chosen = order[first * batch_size : (first + tf.cast(count, tf.int64)) * batch_size]
+    starts = tf.range(tf.cast(count, tf.int64)) * batch_size  # (count,)
+    lengths = tf.minimum(batch_size, tf.size(chosen, tf.int64) - starts)  # the last batch may have fewer
+    return tf.TensorArray(order.dtype, size=count, element_shape=(None,)).split(chosen, lengths)
+
+
+def _windows(order: tf.Tensor, first: tf.Tensor, batch_size: tf.Tensor, width: int) -> Callable[[Any], tf.Tensor]:
+    """The same for XLA: gathered, for a slice's start is a constant to it, and it would compile anew for each."""
+
+    def chosen(i: tf.Tensor) -> tf.Tensor:
+        return tf.gather(order, (first + tf.cast(i, tf.int64)) * batch_size + tf.range(width, dtype=tf.int64))
+
+    return chosen
+
+
+def _shape_of(count: int) -> tuple[int, ...]:
+    """Of a step's numbers; a single one, which most have, is written as it is."""
+    return () if count == 1 else (count,)
+
+
 def _row(numbers: Mapping[str, Any]) -> tf.Tensor:
-    """The numbers of a step, (numbers,)."""
-    return tf.stack([tf.cast(value, tf.float64) for value in numbers.values()]) if numbers else tf.zeros(0, tf.float64)
+    """The numbers of a step, (numbers,), or the single one."""
+    row = [tf.cast(value, tf.float64) for value in numbers.values()]
+    return row[0] if len(row) == 1 else tf.stack(row) if row else tf.zeros(0, tf.float64)
 
 
 def _numbers(
@@ -86,8 +111,9 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         width = batch_size if jit and full else None
         if width is not None:
             rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
-        # as Python numbers the learning rates would be part of what is traced, and trace anew when they change
-        given = (data, order, first, count, batch_size, states, {n: tf.constant(r, dtype) for n, r in rates.items()})
+        # as tensors, for a call that does not look at what it is given
+        counts = [to_tensor(number, "int64") for number in (first, count, batch_size)]
+        given = (data, order, *counts, states, {name: to_tensor(rate, dtype) for name, rate in rates.items()})
 
         def make() -> Traced:
             return _traced(repeat(step, width), native, width, specs, given)
@@ -96,7 +122,7 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         function = native.unidl.traced("steps", "step", make, (step, shapes), store)
         native.unidl.runs += 1
         with tf.device(native.unidl.device):
-            states, numbers = function(*leaves(given))
+            states, numbers = function.run(list(leaves(given)))
         return states, numbers if width is None else {name: value[:count] for name, value in numbers.items()}
 
     return run
@@ -130,22 +156,22 @@ class Generator:
     """(seed, draws so far): what random ops draw from."""
 
     def seed(self, seed: int) -> None:
-        random.state().assign([seed, 0])
+        random.PROCESS.write([seed, 0])
 
     def read(self) -> dict[str, np.ndarray]:
-        return {"state": random.state().numpy()}
+        return {"state": random.PROCESS.read()}
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
-        random.state().assign(state["state"])
+        random.PROCESS.write(state["state"])
 
 
 @contextmanager
 def random_state(seed: int, device: Any = None) -> Iterator[Generator]:
     """Inside, random ops draw from the seed; afterwards the state is as it was."""
-    before = random.state().numpy()
+    before = random.PROCESS.read()
     generator = Generator()
     generator.seed(seed)
     try:
         yield generator
     finally:
-        random.state().assign(before)
+        random.PROCESS.write(before)

@@ -28,6 +28,17 @@ def in_heads(layer: MultiHeadAttention, name: str, x: tf.Tensor) -> tf.Tensor:
     return tf.transpose(tf.reshape(y, [*known_lengths(x)[:2], heads, width]), (0, 2, 1, 3))
 
 
+def weights(layer: MultiHeadAttention, scores: tf.Tensor, allowed: Any, everywhere: bool) -> tf.Tensor:
+    """As the definition's; where the same places are blocked in every example they are blocked by a sum, whose gradient is free.
+
+    What is blocked has a weight of exactly 0 beside one that is not, and so has its gradient.
+    """
+    if allowed is None or not everywhere:
+        return layer._weights(scores, allowed, everywhere)  # type: ignore[no-any-return]
+    blocked = -6e4 if scores.dtype == tf.float16 else -1e30
+    return tf.nn.softmax(scores + tf.where(allowed, tf.zeros((), scores.dtype), tf.constant(blocked, scores.dtype)))
+
+
 def call_attention(
     layer: MultiHeadAttention,
     module: MatMulAttention,
@@ -42,7 +53,7 @@ def call_attention(
     key = value if key is None else key
     q, k, v = (in_heads(layer, name, x) for name, x in (("query", query), ("key", key), ("value", value)))
     scores = tf.matmul(q * (1.0 / math.sqrt(layer.key_dim)), k, transpose_b=True)  # (batch, heads, t, s)
-    p = layer._weights(scores, layer._allowed(query, value, mask, causal), mask is None)
+    p = weights(layer, scores, layer._allowed(query, value, mask, causal), mask is None)
     if layer.training and layer.dropout:
         p = ops.random.dropout(p, layer.dropout)
     y = tf.transpose(tf.matmul(p, v), (0, 2, 1, 3))  # (batch, t, heads, value_dim)

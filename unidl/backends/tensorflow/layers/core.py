@@ -8,6 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.backends.tensorflow.weight import Slot, make_variable
 from unidl.description.plan import LayerPlan
 from unidl.layers import Embedding
@@ -42,7 +43,12 @@ class ResourceGather(Holder):
 
 def call_embedding(layer: Embedding, module: ResourceGather, x: tf.Tensor) -> tf.Tensor:
     """(batch, ...) -> (batch, ..., output_dim)."""
-    return tf.gather(module.embeddings, x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64))
+    x = x if x.dtype in (tf.int32, tf.int64) else tf.cast(x, tf.int64)
+
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.math.unsorted_segment_sum(dy, x, layer.input_dim)]  # dense, as the optimizers want it
+
+    return with_gradient(tf.gather(module.embeddings, x), [module.embeddings.handle], gradient)
 
 
 TABLE: dict[type, Lowering] = {Embedding: Lowering(ResourceGather, call_embedding, holder_slots)}

@@ -5,18 +5,31 @@ In float64 tf.nn.leaky_relu and tf.nn.gelu (both forms) hold their constants in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
+from unidl.backends.tensorflow.tracing import with_gradient
 
 Tensor: TypeAlias = tf.Tensor
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
     return tf.nn.softmax(*reals(x), axis=axis)
+
+
+def gelu(x: Any) -> Tensor:
+    (x,) = reals(x)
+    phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
+
+    def gradient(dy: Tensor) -> list[Tensor]:
+        density = tf.exp(tf.square(x) * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+        return [dy * (phi + x * density)]
+
+    return with_gradient(x * phi, [x], gradient)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
@@ -33,6 +46,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "sigmoid": on_real(tf.sigmoid),
     "softplus": on_real(tf.math.softplus),
     "silu": on_real(tf.nn.silu),
+    "gelu": gelu,
     "softmax": softmax,
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,

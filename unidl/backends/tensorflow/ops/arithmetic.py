@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.ops.linear_algebra import known_lengths, rows_of
 from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals, widely
 
 Tensor: TypeAlias = tf.Tensor
@@ -14,13 +15,16 @@ Tensor: TypeAlias = tf.Tensor
 
 def add(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
-    return tf.nn.bias_add(x, y) if _is_bias(x, y) else tf.add(x, y)
+    if not _is_bias(x, y):
+        return tf.add(x, y)
+    rows = rows_of(x)  # the product's own bias is fused with it, that of a tensor made of its rows is not
+    return tf.nn.bias_add(x, y) if rows is None else tf.reshape(tf.nn.bias_add(rows, y), known_lengths(x))
 
 
 def _is_bias(x: Tensor, y: Tensor) -> bool:
     """Whether y is one number for each channel: there is a kernel for that, with a cheaper gradient than broadcasting has."""
     channels = y.shape[0] if y.shape.rank == 1 else None
-    return channels not in (None, 1) and x.dtype.is_floating and (x.shape.rank or 0) > 1 and x.shape[-1] == channels
+    return channels is not None and x.dtype.is_floating and (x.shape.rank or 0) > 1 and x.shape[-1] == channels
 
 
 def subtract(x: Any, y: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import meet
+from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.ops.manipulation import check_widths, part_lengths, squeezed
 
 Tensor: TypeAlias = tf.Tensor
@@ -47,7 +48,11 @@ def squeeze(x: Tensor, axis: int | Sequence[int]) -> Tensor:
 
 
 def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    return tf.concat(meet(*xs), axis)
+    xs = meet(*xs)
+    parts = [x.shape[axis] for x in xs]
+    if len(xs) < 2 or None in parts or not xs[0].dtype.is_floating:
+        return tf.concat(xs, axis)
+    return with_gradient(tf.concat(xs, axis), xs, lambda dy: tf.split(dy, parts, axis))
 
 
 def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:

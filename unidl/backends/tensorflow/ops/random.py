@@ -10,20 +10,47 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.creation import lengths
+from unidl.backends.tensorflow.tensor import to_tensor
 
 Tensor: TypeAlias = tf.Tensor
 
 
-@cache
-def state() -> tf.Variable:
-    """(seed, draws so far), made on first use, outside any graph."""
-    return new_state()
+class Process:
+    """The process' state, (seed, draws so far): a variable from the first draw on, numbers until then.
+
+    A Trainer reads and writes it at each epoch, which for a model that draws nothing costs no operation so.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = np.array([secrets.randbits(63), 0])
+        self._variable: tf.Variable | None = None
+
+    def variable(self) -> tf.Variable:
+        """What draws are made from, outside any graph."""
+        if self._variable is None:
+            self._variable = new_state(self._numbers)
+        return self._variable
+
+    def read(self) -> np.ndarray:
+        """What it is now."""
+        return self._numbers.copy() if self._variable is None else self._variable.numpy()  # type: ignore[no-any-return]
+
+    def write(self, numbers: Any) -> None:
+        """Make it that."""
+        if self._variable is None:
+            self._numbers = np.array(numbers, np.int64)
+        else:  # the variable's own `assign` takes Python ten times as long
+            value = to_tensor(np.asarray(numbers), "int64")
+            tf.raw_ops.AssignVariableOp(resource=self._variable.handle, value=value)
+
+
+PROCESS = Process()
 
 
 # a state to draw from in place of the process'
@@ -40,11 +67,11 @@ def drawing_from(state: tf.Variable) -> Iterator[None]:
         _own.reset(token)
 
 
-def new_state() -> tf.Variable:
-    """A state with a seed by chance, on the CPU."""
+def new_state(numbers: Any = None) -> tf.Variable:
+    """A state of its own, on the CPU; without numbers its seed is by chance."""
     with tf.init_scope(), tf.device("CPU:0"):
         return tf.Variable(
-            [secrets.randbits(63), 0],
+            [secrets.randbits(63), 0] if numbers is None else numbers,
             dtype=tf.int64,
             trainable=False,
             name="unidl_random_state",
@@ -55,7 +82,7 @@ def new_state() -> tf.Variable:
 def _seed() -> Tensor:
     """The seed of one draw, and a step of the counter."""
     own = _own.get()
-    held = state() if own is None else own
+    held = PROCESS.variable() if own is None else own
     seed = tf.identity(held)  # (2,)
     held.assign_add([0, 1])
     return seed
