@@ -130,3 +130,28 @@ def _store(steps):
     """Where the traces are kept."""
     names = steps.__code__.co_freevars
     return steps.__closure__[names.index("store")].cell_contents
+
+
+class Folded(unidl.Model):
+    """Each example is two series: the recurrent layer sees twice as many examples as the step began with."""
+
+    def __init__(self, folds):
+        self.folds = folds
+        self.series, self.head = layers.LSTM(3, return_sequences=True), layers.Dense(1)
+
+    def forward(self, x):  # (batch, 2, time, features)
+        x = ops.reshape(x, (-1, 5, 4)) if self.folds else x[:, 0]
+        y = ops.mean(self.head(self.series(x)), 1)  # (examples, 1)
+        return ops.mean(ops.reshape(y, (-1, 2)), 1, keepdims=True) if self.folds else y
+
+
+@pytest.mark.parametrize("folds", [False, True])
+def test_a_series_has_its_gradient_in_a_loop_whatever_the_batch(folds):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 2, 5, 4)).astype("float32"), np.zeros((10, 1), "float32")  # the last batch has 2 of 4
+    losses = {}
+    for backend in ("torch", "tensorflow"):
+        trainer = unidl.Trainer(Folded(folds), "mse", unidl.optimizers.Adam(0.1), backend=backend, seed=0)
+        losses[backend] = trainer.fit(x, y, epochs=3, batch_size=4, progress=False).step_loss
+    np.testing.assert_allclose(losses["tensorflow"], losses["torch"], rtol=2e-5)
+    assert losses["torch"][-1] < 0.5 * losses["torch"][0]

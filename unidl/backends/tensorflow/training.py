@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from unidl.backends.contract import LONGEST, Step, Steps, Store
+from unidl.backends.tensorflow.invariant import steps_of
 from unidl.backends.tensorflow.module import Adapter
 from unidl.backends.tensorflow.ops import random
 from unidl.backends.tensorflow.tensor import to_tensor
@@ -44,7 +45,8 @@ def repeat(step: Step, width: int | None = None) -> Steps:
             return i + 1, after, logs.write(i, _row(numbers))
 
         start = (tf.zeros((), tf.int32), states, logs)
-        _, states, logs = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
+        with steps_of(batch_size):
+            _, states, logs = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
         if not names:
             return states, {}
         table = tf.ensure_shape(logs.stack(), (None, *_shape_of(len(names))))  # (count,) or (count, numbers)

@@ -6,13 +6,15 @@ the other kernel's gradient for it, which is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.invariant import zeros
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
-from unidl.backends.tensorflow.tracing import lacks_kernels
+from unidl.backends.tensorflow.tracing import lacks_kernels, with_gradient
 from unidl.description.plan import LayerPlan
 from unidl.layers import LSTM
 from unidl.ops import sigmoid, tanh
@@ -52,25 +54,39 @@ def call_lstm(
     series = tf.transpose(x, (1, 0, 2))  # (time, batch, inputs)
     if layer.go_backwards:
         series = tf.reverse(series, (0,))
-    zeros = tf.zeros((tf.shape(x)[0], layer.units))
-    h, c = (zeros, zeros) if initial_state is None else initial_state  # each (batch, units)
+    nothing = tf.zeros((tf.shape(x)[0], layer.units))
+    h, c = (nothing, nothing) if initial_state is None else initial_state  # each (batch, units)
     unused = tf.zeros((layer.units,))
-    steps = tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.constant(x.shape[1], tf.int64),
-        x=series,
-        cs_prev=c,
-        h_prev=h,
-        w=in_order(tf.concat([layer.kernel, layer.recurrent_kernel], axis=0)),  # (inputs + units, 4 * units)
-        wci=unused,
-        wcf=unused,
-        wco=unused,
-        b=in_order(layer.bias) if layer.use_bias else tf.zeros((4 * layer.units,)),
-        forget_bias=0.0,
-        cell_clip=-1.0,
-        use_peephole=False,
-    )
-    y = tf.transpose(steps.h, (1, 0, 2)) if layer.return_sequences else steps.h[-1]
-    return (y, steps.h[-1], steps.cs[-1]) if layer.return_state else y
+    given = {
+        "seq_len_max": tf.constant(x.shape[1], tf.int64),
+        "x": series,
+        "cs_prev": c,
+        "h_prev": h,
+        "w": in_order(tf.concat([layer.kernel, layer.recurrent_kernel], axis=0)),  # (inputs + units, 4 * units)
+        "wci": unused,
+        "wcf": unused,
+        "wco": unused,
+        "b": in_order(layer.bias) if layer.use_bias else tf.zeros((4 * layer.units,)),
+        "use_peephole": False,
+    }
+    steps = tf.raw_ops.BlockLSTM(**given, forget_bias=0.0, cell_clip=-1.0)
+    if layer.return_state:
+        last = steps.h[-1]
+        return (tf.transpose(steps.h, (1, 0, 2)) if layer.return_sequences else last), last, steps.cs[-1]
+    outputs = with_gradient(steps.h, [given[name] for name in MOVED], lambda by_h: gradient(given, steps, by_h))
+    return tf.transpose(outputs, (1, 0, 2)) if layer.return_sequences else outputs[-1]
+
+
+MOVED = ("x", "cs_prev", "h_prev", "w", "b")  # what the kernel's gradient is taken by
+
+
+def gradient(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
+    """As TensorFlow has it; the cells, which nobody sees, have no gradient of their own, and that is not filled at each step."""
+    length, _, units = by_h.shape
+    made = {name: getattr(steps, name) for name in ("i", "cs", "f", "o", "ci", "co", "h")}
+    by_cells = zeros((length,), tf.shape(by_h)[1], (units,), by_h.dtype)
+    found = tf.raw_ops.BlockLSTMGrad(**given, **made, cs_grad=by_cells, h_grad=by_h)
+    return [getattr(found, f"{name}_grad") for name in MOVED]
 
 
 TABLE: dict[type, Lowering] = {LSTM: Lowering(BlockLSTM, call_lstm, holder_slots, refuses_lstm)}
