@@ -56,7 +56,7 @@ def _add_family(backend: Backend) -> None:
 registry.when_loaded(_add_family)
 
 
-class running:  # noqa: N801  # used as `with running(backend)`; a generator would cost each prediction three times as much
+class running:  # noqa: N801  # used as `with running(backend)`; entering a generator would cost each prediction more
     """Inside, a backend is the one that serves ops without a tensor: its native object runs."""
 
     def __init__(self, backend: Backend) -> None:
