@@ -45,7 +45,7 @@ class Process:
         """Make it that."""
         if self._variable is None:
             self._numbers = np.array(numbers, np.int64)
-        else:  # the variable's own `assign` takes Python ten times as long
+        else:  # not its own `assign`, on which Python has much to do
             value = to_tensor(np.asarray(numbers), "int64")
             tf.raw_ops.AssignVariableOp(resource=self._variable.handle, value=value)
 
