@@ -30,6 +30,7 @@ from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.fitting import Fit
+from unidl.training.given import checked_seed, held_out, source_of
 from unidl.training.history import History
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
@@ -109,7 +110,7 @@ class Trainer:
             )
         self.jit = jit
         self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
-        self.seed = 0 if seed is None else _checked_seed(seed)
+        self.seed = 0 if seed is None else checked_seed(seed)
         self.epoch = 0  # epochs done, over all calls of fit
         self.steps_taken = 0  # optimizer steps, over all calls of fit and step
         self.progress: Progress | None = None  # of the last call of fit
@@ -246,8 +247,8 @@ class Trainer:
             CheckpointError: Checkpoints cannot be written there.
         """
         check_run(epochs, callbacks, on_nonfinite)
-        source = self._source(x, y, batch_size, shuffle)
-        validation = None if validation_data is None else self._validation(validation_data, max(batch_size, 256))
+        source = source_of(x, y, batch_size, shuffle, self.seed)
+        validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
         self._prepare(source)
         if validation is not None:
             self._check_data(validation)
@@ -258,9 +259,9 @@ class Trainer:
             observer.begins(self, source)
         run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
-            held_out = None if validation is None else self.engine.feed(validation, training=False)
+            evaluated = None if validation is None else self.engine.feed(validation, training=False)
             feed = self.engine.feed(source, training=True)
-            Fit(self, feed, held_out, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
+            Fit(self, feed, evaluated, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
             callback.on_end(self)
         history = run.history()
@@ -273,7 +274,7 @@ class Trainer:
         """Loss and metrics on data, without training."""
         if y is None and not isinstance(x, Source):
             raise DataError("evaluate needs targets beside the inputs.", expected="evaluate(x, y)", received="x alone")
-        source = self._validation(x if isinstance(x, Source) else (x, y), batch_size)
+        source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
         if len(source.sample()) != 2:
             raise DataError("evaluate needs targets in each batch.", expected="batches (x, y)", received="x alone")
         self._prepare(source)
@@ -397,26 +398,6 @@ class Trainer:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
-    def _source(self, x: Any, y: Any, batch_size: int, shuffle: bool) -> Source:
-        if isinstance(x, Source):
-            if y is not None:
-                raise DataError("A source of batches has the targets in its batches.", received="y", fix="Leave y out.")
-            return x
-        parts = (x,) if y is None else (x, y)
-        return Arrays(*parts, batch_size=batch_size, shuffle=shuffle, seed=self.seed)
-
-    def _validation(self, given: Any, batch_size: int) -> Source:
-        if isinstance(given, Source):
-            return given
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise DataError(
-                "validation_data is a pair.",
-                expected="(x, y), or a source of batches",
-                received=type(given).__name__,
-                fix="unidl.data.Stream(…) makes a source of anything that gives batches.",
-            )
-        return Arrays(*given, batch_size=batch_size)
-
     def _build(self, x: Any) -> None:
         self.model.build(
             *map_nest(lambda a: a[:1], arguments_of(x)),
@@ -446,12 +427,6 @@ class Trainer:
 
 
 Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
-
-
-def _checked_seed(seed: Any) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ArgumentError("A seed is a whole number.", expected="0 to 2^63 - 1", received=repr(seed))
-    return int(seed)
 
 
 def _metric(given: Any) -> metrics.Metric:

@@ -10,7 +10,7 @@ from torch import nn
 
 import unidl
 from unidl import layers
-from unidl.backends.torch.layers.direct import untouched
+from unidl.backends.torch.direct import untouched
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
 ROWS = np.random.default_rng(1).normal(size=(4, 5)).astype("float32")

@@ -15,7 +15,7 @@ from torch import nn
 
 import unidl.backends.torch as backend
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.hooks import unobserved
+from unidl.backends.torch.direct import unobserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.direct import in_place, plain, untouched
 from unidl.backends.torch.layers.core import dtype_of
-from unidl.backends.torch.layers.direct import in_place, plain, untouched
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import Conv2D, Conv2DTranspose

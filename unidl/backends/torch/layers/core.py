@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering, by_definition
-from unidl.backends.torch.layers.direct import in_place, plain, untouched
+from unidl.backends.torch.direct import in_place, plain, untouched
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols

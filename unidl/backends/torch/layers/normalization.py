@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.direct import plain, untouched
 from unidl.backends.torch.layers.core import dtype_of
-from unidl.backends.torch.layers.direct import plain, untouched
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import BatchNormalization, LayerNormalization

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering, by_definition
+from unidl.backends.torch.direct import plain, untouched
 from unidl.backends.torch.layers.convolution import same_padding
-from unidl.backends.torch.layers.direct import plain, untouched
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 

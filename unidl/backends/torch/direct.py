@@ -10,15 +10,32 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from unidl import ops
-from unidl.backends.torch.hooks import unobserved
 from unidl.ops.op import Op
 
 _FORWARDS: Mapping[type[nn.Module], Any] = {
     cls: cls.forward
     for cls in (nn.Linear, nn.Embedding, nn.Conv2d, nn.ConvTranspose2d, nn.LayerNorm, nn.MaxPool2d, nn.Flatten)
 }
+
+
+def unobserved(module: nn.Module) -> bool:
+    """Whether a module has no hook, no forward of its own, and is not compiled: nothing happens between its call and forward.
+
+    nn.Module.__call__ asks nearly the same of itself.
+    """
+    state = module.__dict__
+    return not (
+        state["_forward_hooks"]
+        or state["_forward_pre_hooks"]
+        or state["_backward_hooks"]
+        or state["_backward_pre_hooks"]
+        or "forward" in state
+        or module._compiled_call_impl is not None
+        or _has_any_global_hook()
+    )
 
 
 def untouched(module: nn.Module, own: type[nn.Module]) -> bool:
