@@ -97,7 +97,7 @@ def drawn(backend):
     if backend.NAME == "tensorflow":
         from unidl.backends.tensorflow.ops import random as ours
 
-        return ours.state().numpy().tolist()
+        return ours.PROCESS.read().tolist()
     import torch
 
     if backend.NAME == "keras":
