@@ -89,11 +89,11 @@ def main(kind: str, name: str, backend: str, native: str, rounds: int, jit: str)
         mine, other, steps = inference(work, backend, native, 1 if kind == "predict-1" else work.large)
     one_thread()
     pairs, times = measure(mine, other, rounds, float(os.environ.get("UNIDL_BENCH_ROUND", LEAST)))
-    low, middle, high = np.quantile([b[0] / a[0] for a, b in pairs], (0.25, 0.5, 0.75))
+    ratios = [b[0] / a[0] for a, b in pairs]
     a, b = (1000 * float(np.median([wall for wall, _ in side])) / (times * steps) for side in zip(*pairs, strict=True))
     result = {
         "kind": kind, "workload": name, "backend": backend, "native": native, "rounds": rounds, "steps": times * steps,
-        "ratio": middle, "low": low, "high": high, "cpu_ratio": float(np.median([b[1] / a[1] for a, b in pairs])),
+        "ratios": [round(ratio, 4) for ratio in ratios], "cpu_ratio": float(np.median([b[1] / a[1] for a, b in pairs])),
         "unidl_ms": a, "native_ms": b, "jit": jit, "load": os.getloadavg()[0],
     }  # fmt: skip
     print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}))

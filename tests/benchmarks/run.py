@@ -68,12 +68,27 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
                     if known is not None:
                         yield known
                         continue
-                    row = child(
-                        "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), pair.jit,
-                        threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
-                    )  # fmt: skip
-                    if row is not None:
-                        yield {**row, "pair": pair.name, "engine": pair.engine, "threads": threads}
+                    found = [
+                        child(
+                            "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), pair.jit,
+                            threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
+                        )
+                        for _ in range(chosen.fresh)
+                    ]  # fmt: skip
+                    rows = [row for row in found if row is not None]
+                    if rows:
+                        yield {**pooled(rows), "pair": pair.name, "engine": pair.engine, "threads": threads}
+
+
+def pooled(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rounds of several processes as one row: where tensors lie in memory stays as it is in one process, and costs a few percent."""
+    ratios = [ratio for row in rows for ratio in row["ratios"]]
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    means = {
+        name: statistics.median(row[name] for row in rows) for name in ("cpu_ratio", "unidl_ms", "native_ms", "load")
+    }
+    whole = {"rounds": len(ratios), "processes": len(rows), "ratio": middle, "low": low, "high": high}
+    return {name: value for name, value in rows[0].items() if name != "ratios"} | means | whole
 
 
 def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:
@@ -121,9 +136,11 @@ def main() -> None:
         "--backend", nargs="+", choices=("torch", "tensorflow", "keras"), help="unidl's; all by default"
     )
     parser.add_argument("--native", nargs="+", help="only beside these loops")
+    parser.add_argument("--jit", nargs="+", choices=("False", "True"), default=["False", "True"], help="of the Trainer")
     parser.add_argument("--workload", nargs="+", default=[*NAMES, "tabular"])
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=7, help="in each process")
+    parser.add_argument("--fresh", type=int, default=3, help="processes whose rounds make a row")
     parser.add_argument("--seconds", type=float, default=0.7, help="in a round, about")
     parser.add_argument("--threads", nargs="+", choices=("1", "default"), default=["1", "default"])
     parser.add_argument("--processes", type=int, default=3, help="of each side, for memory and the first step")
@@ -136,11 +153,13 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.rounds, chosen.seconds, chosen.threads, chosen.processes, chosen.steps = 5, 0.2, ["1"], 1, 1000
+        chosen.fresh = 1
     pairs = [
         pair
         for pair in BY_HAND + COMPILED + ON_SMALL
         if (not chosen.backend or pair.backend in chosen.backend)
         and (not chosen.native or pair.native in chosen.native)
+        and pair.jit in chosen.jit
     ]
     chosen.known = []
     if chosen.keep is not None and chosen.keep.exists():
@@ -158,7 +177,7 @@ def main() -> None:
                     file.write(json.dumps(row) + "\n")
     report.show(rows)
     if chosen.write:
-        options = f"{chosen.rounds} rounds of about {chosen.seconds} s"
+        options = f"{chosen.rounds} rounds of about {chosen.seconds} s in each of {chosen.fresh} processes"
         report.write(rows, options, FAILED)
 
 

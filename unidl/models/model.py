@@ -204,18 +204,20 @@ class Model(Layer, metaclass=_ModelType):
         built = self._need_built()
         backend, native = built.backend, built.native
 
-        def outputs(batch: tuple[Any, ...]) -> Any:
-            args, kwargs = admit(built, batch, {}, share=True)
-            return backend.run(native, args, kwargs, False)
-
         with backend.training_mode(native, False), running(backend):
-            if count <= batch_size:  # copied: an output may lie in the weights' memory
-                return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs(inputs))
+            if count <= batch_size:
+                args, kwargs = admit(built, inputs, {}, share=True)
+                outputs = backend.run(native, args, kwargs, False)
+                if type(outputs) in backend.TENSOR_TYPES:  # most are one tensor
+                    return backend.to_numpy(outputs).copy()  # for it may lie in the weights' memory
+                return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs)
             parts = []
             for start in range(0, count, batch_size):
                 stop = start + batch_size
                 batch = map_nest(lambda a, of=slice(start, stop): a[of] if hasattr(a, "shape") else a, inputs)
-                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs(batch)))
+                args, kwargs = admit(built, batch, {}, share=True)
+                outputs = backend.run(native, args, kwargs, False)
+                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs))
         return _concatenate(parts)
 
     # -- looking in ------------------------------------------------------------------------------------------------------

@@ -60,4 +60,4 @@ IN_PLACE: dict[Any, Callable[[torch.Tensor], torch.Tensor]] = {
 def in_place(layer: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """The layer's activation, computed in the memory of what it is given; None where there is none that does."""
     activation = layer.activation
-    return IN_PLACE.get(activation) if isinstance(activation, Op) else None
+    return IN_PLACE.get(activation) if type(activation) is Op else None

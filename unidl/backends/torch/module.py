@@ -130,22 +130,20 @@ class Adapter(nn.Module):
             module = waiting.pop()
             state = module.__dict__
             wanted = mode and not state.get("unidl_frozen", False)
-            if (
-                wanted is mode
-                and "training" in state
-                and (type(module).train is nn.Module.train or isinstance(module, Adapter))
-            ) or isinstance(module, Adapter):
+            if isinstance(module, Adapter) or (
+                wanted is mode and "training" in state and type(module).train is nn.Module.train
+            ):
                 if state["training"] is not wanted:
                     changed.append((module, state["training"]))
                     state["training"] = wanted
-                for child in state["_modules"].values():
-                    if child is not None:
-                        waiting.append(child)
+                below = state["_modules"]
+                if below:
+                    waiting += [child for child in below.values() if child is not None]
                 continue
             # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
-            before = [(below, below.training) for below in module.modules()]
+            before = [(inner, inner.training) for inner in module.modules()]
             module.train(wanted)
-            changed += [(below, flag) for below, flag in before if below.training is not flag]
+            changed += [(inner, flag) for inner, flag in before if inner.training is not flag]
         return changed
 
     def in_mode(self, mode: bool) -> InMode:
@@ -174,9 +172,10 @@ class InMode:
 
     def __exit__(self, *_: object) -> None:
         for module, flag in self.changed:
-            wanted = flag and not module.__dict__.get("unidl_frozen", False)
-            if "training" in module.__dict__:
-                module.__dict__["training"] = wanted
+            state = module.__dict__
+            wanted = flag and not state.get("unidl_frozen", False)
+            if "training" in state:
+                state["training"] = wanted
             else:
                 module.training = wanted
 
