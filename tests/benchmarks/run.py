@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -83,12 +85,12 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
 def pooled(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The rounds of several processes as one row: where tensors lie in memory stays as it is in one process, and costs a few percent."""
     ratios = [ratio for row in rows for ratio in row["ratios"]]
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    means = {
+    low, middle, high = map(float, np.quantile(ratios, (0.25, 0.5, 0.75)))
+    medians = {
         name: statistics.median(row[name] for row in rows) for name in ("cpu_ratio", "unidl_ms", "native_ms", "load")
     }
     whole = {"rounds": len(ratios), "processes": len(rows), "ratio": middle, "low": low, "high": high}
-    return {name: value for name, value in rows[0].items() if name != "ratios"} | means | whole
+    return {name: value for name, value in rows[0].items() if name != "ratios"} | medians | whole
 
 
 def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:

@@ -106,6 +106,27 @@ def test_a_parameter_put_in_anothers_place_counts():
     np.testing.assert_allclose(model.predict(ROWS), np.repeat(ROWS.mean(1, keepdims=True), 4, 1), rtol=1e-5, atol=1e-6)
 
 
+def test_a_tensor_in_a_parameters_place_counts():
+    model = unidl.Sequential([layers.Dense(4)]).build(ROWS.shape[1:], backend="torch")
+    child = _child(model)
+    del child.weight
+    child.weight = torch.zeros(4, 5)
+    assert not model.predict(ROWS).any()
+
+
+class Marked(torch.Tensor):
+    """A tensor of the user's own class."""
+
+
+def test_a_tensor_of_another_class_goes_through_the_module(case, monkeypatch):
+    model, x, cls = case
+    called, call = [], nn.Module.__call__
+    monkeypatch.setattr(cls, "__call__", lambda self, *given: called.append(type(given[0])) or call(self, *given))
+    y = model(torch.from_numpy(x).as_subclass(Marked))
+    assert called == [Marked]
+    assert type(y) is Marked
+
+
 class Net(unidl.Model):
     def __init__(self):
         self.first, self.second = layers.Dense(3), Inner()
@@ -141,9 +162,10 @@ def test_a_module_in_anothers_place_is_found_at_the_next_call():
 def test_a_description_held_from_before_asks_the_module_that_stands_there_now():
     model = Net().build(ROWS.shape[1:], backend="torch")
     held = model.native.bound.first
-    model.native.first = nn.Linear(5, 3)
+    model.native.first = nn.Linear(5, 3).eval()
     x = torch.from_numpy(ROWS)
     assert torch.equal(held(x), model.native.first(x))
+    assert not held.training
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda native: pickle.loads(pickle.dumps(native))])

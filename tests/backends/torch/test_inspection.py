@@ -175,7 +175,7 @@ def test_what_is_captured_and_what_changes_mean():
     assert (batch.effect, frozen.effect, replaced.effect) == ("nothing", "nothing", "rebuild")
     assert "1 graph captured before, 1 more at the call after it" in batch.why
     assert "expected 5, actual 6" in batch.why
-    assert "'dense_2.bias' requires_grad mismatch" in frozen.why
+    assert "'dense_2.weight' requires_grad mismatch" in frozen.why
     assert "1 of 3 modules are the ones that were there" in replaced.why
 
 

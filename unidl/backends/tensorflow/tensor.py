@@ -72,7 +72,7 @@ CAST = frozenset(["float32", "float64", "int32", "int64"])  # which NumPy rounds
 def _lent(array: np.ndarray, dtype: str | None, share: bool) -> tf.Tensor:
     """A tensor in an array's memory: that of the array itself where it is shared and fits, else of one copy.
 
-    tf.convert_to_tensor makes two, one in Python and, unless the first happens to be aligned, another behind it.
+    tf.convert_to_tensor makes up to two, one in Python and, unless that happens to be aligned, another behind it.
     """
     wanted = np.dtype(dtype) if dtype in CAST and not (array.dtype.kind == "f" and dtype[0] == "i") else array.dtype
     flags = array.flags

@@ -1,6 +1,6 @@
 """torch's function instead of its module's call, and an activation in the memory of its result: where nobody can tell.
 
-The way through nn.Module.__call__ and the lookup of each parameter cost a small layer more than its arithmetic.
+The way through nn.Module.__call__ and the lookup of each parameter is Python that the function does not need.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ from torch.nn.modules.module import _has_any_global_hook
 from unidl import ops
 from unidl.ops.op import Op
 
-_FORWARDS: Mapping[type[nn.Module], Any] = {
-    cls: cls.forward
-    for cls in (nn.Linear, nn.Embedding, nn.Conv2d, nn.ConvTranspose2d, nn.LayerNorm, nn.MaxPool2d, nn.Flatten)
+# the modules whose function is known here -> their forward as torch wrote it, and how many parameters they have (None counts)
+_OWN: Mapping[type[nn.Module], tuple[Any, int]] = {
+    nn.Linear: (nn.Linear.forward, 2),
+    nn.Embedding: (nn.Embedding.forward, 1),
+    nn.Conv2d: (nn.Conv2d.forward, 2),
+    nn.ConvTranspose2d: (nn.ConvTranspose2d.forward, 2),
+    nn.LayerNorm: (nn.LayerNorm.forward, 2),
+    nn.MaxPool2d: (nn.MaxPool2d.forward, 0),
+    nn.Flatten: (nn.Flatten.forward, 0),
 }
 
 
@@ -39,8 +45,14 @@ def unobserved(module: nn.Module) -> bool:
 
 
 def untouched(module: nn.Module, own: type[nn.Module]) -> bool:
-    """Whether a module is torch's own, and nobody would see what goes in or comes out."""
-    return type(module) is own and own.forward is _FORWARDS[own] and unobserved(module)
+    """Whether a module is torch's own, with its own parameters, and nobody would see what goes in or comes out."""
+    forward, parameters = _OWN[own]
+    return (
+        type(module) is own
+        and own.forward is forward
+        and len(module._parameters) == parameters  # not where the user put a tensor in a parameter's place
+        and unobserved(module)
+    )
 
 
 def plain(x: torch.Tensor) -> bool:

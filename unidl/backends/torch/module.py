@@ -64,7 +64,7 @@ class Binding:
 
     @property
     def training(self) -> bool:
-        return self.module.training
+        return child_of(self.parent, self.key).training if self._moved() else self.module.training  # type: ignore[arg-type]
 
     def _moved(self) -> bool:
         """Whether the user put another module in this one's place."""

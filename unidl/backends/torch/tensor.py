@@ -54,9 +54,7 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> torch.Tensor:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
-    if (
-        share and type(value) is np.ndarray and value.flags.carray and value.dtype in _SHARED
-    ):  # most that is predicted from
+    if share and type(value) is np.ndarray and value.flags.carray and value.dtype in _SHARED:
         tensor = torch.from_numpy(value)
     elif isinstance(value, torch.Tensor):
         tensor = value
