@@ -438,7 +438,6 @@ def test_a_measured_trainer_is_as_it_was(backend):
     source = Arrays(x, y, batch_size=64)
     for steady in (Steady(trainer, source, by_step=False), Steady(trainer, source, by_step=True)):
         assert steady.step(0.1) > 0
-        assert steady._size[0] > 1  # many steps at once, as fit takes them: what a call costs is theirs together
         assert steady.inference(1, 0.01) > 0
         assert steady.build() > 0
     assert debugged(copy.deepcopy(trainer), source)["hits"] > 0
@@ -447,6 +446,16 @@ def test_a_measured_trainer_is_as_it_was(backend):
     for path, weight in before["weights"].items():
         assert np.array_equal(weight, after["weights"][path]), path
     assert trainer.callbacks == []
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0.001, (33, 3)), (0.02, (1, 3)), (3.0, (1, 1))])
+def test_a_measured_round_takes_as_many_steps_at_once_as_fill_it(monkeypatch, step, expected):
+    x, y = planted.data()
+    trainer = unidl.Trainer(unidl.Sequential([layers.Dense(1)]), loss="mse", backend="torch")
+    trainer.fit(x, y, batch_size=64, progress=False)
+    steady = Steady(trainer, Arrays(x, y, batch_size=64), by_step=False)
+    monkeypatch.setattr(steady, "_take", lambda every, intervals: step)  # its own clock: the machine's may be slow today
+    assert steady._sized(0.1) == expected
 
 
 class Pair(unidl.Model):
