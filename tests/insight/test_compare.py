@@ -454,7 +454,7 @@ def test_a_measured_round_takes_as_many_steps_at_once_as_fill_it(monkeypatch, st
     trainer = unidl.Trainer(unidl.Sequential([layers.Dense(1)]), loss="mse", backend="torch")
     trainer.fit(x, y, batch_size=64, progress=False)
     steady = Steady(trainer, Arrays(x, y, batch_size=64), by_step=False)
-    monkeypatch.setattr(steady, "_take", lambda every, intervals: step)  # its own clock: the machine's may be slow today
+    monkeypatch.setattr(steady, "_take", lambda *_: step)  # a clock of its own: the machine may be slow today
     assert steady._sized(0.1) == expected
 
 

@@ -45,11 +45,12 @@ def _from_arrays(built: Built, args: tuple[Any, ...], share: bool) -> tuple[Any,
     expected = built.arrays
     if expected is None or len(args) != len(expected):
         return None
-    for value, (dtype, rest, _) in zip(args, expected, strict=True):
+    take, device, tensors = built.backend.to_tensor, built.device, []
+    for value, (dtype, rest, name) in zip(args, expected, strict=True):
         if type(value) is not np.ndarray or value.dtype is not dtype or value.shape[1:] != rest or not value.shape:
             return None
-    take, device = built.backend.to_tensor, built.device
-    return tuple([take(v, dtype=e[2], device=device, share=share) for v, e in zip(args, expected, strict=True)])
+        tensors.append(take(value, name, device, share))
+    return tuple(tensors)
 
 
 def inspect(built: Built, args: tuple[Any, ...]) -> None:

@@ -10,10 +10,12 @@ from torch import nn
 
 import unidl
 from unidl import layers
-from unidl.backends.torch.direct import untouched
+from unidl.backends.torch.direct import unobserved
+from unidl.backends.torch.layers.attention import PackedAttention
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
 ROWS = np.random.default_rng(1).normal(size=(4, 5)).astype("float32")
+WORDS = np.random.default_rng(3).normal(size=(2, 5, 6)).astype("float32")
 PLACES = np.random.default_rng(2).integers(0, 7, (4, 3))
 
 CASES = {
@@ -24,6 +26,7 @@ CASES = {
     "layer_normalization": (lambda: layers.LayerNormalization(), ROWS, nn.LayerNorm),
     "max_pooling2d": (lambda: layers.MaxPooling2D(), IMAGE, nn.MaxPool2d),
     "flatten": (lambda: layers.Flatten(), IMAGE, nn.Flatten),
+    "attention": (lambda: layers.MultiHeadAttention(2, 3), WORDS, PackedAttention),
 }
 
 
@@ -37,6 +40,11 @@ def case(request):
         x,
         cls,
     )
+
+
+def nothing(y):
+    """Zeros, in the structure that a forward gives."""
+    return tuple(map(nothing, y)) if isinstance(y, tuple) else None if y is None else y * 0
 
 
 def _child(model):
@@ -78,12 +86,12 @@ def test_a_forward_put_on_the_object_or_the_class_runs(case, monkeypatch):
     model, x, cls = case
     child, forward = _child(model), cls.forward
     plain = model.predict(x)
-    assert untouched(child, cls)
-    child.forward = lambda y: forward(child, y) * 0
-    assert not untouched(child, cls)
+    assert unobserved(child)
+    child.forward = lambda *given, **named: nothing(forward(child, *given, **named))
+    assert not unobserved(child)
     assert not model.predict(x).any()
     del child.forward
-    monkeypatch.setattr(cls, "forward", lambda self, y: forward(self, y) * 0)
+    monkeypatch.setattr(cls, "forward", lambda self, *given, **named: nothing(forward(self, *given, **named)))
     assert not model.predict(x).any()
     monkeypatch.undo()
     np.testing.assert_array_equal(model.predict(x), plain)
@@ -92,8 +100,10 @@ def test_a_forward_put_on_the_object_or_the_class_runs(case, monkeypatch):
 def test_what_a_child_was_compiled_to_runs(case):
     model, x, cls = case
     child = _child(model)
-    child._compiled_call_impl = lambda y: cls.forward(child, y) * 0  # what child.compile() puts there
-    assert not untouched(child, cls)
+    child._compiled_call_impl = lambda *given, **named: nothing(
+        cls.forward(child, *given, **named)
+    )  # what child.compile() puts there
+    assert not unobserved(child)
     assert not model.predict(x).any()
 
 
@@ -121,10 +131,26 @@ class Marked(torch.Tensor):
 def test_a_tensor_of_another_class_goes_through_the_module(case, monkeypatch):
     model, x, cls = case
     called, call = [], nn.Module.__call__
-    monkeypatch.setattr(cls, "__call__", lambda self, *given: called.append(type(given[0])) or call(self, *given))
+    monkeypatch.setattr(
+        cls, "__call__", lambda self, *given, **named: called.append(type(given[0])) or call(self, *given, **named)
+    )
     y = model(torch.from_numpy(x).as_subclass(Marked))
     assert called == [Marked]
     assert type(y) is Marked
+
+
+def test_who_listens_to_the_projection_inside_hears():
+    model = unidl.Sequential([layers.MultiHeadAttention(2, 3)]).build(WORDS.shape[1:], backend="torch")
+    out, heard = _child(model).out_proj, []
+    handle = out.register_forward_hook(lambda *_: heard.append(1))
+    model.predict(WORDS)
+    handle.remove()
+    model.predict(WORDS)
+    assert heard == [1]
+    with torch.no_grad():
+        out.bias.fill_(2)
+    out.weight = nn.Parameter(torch.zeros_like(out.weight))
+    assert (model.predict(WORDS) == 2).all()
 
 
 class Net(unidl.Model):
@@ -189,10 +215,37 @@ def test_hooks_on_an_adapter_inside_are_heard():
     assert heard == [1]
 
 
-def test_a_compiler_is_shown_the_modules():
+class Listed(unidl.Model):
+    def __init__(self):
+        self.parts = [layers.Dense(3), Inner(), layers.Dense(2)]
+
+    def forward(self, x):
+        parts = self.parts
+        while parts:
+            x = parts.pop(0)(x)  # the list is this call's own
+        return x
+
+
+def test_a_module_in_anothers_place_in_a_list_is_found_at_the_next_call():
+    model = Listed().build(ROWS.shape[1:], backend="torch")
+    np.testing.assert_array_equal(model.predict(ROWS), model.predict(ROWS))
+    first, second, _ = model.native.parts
+    model.native.parts[2] = Negative()
+    x = torch.from_numpy(ROWS)
+    np.testing.assert_allclose(model.predict(ROWS), -second(first(x)).detach(), rtol=1e-6)
+    model.native.parts = nn.ModuleList([first, second, nn.Linear(2, 4)])
+    assert model.predict(ROWS).shape == (4, 4)
+    del model.native.parts[2]
+    with pytest.raises(unidl.errors.NativeStructureError, match=r"parts\.2"):
+        model.predict(ROWS)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_compiler_is_shown_the_modules(strict):
     model = Net().build(ROWS.shape[1:], backend="torch")
-    program = torch.export.export(model.native.eval(), (torch.from_numpy(ROWS),))
+    program = torch.export.export(model.native.eval(), (torch.from_numpy(ROWS),), strict=strict)
     stacks = [str(node.meta.get("nn_module_stack")) for node in program.graph.nodes if "linear" in node.name]
     assert len(stacks) == 2
     assert "Linear" in stacks[0]
-    assert "second.head" in stacks[1]
+    assert "Inner" in stacks[1]
+    assert "Linear" in stacks[1]

@@ -9,6 +9,7 @@ from torch import nn
 
 import unidl
 from unidl import layers
+from unidl.backends.torch.module import in_mode
 
 X = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
 
@@ -142,7 +143,7 @@ def test_a_module_whose_train_refuses_is_left_alone():
 def test_what_is_frozen_inside_a_step_rests_afterwards():
     model = unidl.Sequential([layers.Dense(4), layers.BatchNormalization()]).build((3,), backend="torch")
     model.native.eval()
-    with model.native.in_mode(True):
+    with in_mode(model.native, True):
         model.freeze("batch_normalization")
     assert {name: m.training for name, m in model.native.named_modules()} == dict.fromkeys(
         ("", "dense", "batch_normalization"), False

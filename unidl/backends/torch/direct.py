@@ -5,26 +5,22 @@ The way through nn.Module.__call__ and the lookup of each parameter is Python th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as of_all
 
 from unidl import ops
 from unidl.ops.op import Op
 
-# the modules whose function is known here -> their forward as torch wrote it, and how many parameters they have (None counts)
-_OWN: Mapping[type[nn.Module], tuple[Any, int]] = {
-    nn.Linear: (nn.Linear.forward, 2),
-    nn.Embedding: (nn.Embedding.forward, 1),
-    nn.Conv2d: (nn.Conv2d.forward, 2),
-    nn.ConvTranspose2d: (nn.ConvTranspose2d.forward, 2),
-    nn.LayerNorm: (nn.LayerNorm.forward, 2),
-    nn.MaxPool2d: (nn.MaxPool2d.forward, 0),
-    nn.Flatten: (nn.Flatten.forward, 0),
-}
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+# who listens to every module; torch keeps these four for good and fills them
+_PRE, _POST = of_all._global_forward_pre_hooks, of_all._global_forward_hooks
+_BACKWARD_PRE, _BACKWARD = of_all._global_backward_pre_hooks, of_all._global_backward_hooks
 
 
 def unobserved(module: nn.Module) -> bool:
@@ -39,37 +35,52 @@ def unobserved(module: nn.Module) -> bool:
         or state["_backward_hooks"]
         or state["_backward_pre_hooks"]
         or "forward" in state
-        or module._compiled_call_impl is not None
-        or _has_any_global_hook()
+        or state.get("_compiled_call_impl") is not None
+        or _PRE
+        or _POST
+        or _BACKWARD_PRE
+        or _BACKWARD
     )
 
 
-def untouched(module: nn.Module, own: type[nn.Module]) -> bool:
-    """Whether a module is torch's own, with its own parameters, and nobody would see what goes in or comes out."""
-    forward, parameters = _OWN[own]
-    return (
-        type(module) is own
-        and own.forward is forward
-        and len(module._parameters) == parameters  # not where the user put a tensor in a parameter's place
-        and unobserved(module)
-    )
+@dataclass(frozen=True)
+class Function:
+    """What a lowering computes, without its module's call.
+
+    Args:
+        compute: `compute(layer, module, within, x)` -> y; `within` is an activation to apply in the memory of what nobody else holds.
+        module: The module's class; one of another class is called.
+        forward: The class' forward, as it was written.
+        parameters: How many the module has (None counts); fewer where the user put a tensor in a parameter's place.
+    """
+
+    compute: Callable[..., torch.Tensor]
+    module: type[nn.Module]
+    forward: Any
+    parameters: int
 
 
-def plain(x: torch.Tensor) -> bool:
-    """Whether a tensor is torch's very own and no compiler looks on: those are shown the module that stands there."""
-    return type(x) is torch.Tensor and not torch.compiler.is_compiling()
+# the call of a lowering -> its function
+FUNCTIONS: dict[Callable[..., Any], Function] = {}
+
+
+def instead_of(call: Callable[..., Any], module: type[nn.Module], parameters: int) -> Callable[[Any], Any]:
+    """The function below computes what a lowering's call does with a module of that class which is as torch made it."""
+
+    def add(compute: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        FUNCTIONS[call] = Function(compute, module, module.forward, parameters)
+        return compute
+
+    return add
 
 
 # activations whose gradient torch takes from their result, so that what they were applied to need not be kept
-IN_PLACE: dict[Any, Callable[[torch.Tensor], torch.Tensor]] = {
-    ops.identity: lambda y: y,
-    ops.relu: torch.relu_,
-    ops.sigmoid: torch.sigmoid_,
-    ops.tanh: torch.tanh_,
-}
+_IN_PLACE: dict[Any, Activation] = {ops.relu: torch.relu_, ops.sigmoid: torch.sigmoid_, ops.tanh: torch.tanh_}
 
 
-def in_place(layer: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """The layer's activation, computed in the memory of what it is given; None where there is none that does."""
-    activation = layer.activation
-    return IN_PLACE.get(activation) if type(activation) is Op else None
+def split(activation: Any) -> tuple[Activation | None, Activation | None]:
+    """An activation as what is applied in the memory of what it is given, and what comes after: one of them, or neither."""
+    if activation is None or activation is ops.identity:
+        return None, None
+    within = _IN_PLACE.get(activation) if type(activation) is Op else None
+    return within, activation if within is None else None

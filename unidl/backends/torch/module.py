@@ -15,7 +15,7 @@ from torch import nn
 
 import unidl.backends.torch as backend
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import unobserved
+from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -25,7 +25,7 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "switch", "in_mode")
+_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "switch")
 _TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), *_OWN])
 
 
@@ -61,6 +61,8 @@ class Binding:
         self.parent = parent
         self.key = key
         self.place = attribute_name(key)
+        self.function = None if lowering is None else FUNCTIONS.get(lowering.call)
+        self.within, self.after = split(plan.attributes.get("activation"))
 
     @property
     def training(self) -> bool:
@@ -73,22 +75,38 @@ class Binding:
     def attribute(self, layer: Layer, name: str) -> Any:
         if self._moved():
             return getattr(bound_child(self.parent, self.key), name)
+        module = self.module
         if name in self.plan.weights:
-            value = getattr(self.module, attribute_name(name))
+            value = getattr(module, attribute_name(name))
             # a state is changed in place: what was read before keeps its value, also for the backward pass
-            return value.clone() if name in self.plan.updated and self.module.training else value
+            return value.clone() if name in self.plan.updated and module.training else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
-            return map_nest(lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+            if type(nest) is list and type(held := module._modules.get(attribute_name(name))) is nn.ModuleList:
+                return _bound_list(module, nest, held)
+            return map_nest(lambda leaf: bound_child(module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        parent = self.parent
-        if parent is not None and parent._modules.get(self.place) is not self.module:  # _moved, without its call
+        parent, module, lowering = self.parent, self.module, self.lowering
+        if parent is not None and parent._modules.get(self.place) is not module:  # _moved, without its call
             return bound_child(parent, self.key)(*args, **kwargs)
-        if self.lowering is not None:
-            return self.lowering.call(layer, self.module, *args, **kwargs)
-        return call_adapter(self.module, args, kwargs)
+        if lowering is None:
+            return call_adapter(module, args, kwargs)
+        function = self.function
+        if (
+            function is not None
+            and type(module) is function.module
+            and len(args) == 1
+            and type(args[0]) is torch.Tensor
+            and not torch.compiler.is_dynamo_compiling()  # compilers are shown the module that stands there
+            and len(module._parameters) == function.parameters
+            and function.module.forward is function.forward
+            and unobserved(module)
+        ):
+            y = function.compute(layer, module, self.within, args[0], **kwargs)
+            return y if self.after is None else self.after(y)
+        return lowering.call(layer, module, *args, **kwargs)
 
     def update(self, name: str, value: torch.Tensor) -> None:
         if self.module.training:
@@ -125,9 +143,11 @@ class Adapter(nn.Module):
     def switch(self, mode: bool) -> list[tuple[nn.Module, bool]]:
         """Likewise; gives the modules whose flag was turned, each with what it was."""
         changed: list[tuple[nn.Module, bool]] = []
-        waiting: list[nn.Module] = [self]
+        waiting: list[nn.Module | None] = [self]
         while waiting:
             module = waiting.pop()
+            if module is None:
+                continue
             state = module.__dict__
             wanted = mode and not state.get("unidl_frozen", False)
             if isinstance(module, Adapter) or (
@@ -138,7 +158,7 @@ class Adapter(nn.Module):
                     state["training"] = wanted
                 below = state["_modules"]
                 if below:
-                    waiting += [child for child in below.values() if child is not None]
+                    waiting.extend(below.values())
                 continue
             # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
             before = [(inner, inner.training) for inner in module.modules()]
@@ -146,29 +166,26 @@ class Adapter(nn.Module):
             changed += [(inner, flag) for inner, flag in before if inner.training is not flag]
         return changed
 
-    def in_mode(self, mode: bool) -> InMode:
-        """Inside, all below is in that mode; afterwards each flag is as it was, and what was frozen meanwhile rests."""
-        return InMode(self, mode)
-
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
         return (_empty, (type(self.plan.layer),), self.__dict__)
 
 
-class InMode:
-    """See Adapter.in_mode. A class, for a generator would cost each prediction more.
+class in_mode:  # noqa: N801  # used as `with in_mode(…)`; entering a generator would cost each prediction more
+    """Inside, all of an adapter is in that mode; afterwards each flag is as it was, and what was frozen meanwhile rests.
 
     Args:
         native: The adapter.
-        mode: Whether it trains.
+        training: Whether it trains.
     """
 
-    def __init__(self, native: Adapter, mode: bool) -> None:
+    def __init__(self, native: Adapter, training: bool) -> None:
         self.native = native
-        self.mode = mode
+        self.training = training
 
     def __enter__(self) -> None:
-        self.changed = self.native.switch(self.mode)
+        # all of it, whatever the top says: a layer that was frozen a moment ago still rests
+        self.changed = self.native.switch(self.training)
 
     def __exit__(self, *_: object) -> None:
         for module, flag in self.changed:
@@ -232,10 +249,10 @@ def call_adapter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
     """module(*args, **kwargs), on the short way to its definition where the backend runs already and nobody looks on."""
     if (
         not torch.compiler.is_compiling()  # compilers are shown the module, and cannot read a ContextVar
+        and unobserved(module)
         and op._running.get() is backend
         and isinstance(module, Adapter)
         and module.draws is None
-        and unobserved(module)
     ):
         return module.bound.forward(*args, **kwargs)
     return module(*args, **kwargs)
@@ -356,3 +373,12 @@ def bound_child(module: Any, key: str) -> Layer:
         bound = _bind_child(module, key, child, binding.lowering)
         _put_bound(module, key, bound)
     return bound
+
+
+def _bound_list(module: Any, keys: list[Any], held: nn.ModuleList) -> list[Any]:
+    """The bound children of a plain list of them, each as the module stands now."""
+    bound, found = module.bound_children, []
+    for key, child in zip(keys, held._modules.values(), strict=False):
+        one = bound[key]
+        found.append(one if one.__dict__["_binding"].module is child else bound_child(module, key))
+    return found + [bound_child(module, key) for key in keys[len(found) :]]

@@ -10,7 +10,15 @@ from torch import nn
 
 from unidl.backends.lowering import Way, choose
 from unidl.backends.torch.layers import LOWERINGS
-from unidl.backends.torch.module import Adapter, add_child, attribute_name, call_adapter, child_of, make_adapter
+from unidl.backends.torch.module import (
+    Adapter,
+    add_child,
+    attribute_name,
+    call_adapter,
+    child_of,
+    in_mode,
+    make_adapter,
+)
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 
@@ -47,7 +55,7 @@ def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training
     """Call the module in that mode; its own flag is as it was afterwards."""
     if native.training == training:
         return call_adapter(native, args, kwargs)
-    with native.in_mode(training):
+    with in_mode(native, training):
         return native(*args, **kwargs)
 
 

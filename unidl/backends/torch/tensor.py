@@ -54,8 +54,10 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> torch.Tensor:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
-    if share and type(value) is np.ndarray and value.flags.carray and value.dtype in _SHARED:
+    if share and type(value) is np.ndarray and value.flags.carray and (name := _SHARED.get(value.dtype)) is not None:
         tensor = torch.from_numpy(value)
+        if (dtype is None or dtype == name) and (device is None or device == _CPU):
+            return tensor  # said here, for what follows costs a prediction more
     elif isinstance(value, torch.Tensor):
         tensor = value
     else:
@@ -66,10 +68,12 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
     return tensor.to(device=device, dtype=wanted)
 
 
+_CPU = torch.device("cpu")
 # what torch has under the same name, in this machine's order of bytes; not bfloat16, which NumPy knows by extension only
-_SHARED = frozenset(
-    map(np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
-)
+_SHARED = {
+    np.dtype(name): name
+    for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+}
 
 
 def _plain(array: Any) -> np.ndarray:

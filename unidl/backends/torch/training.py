@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from unidl.backends.contract import Step, Steps, Store
-from unidl.backends.torch.module import Adapter
+from unidl.backends.torch.module import in_mode
 from unidl.graph.node import map_nest
 
 
@@ -55,21 +55,18 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
     return run
 
 
-class training_mode:  # noqa: N801  # used as `with training_mode(…)`
+class training_mode(in_mode):  # noqa: N801  # used as `with training_mode(…)`
     """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
 
-    def __init__(self, native: Adapter, training: bool) -> None:
-        # all of it, whatever the top says: a layer that was frozen a moment ago still rests
-        self._mode = native.in_mode(training)
-        self._gradients = torch.enable_grad() if training else torch.inference_mode()
-
     def __enter__(self) -> None:
-        self._mode.__enter__()
-        self._gradients.__enter__()
+        self.changed = self.native.switch(self.training)
+        self.gradients = torch.enable_grad() if self.training else torch.inference_mode()
+        self.gradients.__enter__()
 
     def __exit__(self, *error: Any) -> None:
-        self._gradients.__exit__(*error)
-        self._mode.__exit__()
+        self.gradients.__exit__(*error)
+        if self.changed:
+            super().__exit__()
 
 
 class Generator:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 import unidl
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.direct import Function
 from unidl.backends.torch.module import Adapter
 from unidl.errors import DtypeError
 from unidl.graph.spec import TensorSpec
@@ -98,18 +99,25 @@ class Layers:
     def _watch_own(self, binding: Any, undo: ExitStack) -> None:
         """torch's own module, with what its lowering does around it."""
         lowering: Lowering | None = binding.lowering
+        function: Function | None = binding.function
         if lowering is None or isinstance(binding.module, Adapter):
             return
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            self.stack.append(binding.plan.path)
-            try:
-                return lowering.call(*args, **kwargs)
-            finally:
-                self.stack.pop()
+        def watched(compute: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                self.stack.append(binding.plan.path)
+                try:
+                    return compute(*args, **kwargs)
+                finally:
+                    self.stack.pop()
 
-        binding.lowering = replace(lowering, call=call)
+            return call
+
+        binding.lowering = replace(lowering, call=watched(lowering.call))
         undo.callback(setattr, binding, "lowering", lowering)
+        if function is not None:  # what computes where nobody looks on is what is to be seen
+            binding.function = replace(function, compute=watched(function.compute))
+            undo.callback(setattr, binding, "function", function)
 
     def now(self) -> str:
         """The layer that runs now; in the backward pass the layer whose operation is being differentiated."""

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.direct import instead_of, unobserved
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
@@ -17,6 +18,8 @@ from unidl.graph.node import symbols
 from unidl.layers import MultiHeadAttention
 
 PARTS = ("query", "key", "value")
+_Out = nn.modules.linear.NonDynamicallyQuantizableLinear  # the class of torch's last projection
+_OUT_FORWARD = _Out.forward
 
 
 def refuses_attention(plan: LayerPlan) -> str | None:
@@ -44,13 +47,15 @@ class PackedAttention(nn.MultiheadAttention):
             if causal and not masked:
                 more["attn_mask"] = ~_before(query.shape[1], key.shape[1], query.device)
             return super().forward(query, key, value, **more)
-        packed = functional.linear(query, self.in_proj_weight, self.in_proj_bias)
-        # (batch, t, 3 * features) -> 3 x (batch, heads, t, key_dim)
-        q, k, v = packed.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
-        y = functional.scaled_dot_product_attention(
-            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
-        )
-        return self.out_proj(y.transpose(1, 2).flatten(2)), None
+        return self.out_proj(self.heads(query, self.in_proj_weight, self.in_proj_bias, causal)), None
+
+    def heads(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, causal: bool) -> torch.Tensor:
+        """(batch, t, features) -> what the heads saw, (batch, t, heads * key_dim)."""
+        packed = torch.unflatten(functional.linear(x, weight, bias), -1, (3, self.num_heads, self.head_dim))
+        q, k, v = packed.permute(2, 0, 3, 1, 4).unbind()  # 3 x (batch, heads, t, key_dim)
+        dropout = self.dropout if self.training else 0.0
+        y = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
+        return y.transpose(1, 2).flatten(2)
 
 
 def _before(t: int, s: int, device: torch.device) -> torch.Tensor:
@@ -97,6 +102,19 @@ def call_attention(
     ]  # (batch, t, features)
     nothing = y.new_zeros(()) if module.out_proj.bias is None else module.out_proj.bias
     return torch.where(somewhere, y, nothing)
+
+
+@instead_of(call_attention, PackedAttention, parameters=5)
+def attention(
+    layer: MultiHeadAttention, module: PackedAttention, within: None, x: torch.Tensor, causal: bool = False
+) -> torch.Tensor:
+    own, out = module._parameters, module._modules["out_proj"]
+    if own["in_proj_weight"] is None:
+        return call_attention(layer, module, x, causal=causal)
+    y = module.heads(x, own["in_proj_weight"], own["in_proj_bias"], causal)
+    if type(out) is _Out and _Out.forward is _OUT_FORWARD and len(out._parameters) == 2 and unobserved(out):
+        return functional.linear(y, out._parameters["weight"], out._parameters["bias"])  # type: ignore[arg-type]
+    return out(y)  # type: ignore[misc]
 
 
 def _kernel(part: int | None, heads: int) -> Callable[[torch.Tensor], torch.Tensor]:

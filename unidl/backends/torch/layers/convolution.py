@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import in_place, plain, untouched
+from unidl.backends.torch.direct import Activation, instead_of
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
@@ -54,34 +54,31 @@ def same_padding(length: int, window: int, stride: int, dilation: int) -> tuple[
 
 def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
-    y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
-    if layer.padding == "same" and not pads_evenly(layer):
-        rows, columns = (
-            same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
-        )
-        y = functional.pad(y, (*columns, *rows))
-    if not untouched(module, nn.Conv2d):
-        return layer.activation(module(y).permute(0, 2, 3, 1))
-    if plain(x) and module.padding_mode == "zeros":
-        own = module._parameters
-        y = functional.conv2d(
-            y,
-            own["weight"],
-            own["bias"],
-            module.stride,
-            module.padding,
-            module.dilation,
-            module.groups,  # type: ignore[arg-type]
-        )
+    return layer.activation(module(_padded(layer, x)).permute(0, 2, 3, 1))
+
+
+@instead_of(call_convolution, nn.Conv2d, parameters=2)
+def convolution(layer: Conv2D, module: nn.Conv2d, within: Activation | None, x: torch.Tensor) -> torch.Tensor:
+    if module.padding_mode != "zeros":
+        y = module(_padded(layer, x))
     else:
-        y = module(y)
-    return _activated(layer, y)
+        own, padding = module._parameters, module.padding
+        y = functional.conv2d(
+            x.permute(0, 3, 1, 2) if layer.padding == "valid" or any(padding) else _padded(layer, x),
+            own["weight"], own["bias"], module.stride, padding, module.dilation, module.groups,  # type: ignore[arg-type]
+        )  # fmt: skip
+    return (y if within is None else within(y)).permute(0, 2, 3, 1)
 
 
-def _activated(layer: Conv2D | Conv2DTranspose, y: torch.Tensor) -> torch.Tensor:
-    """(batch, filters, height, width) -> its activation, (batch, height, width, filters), in the memory of y if it can be."""
-    function = in_place(layer)
-    return layer.activation(y.permute(0, 2, 3, 1)) if function is None else function(y).permute(0, 2, 3, 1)
+def _padded(layer: Conv2D, x: torch.Tensor) -> torch.Tensor:
+    """(batch, height, width, channels) -> (batch, channels, height, width), a view where torch pads or nobody."""
+    y = x.permute(0, 3, 1, 2)
+    if layer.padding == "valid" or pads_evenly(layer):
+        return y
+    rows, columns = (
+        same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
+    )
+    return functional.pad(y, (*columns, *rows))
 
 
 def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
@@ -115,20 +112,27 @@ def make_transposed(plan: LayerPlan) -> nn.ConvTranspose2d:
 
 def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
-    y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
-    alone = untouched(module, nn.ConvTranspose2d)
-    if alone and plain(x) and module.padding_mode == "zeros":
-        own = module._parameters
-        y = functional.conv_transpose2d(
-            y, own["weight"], own["bias"],  # type: ignore[arg-type]
-            module.stride, module.padding, module.output_padding, module.groups, module.dilation,  # type: ignore[arg-type]
-        )  # fmt: skip
-    else:
-        y = module(y)  # (batch, filters, height', width')
-    if layer.padding == "same":  # torch cuts evenly; an odd pixel is cut here
-        y = y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
-        return layer.activation(y.permute(0, 2, 3, 1))  # in place it would go through the whole of which y is a part
-    return _activated(layer, y) if alone else layer.activation(y.permute(0, 2, 3, 1))
+    y = _cut(layer, x, module(x.permute(0, 3, 1, 2)))  # (batch, filters, height', width')
+    return layer.activation(y.permute(0, 2, 3, 1))
+
+
+@instead_of(call_transposed, nn.ConvTranspose2d, parameters=2)
+def transposed(
+    layer: Conv2DTranspose, module: nn.ConvTranspose2d, within: Activation | None, x: torch.Tensor
+) -> torch.Tensor:
+    own = module._parameters
+    y = functional.conv_transpose2d(
+        x.permute(0, 3, 1, 2), own["weight"], own["bias"],  # type: ignore[arg-type]
+        module.stride, module.padding, module.output_padding, module.groups, module.dilation,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return _cut(layer, x, y if within is None else within(y)).permute(0, 2, 3, 1)
+
+
+def _cut(layer: Conv2DTranspose, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """With padding "same" torch cuts evenly; an odd pixel is cut here."""
+    if layer.padding == "same":
+        return y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
+    return y
 
 
 TABLE: dict[type, Lowering] = {

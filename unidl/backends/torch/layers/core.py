@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering, by_definition
-from unidl.backends.torch.direct import in_place, plain, untouched
+from unidl.backends.torch.direct import Activation, instead_of
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
@@ -41,11 +41,14 @@ def make_dense(plan: LayerPlan) -> nn.Linear:
 
 def call_dense(layer: Dense, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
     """(batch, ..., inputs) -> (batch, ..., units)."""
-    if not untouched(module, nn.Linear):
-        return layer.activation(module(x))
+    return layer.activation(module(x))
+
+
+@instead_of(call_dense, nn.Linear, parameters=2)
+def dense(layer: Dense, module: nn.Linear, within: Activation | None, x: torch.Tensor) -> torch.Tensor:
     own = module._parameters
-    y = functional.linear(x, own["weight"], own["bias"]) if plain(x) else module(x)  # type: ignore[arg-type]
-    return (in_place(layer) or layer.activation)(y)
+    y = functional.linear(x, own["weight"], own["bias"])  # type: ignore[arg-type]
+    return y if within is None else within(y)
 
 
 def dense_slots(plan: LayerPlan, module: nn.Linear) -> dict[str, Slot]:
@@ -59,6 +62,9 @@ def dense_slots(plan: LayerPlan, module: nn.Linear) -> dict[str, Slot]:
 # -- Embedding ---------------------------------------------------------------------------------------------------------------
 
 
+_PLACES = (torch.int32, torch.int64)  # what torch looks up
+
+
 def make_embedding(plan: LayerPlan) -> nn.Embedding:
     """embeddings (input_dim, output_dim), as torch has them."""
     return nn.Embedding(*plan.weights["embeddings"].shape, dtype=dtype_of(plan))
@@ -66,10 +72,15 @@ def make_embedding(plan: LayerPlan) -> nn.Embedding:
 
 def call_embedding(layer: Embedding, module: nn.Embedding, x: torch.Tensor) -> torch.Tensor:
     """(batch, ...) -> (batch, ..., output_dim)."""
-    places = x if x.dtype in (torch.int32, torch.int64) else x.long()
-    if plain(x) and untouched(module, nn.Embedding) and module.padding_idx is module.max_norm is None:
-        return torch.embedding(module._parameters["weight"], places, -1, module.scale_grad_by_freq, module.sparse)  # type: ignore[arg-type]
-    return module(places)
+    return module(x if x.dtype in _PLACES else x.long())
+
+
+@instead_of(call_embedding, nn.Embedding, parameters=1)
+def embedding(layer: Embedding, module: nn.Embedding, within: None, x: torch.Tensor) -> torch.Tensor:
+    if module.padding_idx is not None or module.max_norm is not None:
+        return call_embedding(layer, module, x)
+    places = x if x.dtype in _PLACES else x.long()
+    return torch.embedding(module._parameters["weight"], places, -1, module.scale_grad_by_freq, module.sparse)  # type: ignore[arg-type]
 
 
 def embedding_slots(plan: LayerPlan, module: nn.Embedding) -> dict[str, Slot]:
@@ -93,7 +104,12 @@ def make_flatten(plan: LayerPlan) -> nn.Flatten:
 
 def call_flatten(layer: Flatten, module: nn.Flatten, x: torch.Tensor) -> torch.Tensor:
     """(batch, ...) -> (batch, features)."""
-    return x.flatten(module.start_dim, module.end_dim) if plain(x) and untouched(module, nn.Flatten) else module(x)
+    return module(x)
+
+
+@instead_of(call_flatten, nn.Flatten, parameters=0)
+def flatten(layer: Flatten, module: nn.Flatten, within: None, x: torch.Tensor) -> torch.Tensor:
+    return x.flatten(module.start_dim, module.end_dim)
 
 
 TABLE: dict[type, Lowering] = {

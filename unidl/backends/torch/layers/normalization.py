@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import plain, untouched
+from unidl.backends.torch.direct import instead_of
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
@@ -85,11 +85,17 @@ def call_layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, x:
     """(batch, ..., units) -> the same shape."""
     trailing = tuple(range(x.ndim - len(layer.axes), x.ndim))
     if layer.axes == trailing:
-        if plain(x) and untouched(module, nn.LayerNorm):
-            own = module._parameters
-            return torch.layer_norm(x, module.normalized_shape, own["weight"], own["bias"], module.eps)
         return module(x)
     return module(x.movedim(layer.axes, trailing)).movedim(trailing, layer.axes)
+
+
+@instead_of(call_layer_normalization, nn.LayerNorm, parameters=2)
+def layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, within: None, x: torch.Tensor) -> torch.Tensor:
+    last = x.ndim - 1
+    if layer.axes != (last,) and layer.axes != tuple(range(last + 1 - len(layer.axes), last + 1)):
+        return call_layer_normalization(layer, module, x)
+    own = module._parameters
+    return torch.layer_norm(x, module.normalized_shape, own["weight"], own["bias"], module.eps)
 
 
 def layer_normalization_slots(plan: LayerPlan, module: nn.LayerNorm) -> dict[str, Slot]:

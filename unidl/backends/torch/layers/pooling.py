@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from unidl.backends.lowering import Lowering, by_definition
-from unidl.backends.torch.direct import plain, untouched
+from unidl.backends.torch.direct import instead_of
 from unidl.backends.torch.layers.convolution import same_padding
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -30,14 +30,22 @@ def make_max_pooling(plan: LayerPlan) -> nn.MaxPool2d:
 
 def call_max_pooling(layer: MaxPooling2D, module: nn.MaxPool2d, x: torch.Tensor) -> torch.Tensor:
     """(batch, height, width, channels) -> (batch, height', width', channels), through views."""
-    y = x.permute(0, 3, 1, 2)  # (batch, channels, height, width), a view
-    if layer.padding == "same":
-        y = functional.pad(y, _widths(layer, y), value=float("-inf"))
-    if plain(x) and untouched(module, nn.MaxPool2d) and not module.return_indices:
-        y = torch.max_pool2d(y, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
-    else:
-        y = module(y)
-    return y.permute(0, 2, 3, 1)  # (batch, height', width', channels)
+    return module(_padded(layer, x)).permute(0, 2, 3, 1)  # (batch, height', width', channels)
+
+
+@instead_of(call_max_pooling, nn.MaxPool2d, parameters=0)
+def max_pooling(layer: MaxPooling2D, module: nn.MaxPool2d, within: None, x: torch.Tensor) -> torch.Tensor:
+    if module.return_indices:
+        return call_max_pooling(layer, module, x)
+    y = x.permute(0, 3, 1, 2) if layer.padding == "valid" else _padded(layer, x)
+    y = torch.max_pool2d(y, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
+    return y.permute(0, 2, 3, 1)
+
+
+def _padded(layer: MaxPooling2D, x: torch.Tensor) -> torch.Tensor:
+    """(batch, height, width, channels) -> (batch, channels, height, width), a view where nothing is padded."""
+    y = x.permute(0, 3, 1, 2)
+    return functional.pad(y, _widths(layer, y), value=float("-inf")) if layer.padding == "same" else y
 
 
 # -- AveragePooling2D --------------------------------------------------------------------------------------------------------
