@@ -6,18 +6,17 @@ An inner gradient must stay differentiable, and an outer one may belong to anoth
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 _local = threading.local()
 
 
-@contextmanager
-def one_deeper() -> Iterator[bool]:
+class one_deeper:  # noqa: N801  # used as `with one_deeper() as nested`; entering a generator would cost each step more
     """Count one gradient more inside; gives whether there is one around it."""
-    around: int = getattr(_local, "depth", 0)
-    _local.depth = around + 1
-    try:
-        yield around > 0
-    finally:
-        _local.depth = around
+
+    def __enter__(self) -> bool:
+        self._around: int = getattr(_local, "depth", 0)
+        _local.depth = self._around + 1
+        return self._around > 0
+
+    def __exit__(self, *_: object) -> None:
+        _local.depth = self._around

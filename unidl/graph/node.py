@@ -124,13 +124,13 @@ def map_nest(function: Any, nest: Any) -> Any:
     """The same nest with `function` applied to each leaf."""
     if type(nest) is tuple:  # most are, and a training step asks often
         return tuple([map_nest(function, item) for item in nest])
+    if not isinstance(nest, (tuple, list, dict)):
+        return function(nest)
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
         return type(nest)(*(map_nest(function, item) for item in nest))
     if isinstance(nest, (list, tuple)):
         return type(nest)(map_nest(function, item) for item in nest)
-    if isinstance(nest, dict):
-        return {key: map_nest(function, item) for key, item in nest.items()}
-    return function(nest)
+    return {key: map_nest(function, item) for key, item in nest.items()}
 
 
 def pack(nest: Any, values: Iterable[Any]) -> Any:

@@ -22,7 +22,7 @@ def value_and_grad(
 ) -> tuple[Any, list[Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or parameter."""
     by = wanted
-    if args or kwargs or not all(t.requires_grad for t in wanted):
+    if args or kwargs or False in [t.requires_grad for t in wanted]:
         leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
         args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
         by = [leaf[id(t)] for t in wanted]

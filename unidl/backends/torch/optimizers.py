@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.optim.adamw import adamw
-from torch.optim.sgd import sgd
 
 from unidl.backends.contract import Stepper
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
@@ -43,17 +41,17 @@ def move_sgd(
     """torch adds its weight_decay to the gradient; here the weight shrinks before the step, which is decoupled."""
     if decay:
         torch._foreach_mul_(weights, 1.0 - rate * decay)
-    sgd(
+    torch._fused_sgd_(
         weights,
         gradients,
-        state.get("momentum") or [None] * len(weights),
-        fused=True,
+        state.get("momentum", []),
         weight_decay=0.0,
         momentum=definition.momentum,
         lr=rate,
         dampening=0.0,
         nesterov=definition.nesterov,
         maximize=False,
+        is_first_step=False,  # momentum starts at zero
     )
 
 
@@ -66,32 +64,32 @@ def move_adam(
     rate: float,
     decay: float,
 ) -> None:
-    """torch.optim.AdamW's step; it counts the steps itself."""
-    adamw(
+    """torch.optim.AdamW's step."""
+    torch._foreach_add_(steps, 1)
+    torch._fused_adamw_(
         weights,
         gradients,
         state["first_moment"],
         state["second_moment"],
         [],
         steps,
-        fused=True,
         amsgrad=False,
+        lr=rate,
         beta1=definition.beta_1,
         beta2=definition.beta_2,
-        lr=rate,
         weight_decay=decay,
         eps=definition.epsilon,
         maximize=False,
     )
 
 
-# The functions behind torch.optim.SGD and torch.optim.AdamW, with fused=True. Called directly they spare the optimizer's own
-# bookkeeping in Python, which costs a small network as much as the step.
+# The kernels of torch.optim.SGD and torch.optim.AdamW with fused=True. Called directly they spare the optimizer's own bookkeeping
+# in Python, which costs a small network as much as the step.
 NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: move_sgd, Adam: move_adam, AdamW: move_adam}
 
 
 class Fused:
-    """Steps the module's own parameters, all of one weight decay in one call.
+    """Steps the module's own parameters, all of one weight decay, dtype and device in one call.
 
     Args:
         definition: What it computes.
@@ -111,24 +109,29 @@ class Fused:
                     decay[id(parameter)] = definition.decays(path)
         self.state = {name: [torch.zeros_like(p) for p in self.wanted] for name in definition.state_names}
         self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.wanted]  # torch's own are so
-        shares = [decay[id(parameter)] for parameter in self.wanted]
+        groups: dict[Any, list[int]] = {}
+        for i, parameter in enumerate(self.wanted):
+            groups.setdefault((decay[id(parameter)], parameter.dtype, parameter.device), []).append(i)
         self._groups = []
-        for share in sorted(set(shares)):
-            places = [i for i, other in enumerate(shares) if other == share]
+        for (share, *_), places in groups.items():
             state = {name: [held[i] for i in places] for name, held in self.state.items()}
             self._groups.append(
                 (places, [self.wanted[i] for i in places], state, [self.steps[i] for i in places], share)
             )
         self._taken = 0
 
-    @torch.no_grad()
     def apply(self, gradients: Sequence[torch.Tensor], learning_rate: float) -> None:
-        alike = [_laid_out_as(p, gradient) for p, gradient in zip(self.wanted, gradients, strict=True)]
-        clipped = self.definition.clipped(alike)
-        self._taken += 1
-        for places, weights, state, steps, decay in self._groups:
-            given = clipped if len(places) == len(clipped) else [clipped[i] for i in places]
-            self.move(self.definition, weights, given, state, steps, learning_rate, decay)
+        with torch.no_grad():
+            # torch's fused kernels walk weight and gradient alike, without a look at their strides
+            alike = [
+                g if g.stride() == p.stride() else torch.empty_like(p).copy_(g)
+                for p, g in zip(self.wanted, gradients, strict=True)
+            ]
+            clipped = self.definition.clipped(alike)
+            self._taken += 1
+            for places, weights, state, steps, decay in self._groups:
+                given = clipped if len(places) == len(clipped) else [clipped[i] for i in places]
+                self.move(self.definition, weights, given, state, steps, learning_rate, decay)
 
     def read(self) -> dict[str, Any]:
         weights = {
@@ -159,11 +162,6 @@ class Fused:
 
 def _copy(tensor: torch.Tensor, value: Any) -> None:
     tensor.copy_(torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device))
-
-
-def _laid_out_as(parameter: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """The gradient in the parameter's memory layout: torch's fused kernels walk both without a look at their strides."""
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------

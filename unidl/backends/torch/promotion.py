@@ -63,6 +63,8 @@ def reals(*values: Any) -> tuple[Any, ...]:
 
 def tensors(*values: Any) -> tuple[Tensor, ...]:
     """Operands that met, where torch's function takes no Python number."""
+    if False not in [isinstance(v, torch.Tensor) for v in values]:
+        return values
     like = next(v for v in values if isinstance(v, torch.Tensor))
     return tuple(
         v if isinstance(v, torch.Tensor) else torch.full((), v, dtype=like.dtype, device=like.device) for v in values

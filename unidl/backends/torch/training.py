@@ -24,14 +24,22 @@ def repeat(step: Step, width: int | None = None) -> Steps:
         plain_rates = {name: rate.tolist() for name, rate in rates.items()}
         logs = []
         for i, chosen in enumerate(order[first * batch_size : (first + count) * batch_size].split(batch_size)):
-            batch = map_nest(lambda whole, chosen=chosen: whole.index_select(0, chosen), data)
-            states, numbers = step(batch, states, {name: rate[i] for name, rate in plain_rates.items()})
+            states, numbers = step(_chosen(data, chosen), states, {name: rate[i] for name, rate in plain_rates.items()})
             logs.append([value.detach() for value in numbers.values()])
         return states, {
             name: torch.stack(column) for name, column in zip(numbers, zip(*logs, strict=True), strict=True)
         }
 
     return run
+
+
+def _chosen(data: Any, places: torch.Tensor) -> Any:
+    """The examples at these places."""
+    if type(data) is tuple:  # said beside map_nest, for each step asks
+        return tuple([_chosen(part, places) for part in data])
+    if isinstance(data, torch.Tensor):
+        return data.index_select(0, places)
+    return map_nest(lambda part: part.index_select(0, places), data)
 
 
 def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: Store) -> Steps:
