@@ -218,26 +218,43 @@ def test_hooks_on_an_adapter_inside_are_heard():
 class Listed(unidl.Model):
     def __init__(self):
         self.parts = [layers.Dense(3), Inner(), layers.Dense(2)]
+        self.nested = [[layers.Dense(2)], layers.Dense(2)]
 
     def forward(self, x):
         parts = self.parts
         while parts:
             x = parts.pop(0)(x)  # the list is this call's own
-        return x
+        (first,), last = self.nested
+        return last(first(x))
 
 
 def test_a_module_in_anothers_place_in_a_list_is_found_at_the_next_call():
     model = Listed().build(ROWS.shape[1:], backend="torch")
     np.testing.assert_array_equal(model.predict(ROWS), model.predict(ROWS))
-    first, second, _ = model.native.parts
-    model.native.parts[2] = Negative()
-    x = torch.from_numpy(ROWS)
-    np.testing.assert_allclose(model.predict(ROWS), -second(first(x)).detach(), rtol=1e-6)
-    model.native.parts = nn.ModuleList([first, second, nn.Linear(2, 4)])
-    assert model.predict(ROWS).shape == (4, 4)
-    del model.native.parts[2]
+    native, x = model.native, torch.from_numpy(ROWS)
+    native.parts[2], native.nested[0][0], native.nested[1] = Negative(), nn.Linear(2, 3), nn.Identity()
+    wanted = native.nested[0][0](-native.parts[1](native.parts[0](x))).detach()
+    np.testing.assert_allclose(model.predict(ROWS), wanted, rtol=1e-5, atol=1e-6)
+    native.parts = nn.ModuleList([*native.parts[:2], nn.Linear(2, 2)])
+    assert not np.allclose(model.predict(ROWS), wanted)
+    del native.parts[2]
     with pytest.raises(unidl.errors.NativeStructureError, match=r"parts\.2"):
         model.predict(ROWS)
+
+
+def test_attention_by_name_and_in_one():
+    x = np.random.default_rng(4).normal(size=(2, 5, 6)).astype("float32")
+
+    class Looks(unidl.Model):
+        def __init__(self):
+            self.attention = layers.MultiHeadAttention(2, 3)
+
+        def forward(self, x):
+            return self.attention(x), self.attention(x, value=x), self.attention(x, mask=x[:, :, :5] > -9)
+
+    alone, by_name, masked = Looks().build(x.shape[1:], backend="torch").predict(x)
+    np.testing.assert_allclose(by_name, alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(masked, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -82,9 +82,10 @@ class Binding:
             return value.clone() if name in self.plan.updated and module.training else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
-            if type(nest) is list and type(held := module._modules.get(attribute_name(name))) is nn.ModuleList:
+            held = module._modules.get(attribute_name(name))
+            if type(nest) is list and type(held) is nn.ModuleList and len(held) == len(nest):
                 return _bound_list(module, nest, held)
-            return map_nest(lambda leaf: bound_child(module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+            return _bound_nest(module, nest)
         raise layer._no_attribute(name)
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -375,10 +376,16 @@ def bound_child(module: Any, key: str) -> Layer:
     return bound
 
 
-def _bound_list(module: Any, keys: list[Any], held: nn.ModuleList) -> list[Any]:
-    """The bound children of a plain list of them, each as the module stands now."""
+def _bound_nest(module: Any, nest: Any) -> Any:
+    """A nest of bound children, each as the module stands now."""
+    return map_nest(lambda leaf: bound_child(module, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
+
+
+def _bound_list(module: Any, nest: list[Any], held: nn.ModuleList) -> list[Any]:
+    """The same for a list, most of whose children are the ones that were bound."""
     bound, found = module.bound_children, []
-    for key, child in zip(keys, held._modules.values(), strict=False):
-        one = bound[key]
-        found.append(one if one.__dict__["_binding"].module is child else bound_child(module, key))
-    return found + [bound_child(module, key) for key in keys[len(found) :]]
+    for part, child in zip(nest, held._modules.values(), strict=True):
+        one = bound[part] if type(part) is ChildKey else None
+        same = one is not None and one.__dict__["_binding"].module is child
+        found.append(one if same else _bound_nest(module, part))
+    return found

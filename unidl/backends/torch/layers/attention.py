@@ -106,11 +106,11 @@ def call_attention(
 
 @instead_of(call_attention, PackedAttention, parameters=5)
 def attention(
-    layer: MultiHeadAttention, module: PackedAttention, within: None, x: torch.Tensor, causal: bool = False
+    layer: MultiHeadAttention, module: PackedAttention, within: None, x: torch.Tensor, causal: bool = False, **more: Any
 ) -> torch.Tensor:
     own, out = module._parameters, module._modules["out_proj"]
-    if own["in_proj_weight"] is None:
-        return call_attention(layer, module, x, causal=causal)
+    if more or own["in_proj_weight"] is None:
+        return call_attention(layer, module, x, causal=causal, **more)
     y = module.heads(x, own["in_proj_weight"], own["in_proj_bias"], causal)
     if type(out) is _Out and _Out.forward is _OUT_FORWARD and len(out._parameters) == 2 and unobserved(out):
         return functional.linear(y, out._parameters["weight"], out._parameters["bias"])  # type: ignore[arg-type]
