@@ -60,6 +60,7 @@ class Part:
         frozen: Whether it stays in inference.
         draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
         random_state: (seed, step), (2,), in a portable model.
+        predicted: The graph that `predict` runs, once it was asked for.
     """
 
     plan: LayerPlan
@@ -71,6 +72,7 @@ class Part:
     frozen: bool = False
     draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
+    predicted: Any = None
 
     def __post_init__(self) -> None:
         if self.plan.random == "portable":

@@ -26,6 +26,7 @@ from unidl.backends.keras.module import (
     layer_name,
     make_adapter,
 )
+from unidl.backends.keras.prediction import predicted
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering, Way, choose
 from unidl.description.plan import Call, LayerPlan
@@ -220,14 +221,18 @@ def name_operations(outputs: Any, taken: set[str]) -> None:
 
 def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the Keras model in that mode."""
-    with keras.device(native.unidl.device):
-        before = enter(
-            TOP, native.unidl.begin(training)
-        )  # a functional model is run by Keras, and does not count its steps
-        try:
-            return call_native(native, args, kwargs, training=training)
-        finally:
-            leave(before)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with keras.device(native.unidl.device):
+            before = enter(
+                TOP, native.unidl.begin(training)
+            )  # a functional model is run by Keras, and does not count its steps
+            try:
+                return call_native(native, args, kwargs, training=training)
+            finally:
+                leave(before)
+
+    return call(*args, **kwargs) if training else predicted(native, args, kwargs, call)
 
 
 def child(native: Any, key: str) -> Any:

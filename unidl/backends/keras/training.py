@@ -12,6 +12,7 @@ from unidl.backends import contract, registry
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.keras.engine import ENGINE, keras, traced, without_gradient
 from unidl.backends.keras.ops.random import generator
+from unidl.backends.keras.prediction import predicting
 from unidl.errors import NotPortableError
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
@@ -86,7 +87,7 @@ def training_mode(native: Any, training: bool) -> Iterator[None]:
     if training:
         yield
         return
-    with without_gradient():
+    with without_gradient(), predicting():
         yield
 
 

@@ -1,0 +1,73 @@
+"""On the engine TensorFlow `predict` runs one graph, as Keras' own does; what is changed on the model is heeded."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+
+import unidl
+from unidl import layers, ops
+
+pytestmark = pytest.mark.parametrize("backend", ["keras"])
+
+ROWS = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+RUNS = []
+
+
+class Counted(unidl.Layer):
+    def __init__(self):
+        self.inner = layers.Dense(3)
+
+    def forward(self, x):
+        RUNS.append(1)
+        return ops.tanh(self.inner(x))
+
+
+class Net(unidl.Model):
+    def __init__(self):
+        self.counted, self.last = Counted(), layers.Dense(2)
+
+    def forward(self, x):
+        return {"y": self.last(self.counted(x)), "none": None}
+
+
+def _agrees(model, x=ROWS):
+    predicted, called = model.predict(x), model(x)
+    assert predicted["none"] is None
+    np.testing.assert_allclose(predicted["y"], unidl.to_numpy(called["y"]), rtol=1e-5, atol=1e-6)
+
+
+def test_predict_gives_what_the_call_gives_whatever_was_changed(backend):
+    model = Net().build(ROWS.shape[1:], backend=backend)
+    _agrees(model)
+    _agrees(model, ROWS[:1])
+    before = model.predict(ROWS)["y"]
+    model.set_weights({path: value * 2 for path, value in model.weights().items()})
+    _agrees(model)
+    assert not np.allclose(model.predict(ROWS)["y"], before)
+    other = model.copy()
+    _agrees(other)
+    copy.deepcopy(model)
+    _agrees(model)
+
+
+def test_a_graph_is_traced_once(backend):
+    model = Net().build(ROWS.shape[1:], backend=backend)
+    model.predict(ROWS)
+    del RUNS[:]
+    for count in (4, 2, 1):
+        model.predict(ROWS[:count])
+    assert len(RUNS) == (0 if keras.backend.backend() == "tensorflow" else 3)
+    model(ROWS)  # a call is Keras' own: it runs each time
+    assert RUNS
+
+
+def test_a_layer_that_became_another_is_traced_anew(backend):
+    model = unidl.Sequential([layers.Dense(3), layers.Dense(2)]).build(ROWS.shape[1:], backend=backend)
+    before = model.predict(ROWS)
+    last = model.native.layers[-1]
+    last.enable_lora(1)
+    last.lora_kernel_b.assign(np.ones((1, 2), "float32"))
+    np.testing.assert_allclose(model.predict(ROWS), unidl.to_numpy(model(ROWS)), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(model.predict(ROWS), before)
