@@ -18,6 +18,7 @@ EXCEPTIONS = {
     "torch/inspection/autograd.py": "only torch writes down a graph of each call",
     "keras/engine.py": "only Keras runs on an engine that somebody chooses",
     "keras/vanilla.py": "only Keras' own format names classes, and some lowerings are small subclasses of them",
+    "keras/prediction.py": "only a Keras model runs op by op where it is called, and as a graph where it predicts",
     "keras/deferred.py": "only Keras has symbolic tensors of its own, on which an op must be recorded once more",
 }
 
