@@ -100,9 +100,8 @@ def test_a_forward_put_on_the_object_or_the_class_runs(case, monkeypatch):
 def test_what_a_child_was_compiled_to_runs(case):
     model, x, cls = case
     child = _child(model)
-    child._compiled_call_impl = lambda *given, **named: nothing(
-        cls.forward(child, *given, **named)
-    )  # what child.compile() puts there
+    # as child.compile() does
+    child._compiled_call_impl = lambda *given, **named: nothing(cls.forward(child, *given, **named))
     assert not unobserved(child)
     assert not model.predict(x).any()
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from unidl.backends.keras.engine import ENGINE, runs_as_python, traced
+from unidl.backends.keras.module import Adapter, child_of
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.tensor import SymbolicTensor
 
@@ -41,18 +42,25 @@ class Predicted:
         now = _parts(native)
         return len(now) == len(self.parts) and all(a is b for a, b in zip(now, self.parts, strict=True))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (type(None), ())  # a copy of the model traces its own
-
 
 def _parts(native: Any) -> list[Any]:
-    return [*native._flatten_layers(), *native.variables]
+    """Every layer that runs, and every variable. Keras does not notice what is put into a list of layers; adapters find it there."""
+    layers, variables = list(native._flatten_layers()), list(native.variables)
+    known = set(map(id, layers))
+    for layer in layers:  # it grows
+        if isinstance(layer, Adapter):
+            for child in (child_of(layer, key) for key in layer.unidl.children):
+                if id(child) not in known:
+                    inside = list(child._flatten_layers())
+                    known.update(map(id, inside))
+                    layers += inside
+                    variables += child.variables
+    return layers + variables
 
 
 def predicted(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: Callable[..., Any]) -> Any:
     """The outputs in inference: of the graph while `predict` runs, else of the call itself."""
     part = native.unidl
-    inputs = list(leaves(part.plan.calls[0].args))
     if (
         ENGINE != "tensorflow"
         or not _predicting.get()
@@ -60,7 +68,7 @@ def predicted(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: 
         or part.draws[False]  # counts its steps outside
         or not runs_as_python()
         or getattr(native, "run_eagerly", False)
-        or not all(isinstance(leaf, SymbolicTensor) for leaf in inputs)
+        or not all(isinstance(leaf, SymbolicTensor) for leaf in leaves(part.plan.calls[0].args))
     ):
         return call(*args, **kwargs)
     if part.predicted is None or not part.predicted.fits(native):

@@ -48,7 +48,7 @@ class Function:
     """What a lowering computes, without its module's call.
 
     Args:
-        compute: `compute(layer, module, within, x)` -> y; `within` is an activation to apply in the memory of what nobody else holds.
+        compute: `compute(layer, module, within, x, **named)` -> y; `within` is an activation to apply in the memory of y, or None.
         module: The module's class; one of another class is called.
         forward: The class' forward, as it was written.
         parameters: How many the module has (None counts); fewer where the user put a tensor in a parameter's place.

@@ -67,14 +67,13 @@ class training_mode(in_mode):  # noqa: N801  # used as `with training_mode(…)`
     """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
 
     def __enter__(self) -> None:
-        self.changed = self.native.switch(self.training)
+        super().__enter__()
         self.gradients = torch.enable_grad() if self.training else torch.inference_mode()
         self.gradients.__enter__()
 
     def __exit__(self, *error: Any) -> None:
         self.gradients.__exit__(*error)
-        if self.changed:
-            super().__exit__()
+        super().__exit__()
 
 
 class Generator:

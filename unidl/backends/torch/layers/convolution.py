@@ -64,6 +64,7 @@ def convolution(layer: Conv2D, module: nn.Conv2d, within: Activation | None, x: 
     else:
         own, padding = module._parameters, module.padding
         y = functional.conv2d(
+            # where torch pads, what _padded gives, without asking again whether it does
             x.permute(0, 3, 1, 2) if layer.padding == "valid" or any(padding) else _padded(layer, x),
             own["weight"], own["bias"], module.stride, padding, module.dilation, module.groups,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -71,7 +72,7 @@ def convolution(layer: Conv2D, module: nn.Conv2d, within: Activation | None, x: 
 
 
 def _padded(layer: Conv2D, x: torch.Tensor) -> torch.Tensor:
-    """(batch, height, width, channels) -> (batch, channels, height, width), a view where torch pads or nobody."""
+    """(batch, height, width, channels) -> (batch, channels, height, width): a view, or padded where torch does not pad so."""
     y = x.permute(0, 3, 1, 2)
     if layer.padding == "valid" or pads_evenly(layer):
         return y

@@ -91,8 +91,7 @@ def call_layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, x:
 
 @instead_of(call_layer_normalization, nn.LayerNorm, parameters=2)
 def layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, within: None, x: torch.Tensor) -> torch.Tensor:
-    last = x.ndim - 1
-    if layer.axes != (last,) and layer.axes != tuple(range(last + 1 - len(layer.axes), last + 1)):
+    if layer.axes != tuple(range(x.ndim - len(layer.axes), x.ndim)):
         return call_layer_normalization(layer, module, x)
     own = module._parameters
     return torch.layer_norm(x, module.normalized_shape, own["weight"], own["bias"], module.eps)

@@ -37,8 +37,9 @@ def call_max_pooling(layer: MaxPooling2D, module: nn.MaxPool2d, x: torch.Tensor)
 def max_pooling(layer: MaxPooling2D, module: nn.MaxPool2d, within: None, x: torch.Tensor) -> torch.Tensor:
     if module.return_indices:
         return call_max_pooling(layer, module, x)
-    y = x.permute(0, 3, 1, 2) if layer.padding == "valid" else _padded(layer, x)
-    y = torch.max_pool2d(y, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
+    y = torch.max_pool2d(
+        _padded(layer, x), module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+    )
     return y.permute(0, 2, 3, 1)
 
 
