@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 from unidl.backends.device_name import listed, select
-from unidl.backends.keras.engine import ENGINE, keras
+from unidl.backends.keras.engine import ENGINE, keras, own_backend
 from unidl.settings import Choice
 
 
@@ -55,3 +56,12 @@ def device(wanted: Choice | str) -> str:
     if ENGINE == "torch" and kind == "cpu":
         return kind  # torch's own CPU tensors are on "cpu"; on "cpu:0" Keras' variables would be copies, no parameters
     return f"{gpu if kind == 'gpu' else kind}:{index}"
+
+
+@cache
+def of_engine(device: str) -> Any:
+    """The same device as the engine's own backend has it, which there is."""
+    own = own_backend()
+    assert own is not None
+    kind, _, index = device.partition(":")
+    return own.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")

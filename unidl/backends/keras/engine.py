@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+from unidl.backends import registry
+from unidl.backends.contract import Backend
 from unidl.errors import BackendUnavailableError, NotPortableError
 from unidl.graph.node import map_nest
 
@@ -31,6 +33,12 @@ CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywher
 
 # What only an engine knows, and Keras has no name for. Gradients are in gradient.py, devices in device.py.
 _engine: Any = sys.modules[ENGINE]  # imported by Keras
+
+
+@cache
+def own_backend() -> Backend | None:
+    """The backend of the engine's name, where unidl has one: what it does quicker or exactly is done so here."""
+    return registry.load(ENGINE) if ENGINE in registry.entries() else None
 
 
 @contextmanager
@@ -85,6 +93,22 @@ def traced(function: Callable[..., Any], signature: Any, jit: bool) -> Callable[
     graph.get_concrete_function()
     made: Callable[..., Any] = graph
     return made
+
+
+def flat(graph: Any) -> Callable[..., Any]:
+    """A graph from `traced` whose arguments are all tensors: of TensorFlow's own that fit, without comparing them with its signature.
+
+    That takes longer than a small graph. No gradient goes through it.
+    """
+    concrete = graph.get_concrete_function()
+    held, own = list(concrete.captured_inputs), type(_engine.constant(0))
+
+    def run(*tensors: Any) -> Any:
+        if _engine.config.functions_run_eagerly() or not all(type(tensor) is own for tensor in tensors):
+            return graph(*tensors)
+        return concrete.inference_fn.call_preflattened([*tensors, *held])
+
+    return run
 
 
 def write(variable: Any, value: Any) -> None:

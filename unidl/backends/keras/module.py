@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import unidl.backends.keras as backend
@@ -295,17 +296,24 @@ def bound_child(adapter: Any, key: str) -> Layer:
 def call_native(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **mode: Any) -> Any:
     """Call an adapter or a functional model with the arguments of the user's forward."""
     plan: LayerPlan = native.unidl.plan
-    signature = inspect.signature(type(plan.layer).forward)
     if isinstance(native, Adapter):
-        args, named = _tensors_first(signature, args)
+        if all(hasattr(value, "shape") for value in args):
+            return native(*args, **kwargs, **mode)
+        args, named = _tensors_first(_signature(type(plan.layer)), args)
         return native(*args, **named, **kwargs, **mode)
-    given = signature.bind(None, *args, **kwargs).args[1:]
+    given = _signature(type(plan.layer)).bind(None, *args, **kwargs).args[1:] if kwargs else args
     result = native(given[0] if len(given) == 1 else list(given), **mode)
     outputs = plan.calls[-1].outputs
     # Keras takes a single output out of its list
     if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
         return pack(outputs, [result])
     return result
+
+
+@cache
+def _signature(layer_class: type[Layer]) -> inspect.Signature:
+    """Of the user's forward."""
+    return inspect.signature(layer_class.forward)
 
 
 def _tensors_first(signature: inspect.Signature, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:

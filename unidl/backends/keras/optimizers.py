@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unidl.backends import registry
 from unidl.backends.contract import Slot, Stepper
-from unidl.backends.keras.engine import ENGINE, keras, outside_graph, without_gradient
+from unidl.backends.keras.engine import keras, outside_graph, own_backend, without_gradient
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 FUSED = (SGD, Adam, AdamW)
@@ -19,8 +18,8 @@ FUSED = (SGD, Adam, AdamW)
 
 def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Stepper:
     """The engine's kernels for exactly these classes, the definition for a subclass or another, and on jax."""
-    if type(definition) in FUSED and ENGINE in registry.entries():
-        return registry.load(ENGINE).optimizer(definition, {path: EngineSlot(slot) for path, slot in slots.items()})
+    if type(definition) in FUSED and (own := own_backend()) is not None:
+        return own.optimizer(definition, {path: EngineSlot(slot) for path, slot in slots.items()})
     return Defined(definition, slots)
 
 

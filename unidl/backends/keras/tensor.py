@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from unidl.backends.contract import Backend
-from unidl.backends.keras.engine import ENGINE, keras
+from unidl.backends.keras.device import of_engine
+from unidl.backends.keras.engine import ENGINE, keras, own_backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import is_float
@@ -59,6 +60,8 @@ def is_tensor(value: Any) -> bool:
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> Any:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
     if device is not None:
+        if type(value) is np.ndarray and (own := own_backend()) is not None:
+            return own.to_tensor(value, dtype, of_engine(device), share)
         with keras.device(device):
             return to_tensor(value, dtype, share=share)
     if isinstance(value, keras.KerasTensor) and dtype is None:

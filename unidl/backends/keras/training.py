@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from unidl.backends import contract, registry
+from unidl.backends import contract
 from unidl.backends.contract import LONGEST, Step, Steps, Store
-from unidl.backends.keras.engine import ENGINE, keras, traced, without_gradient
+from unidl.backends.keras.device import of_engine
+from unidl.backends.keras.engine import ENGINE, keras, own_backend, traced, without_gradient
 from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.prediction import predicting
 from unidl.errors import NotPortableError
@@ -20,8 +21,8 @@ from unidl.graph.spec import TensorSpec
 
 def repeat(step: Step, width: int | None = None) -> Steps:
     """As the engine's own backend repeats steps; on jax a loop in Python."""
-    if ENGINE in registry.entries():
-        return registry.load(ENGINE).repeat(step, width)
+    if (own := own_backend()) is not None:
+        return own.repeat(step, width)
 
     def run(
         data: Any, order: Any, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, Any]
@@ -126,11 +127,8 @@ def random_state(seed: int, device: str = "cpu:0") -> Iterator[Generator]:
     with ExitStack() as stack:
         stack.callback(generator().state.assign, before)
         engine = None
-        if ENGINE in registry.entries():
-            backend = registry.load(ENGINE)
-            kind, _, index = str(device).partition(":")
-            place = backend.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")
-            engine = stack.enter_context(backend.random_state(seed, place))
+        if (own := own_backend()) is not None:
+            engine = stack.enter_context(own.random_state(seed, of_engine(device)))
         drawn = Generator(engine)
         drawn.seed(seed)
         yield drawn

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from unidl.backends import registry
-from unidl.backends.keras.engine import ENGINE
+from unidl.backends.keras.engine import own_backend
 from unidl.backends.keras.program import build
 from unidl.backends.keras.tensor import is_tensor, to_numpy
 from unidl.graph.node import leaves
@@ -27,7 +26,7 @@ TRIALS = 3  # how often the building is measured
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as the engine runs a training step."""
-    return registry.load(ENGINE).staged(function) if ENGINE in registry.entries() else function
+    return function if (own := own_backend()) is None else own.staged(function)
 
 
 @contextmanager

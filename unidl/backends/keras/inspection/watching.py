@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends import registry
-from unidl.backends.keras.engine import ENGINE
+from unidl.backends.keras.engine import ENGINE, own_backend
 from unidl.backends.keras.inspection.operations import calling, natives_of, owners
 from unidl.description.plan import LayerPlan
 from unidl.inspection.picture import Picture
@@ -17,21 +16,21 @@ BLIND = f"What Keras' engine {ENGINE} runs is not shown: unidl has no backend of
 
 def can_watch() -> bool:
     """Whether the engine is a backend of unidl's, which knows how to look."""
-    return ENGINE in registry.entries()
+    return own_backend() is not None
 
 
 def watch(watched: Watched) -> Picture:
     """As the engine's own backend sees it; on an engine that has none it runs, and a note says so."""
-    if can_watch():
-        return registry.load(ENGINE).watch(watched)
+    if (own := own_backend()) is not None:
+        return own.watch(watched)
     watched.run()
     return Picture((), notes=(BLIND,))
 
 
 def traces_in(watched: Watched) -> int:
     """How many programs the engine traces into graphs while it runs."""
-    if can_watch():
-        return registry.load(ENGINE).traces_in(watched)
+    if (own := own_backend()) is not None:
+        return own.traces_in(watched)
     watched.run()
     return 0
 
