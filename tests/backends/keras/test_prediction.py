@@ -90,3 +90,20 @@ def test_a_layer_that_became_another_is_traced_anew(backend):
     last.lora_kernel_b.assign(np.ones((1, 2), "float32"))
     np.testing.assert_allclose(model.predict(ROWS), unidl.to_numpy(model(ROWS)), rtol=1e-5, atol=1e-6)
     assert not np.allclose(model.predict(ROWS), before)
+
+
+def test_a_layer_put_into_another_s_place_and_back_is_found(backend):
+    model = Net().build(ROWS.shape[1:], backend=backend)
+    _agrees(model)
+    counted = model.native.layers[-2]
+    first, other = counted.inner, keras.layers.Dense(3, kernel_initializer="ones")
+    other.build((None, 5))
+    for inner in (other, first, other):
+        counted.inner = inner
+        _agrees(model)
+
+
+def test_a_tensor_of_keras_is_taken_too(backend):
+    model = Net().build(ROWS.shape[1:], backend=backend)
+    given = keras.ops.convert_to_tensor(ROWS)
+    np.testing.assert_allclose(model.predict(given)["y"], model.predict(ROWS)["y"], rtol=1e-5, atol=1e-6)

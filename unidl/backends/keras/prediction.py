@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from operator import is_
 from typing import Any
 
-from unidl.backends.keras.engine import ENGINE, flat, keras, runs_as_python, traced
+from unidl.backends.keras.engine import ENGINE, flat, keras, runs_as_python, traced, without_gradient
 from unidl.backends.keras.module import Adapter, attribute_name
 from unidl.graph.node import leaves, pack
 from unidl.graph.tensor import SymbolicTensor
@@ -16,14 +15,16 @@ from unidl.graph.tensor import SymbolicTensor
 _predicting: ContextVar[bool] = ContextVar("unidl_keras_predicting", default=False)
 
 
-@contextmanager
-def predicting() -> Iterator[None]:
-    """Inside, what a model computes may be traced: it is asked for arrays, again and again."""
-    token = _predicting.set(True)
-    try:
-        yield
-    finally:
-        _predicting.reset(token)
+class predicting:  # noqa: N801  # used as `with predicting()`; entering a generator would cost each prediction more
+    """Inside, what a model computes may be traced: it is asked for arrays, again and again. No graph for gradients is kept."""
+
+    def __enter__(self) -> None:
+        self._token, self._without = _predicting.set(True), without_gradient()
+        self._without.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._without.__exit__(*error)
+        _predicting.reset(self._token)
 
 
 class Predicted:

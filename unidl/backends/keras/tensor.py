@@ -79,5 +79,8 @@ def plain(value: Any) -> Any:
 
 def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
-    array = np.asarray(keras.ops.convert_to_numpy(plain(tensor)))
+    tensor, own = plain(tensor), own_backend()
+    if own is not None:
+        return own.to_numpy(tensor)
+    array = np.asarray(keras.ops.convert_to_numpy(tensor))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

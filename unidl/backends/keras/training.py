@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from unidl.backends import contract
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.keras.device import of_engine
-from unidl.backends.keras.engine import ENGINE, keras, own_backend, traced, without_gradient
+from unidl.backends.keras.engine import ENGINE, keras, own_backend, traced
 from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.prediction import predicting
 from unidl.errors import NotPortableError
@@ -82,14 +82,9 @@ def _spec(tensor: Any) -> TensorSpec:
     return TensorSpec(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
 
 
-@contextmanager
-def training_mode(native: Any, training: bool) -> Iterator[None]:
+def training_mode(native: Any, training: bool) -> AbstractContextManager[None]:
     """Inside, inference keeps no graph for gradients. Keras models have no mode of their own: each call is told."""
-    if training:
-        yield
-        return
-    with without_gradient(), predicting():
-        yield
+    return nullcontext() if training else predicting()
 
 
 class Generator:
