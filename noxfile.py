@@ -144,14 +144,12 @@ def exports(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure `import unidl` beside `import numpy`, and training, inference and memory beside hand-written loops; keeps the table in docs/."""
+    """Measure `import unidl` beside `import numpy`, and training, inference, memory and control; keeps the table in docs/."""
     install(session, "all", "bench")
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
     session.run("python", "-m", "tests.benchmarks.page_faults", "unet", "torch")
     session.run("python", "-m", "tests.benchmarks.page_faults", "lstm", "keras", env={"KERAS_BACKEND": "torch"})
-    for backend in BACKENDS:
-        session.run("python", "tests/benchmarks/portable_random.py", env={**QUIET, "UNIDL_BACKEND": backend})
 
 
 @nox.session

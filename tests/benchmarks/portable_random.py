@@ -1,24 +1,22 @@
 """What random="portable" costs: a training step with it beside the same step without.
 
-    UNIDL_BACKEND=torch python tests/benchmarks/portable_random.py [ROUNDS]
+    python -m tests.benchmarks.portable_random BACKEND [ROUNDS]
 
-The two sides take turns in one process, many short rounds; printed is the median of the ratios, portable time over native time,
-with its quartiles: 1 is free. One thread a framework.
+The two sides take turns in one process, many short rounds; printed, as JSON, is the median of the ratios, portable time over native
+time, with its quartiles: 1 is free. Run by run.py with one thread.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 import time
 from collections.abc import Callable
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 
 import unidl
+from tests.benchmarks.pair import one_thread
 from unidl import layers, ops, optimizers
 
 EXAMPLES, BATCH, CLASSES = 1280, 128, 10
@@ -85,24 +83,21 @@ def seconds(epoch: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def main(rounds: int) -> None:
-    backend = unidl.backend()
-    if backend == "torch":
-        import torch
-
-        torch.set_num_threads(1)
+def main(backend: str, rounds: int) -> None:
     steps = EXAMPLES // BATCH
+    told = {}
     for name, (make, x) in WORKLOADS.items():
         portable, native = (epoch_of(make(), x, random, backend) for random in ("portable", "native"))
+        one_thread()
         for epoch in (portable, native, portable, native):  # traces, caches
             epoch()
         pairs = [(seconds(portable), seconds(native)) for _ in range(rounds)]
         low, middle, high = np.quantile([a / b for a, b in pairs], (0.25, 0.5, 0.75))
         ours, theirs = (1000 * float(np.median(side)) / steps for side in zip(*pairs, strict=True))
-        print(
-            f"| {backend} | {name} | {middle:.2f} ({low:.2f} to {high:.2f}) | {ours:.2f} | {theirs:.2f} |", flush=True
-        )
+        numbers = {"ratio": middle, "low": low, "high": high, "portable_ms": ours, "native_ms": theirs}
+        told[name] = {key: round(float(value), 3) for key, value in numbers.items()}
+    print(json.dumps({"rounds": rounds, "workloads": told}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 30)

@@ -141,6 +141,17 @@ def controls(rows: list[Row]) -> list[list[str]]:
     return lines
 
 
+def portables(rows: list[Row]) -> list[list[str]]:
+    """What portable random numbers cost."""
+    lines = [["backend", "model", "portable, ms", "native, ms", "portable / native"]]
+    for row in rows:
+        if row["kind"] == "portable":
+            for name, found in row["workloads"].items():
+                milliseconds = [f"{found[key]:.3g}" for key in ("portable_ms", "native_ms")]
+                lines.append([row["backend"], name, *milliseconds, shown(found)])
+    return lines
+
+
 def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
     """Heading, words, table."""
     found = [
@@ -172,6 +183,11 @@ def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
             "How soon a fit stops",
             "A small network; from the signal, or the step, to the end of `fit`. Asked: about 0.2 s.",
             controls(rows),
+        ),
+        (
+            "What portable random numbers cost",
+            'A training step with `random="portable"` beside the same step without, batch 128, one thread; 1 is free.',
+            portables(rows),
         ),
     ]
     return [section for section in found if len(section[2]) > 1]

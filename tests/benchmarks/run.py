@@ -28,7 +28,7 @@ from tests.benchmarks.workload import NAMES  # noqa: E402
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
 )
-KINDS = ("train", "predict-1", "predict-large", "memory", "first", "long", "control")
+KINDS = ("train", "predict-1", "predict-large", "memory", "first", "long", "control", "portable")
 
 
 FAILED: list[str] = []
@@ -120,8 +120,9 @@ def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[
 
 
 def alone(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:
-    """unidl by itself: 10,000 steps; how soon a fit can be stopped."""
-    module, number = {"long": ("long_run", chosen.steps), "control": ("control", 10)}[kind]
+    """unidl by itself: 10,000 steps; how soon a fit can be stopped; what portable random numbers cost."""
+    jobs = {"long": ("long_run", chosen.steps), "control": ("control", 10), "portable": ("portable_random", 30)}
+    module, number = jobs[kind]
     for pair in pairs:
         if pair not in BY_HAND:
             continue
@@ -169,7 +170,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     sources = [timed(chosen, pairs, [kind for kind in KINDS[:3] if kind in chosen.kind])]
     sources += [apart(chosen, pairs, kind) for kind in ("memory", "first") if kind in chosen.kind]
-    sources += [alone(chosen, pairs, kind) for kind in ("long", "control") if kind in chosen.kind]
+    sources += [alone(chosen, pairs, kind) for kind in ("long", "control", "portable") if kind in chosen.kind]
     for source in sources:
         for row in source:
             rows.append(row)

@@ -126,19 +126,9 @@ uniforms between 0 and 1, are the same compiled.
 
 ## What it costs
 
-A training step with `random="portable"` beside the same step without, medians of the ratios of 12 rounds in turn, with quartiles; one
-thread, on a machine of two cores that others used too, batch 128 (`tests/benchmarks/portable_random.py`, part of `nox -s bench`):
-
-| workload | torch | TensorFlow | Keras on TensorFlow |
-|---|--:|--:|--:|
-| nothing drawn | 1.01 (0.99 to 1.09) | 1.01 (0.96 to 1.04) | 1.02 (1.00 to 1.03) |
-| MLP, two dropouts of 256 | 1.28 (1.24 to 1.31) | 1.00 (0.97 to 1.03) | 1.12 (1.09 to 1.14) |
-| MLP, two normal noises of 256 | 1.49 (1.44 to 1.54) | 0.94 (0.93 to 0.96) | 1.17 (1.06 to 1.23) |
-| convolution, two dropouts | 1.31 (1.25 to 1.34) | 0.95 (0.91 to 0.96) | 1.19 (1.15 to 1.25) |
-| attention with dropout | 1.14 (1.11 to 1.19) | 1.13 (1.12 to 1.14) | 1.09 (1.08 to 1.13) |
-
-The first row, where both sides run the same, shows how much of this is the machine's noise. TensorFlow has Philox in one kernel;
-torch on a CPU computes it in 60 operations on whole numbers.
+A training step with `random="portable"` beside the same step without: the last table of [the benchmarks](benchmarks.md), on models that
+draw nothing (there both sides run the same, which shows how much is the machine's noise), dropout masks or normal noise. TensorFlow
+has Philox in one kernel; torch on a CPU computes it in 60 operations on whole numbers.
 
 ## Measured
 
