@@ -51,8 +51,14 @@ def tests(session: nox.Session) -> None:
     install_pretrained(session)
     check_style(session)
     check_types(session)
-    pytest(session, "-n", "auto", env={"KERAS_BACKEND": "tensorflow"})
-    pytest(session, "-n", "auto", "--backend=keras", env={"KERAS_BACKEND": "torch"})  # one engine a process
+    parallel = (
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+    )  # some tests take half a minute: nobody is to wait for the last one's worker
+    pytest(session, *parallel, env={"KERAS_BACKEND": "tensorflow"})
+    pytest(session, *parallel, "--backend=keras", env={"KERAS_BACKEND": "torch"})  # one engine a process
 
 
 @nox.session
@@ -145,7 +151,13 @@ def exports(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure `import unidl` beside `import numpy`, and training, inference, memory and control; keeps the table in docs/."""
-    install(session, "all", "bench")
+    install(session, "all", "bench", "test")
+    for engine, only in (
+        ("tensorflow", ()),
+        ("torch", ("--backend=keras",)),
+    ):  # both sides compute the same, or nothing is measured
+        env = {**QUIET, "KERAS_BACKEND": engine, "UNIDL_WORKLOADS": "all"}
+        session.run("python", "-m", "pytest", "tests/benchmarks", *only, env=env)
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
     session.run("python", "-m", "tests.benchmarks.page_faults", "unet", "torch")

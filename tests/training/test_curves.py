@@ -26,6 +26,10 @@ def reference(name, precision, nudge=None):
     return curve(name, "torch", precision, STEPS, nudge)
 
 
+OTHERS = pytest.mark.parametrize("backend", ["tensorflow", "keras"])  # than the reference's
+
+
+@OTHERS
 @pytest.mark.parametrize("name", JOBS)
 def test_two_hundred_steps_in_float64(name, backend):
     losses = curve(name, backend, "float64", STEPS)
@@ -34,6 +38,7 @@ def test_two_hundred_steps_in_float64(name, backend):
     np.testing.assert_allclose(losses, reference(name, "float64"), rtol=1e-9, atol=0)
 
 
+@OTHERS
 @pytest.mark.parametrize("name", IN_FLOAT32)
 def test_float32(name, backend):
     apart = distance(curve(name, backend, "float32", STEPS), reference(name, "float32"))
