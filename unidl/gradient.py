@@ -134,7 +134,7 @@ def _of_model(function: Function, model: Any, has_aux: bool) -> Function:
     return run
 
 
-def _context(backend: Backend) -> AbstractContextManager[None]:
+def _context(backend: Backend) -> AbstractContextManager[object]:
     """Ops without a tensor belong to that backend inside; its compiler is asked instead while it traces."""
     return nullcontext() if backend.is_compiling() else running(backend)
 

@@ -6,10 +6,10 @@ Everything is read when it is needed, never at import. `using` holds in one thre
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from unidl.within import within
 
 BACKEND_VARIABLE = "UNIDL_BACKEND"
 DEVICE_VARIABLE = "UNIDL_DEVICE"
@@ -48,14 +48,9 @@ def choose_for_process(name: str) -> None:
     _process["backend"] = name
 
 
-@contextmanager
-def chosen_in_block(name: str) -> Iterator[None]:
+def chosen_in_block(name: str) -> within[str]:
     """Make a backend the one in force inside a `with` block, in this thread or async task only."""
-    token = _using.set(name)
-    try:
-        yield
-    finally:
-        _using.reset(token)
+    return within(_using, name)
 
 
 def chosen_device(argument: str | None = None) -> Choice:

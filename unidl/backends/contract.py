@@ -251,7 +251,7 @@ class Backend(Protocol):
             NotPortableError: The framework has no compiler for it.
         """
 
-    def training_mode(self, native: Native, training: bool) -> AbstractContextManager[None]:
+    def training_mode(self, native: Native, training: bool) -> AbstractContextManager[object]:
         """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""
 
     def random_state(self, seed: int, device: Any) -> AbstractContextManager[Generator]:

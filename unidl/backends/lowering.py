@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unidl.backends import registry
 from unidl.errors import ArgumentError
 from unidl.settings import Choice
+from unidl.within import within
 
 if TYPE_CHECKING:
     from unidl.backends.contract import Slot
@@ -76,14 +76,9 @@ class Way:
 _definitions_only: ContextVar[bool] = ContextVar("unidl_definitions_only", default=False)
 
 
-@contextmanager
-def definitions_only() -> Iterator[None]:
+def definitions_only() -> within[bool]:
     """Models built inside run every layer by its definition: the reference that lowerings are proven against."""
-    token = _definitions_only.set(True)
-    try:
-        yield
-    finally:
-        _definitions_only.reset(token)
+    return within(_definitions_only, True)
 
 
 # (layer class, backend) -> lowering, added by users with `unidl.lowering`

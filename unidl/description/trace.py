@@ -7,8 +7,6 @@ ways at each branch on a tensor.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,6 +20,7 @@ from unidl.graph.node import LayerCall, WeightRead, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.ops.stream import noting
+from unidl.within import within
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
 
@@ -29,14 +28,9 @@ _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
 _left: ContextVar[list[int] | None] = ContextVar("unidl_steps_left", default=None)
 
 
-@contextmanager
-def limited(steps: int) -> Iterator[None]:
+def limited(steps: int) -> within[list[int]]:
     """Inside, tracing takes so many calls and steps: layers that hold each other twice make a power of two of them."""
-    token = _left.set([steps])
-    try:
-        yield
-    finally:
-        _left.reset(token)
+    return within(_left, [steps])
 
 
 def spend(steps: int) -> None:
@@ -278,14 +272,9 @@ class Tracer:
         return value
 
 
-@contextmanager
-def tracing() -> Iterator[None]:
+def tracing() -> within[bool]:
     """Mark that a forward is being traced, so that a layer made inside it is refused."""
-    token = _active.set(True)
-    try:
-        yield
-    finally:
-        _active.reset(token)
+    return within(_active, True)
 
 
 def _holds(value: Any) -> bool:

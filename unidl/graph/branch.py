@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeVar
 
 from unidl.errors import NotPortableError
+from unidl.within import within
 
 Result = TypeVar("Result")
 Site = tuple[CodeType, int]
@@ -56,11 +56,8 @@ class _Known:
     given: list[tuple[Site, bool]] = field(default_factory=list)
 
     def answer(self, site: Site, tensor: Any) -> bool:
-        token = _current.set(None)  # what computes the answer computes, and describes nothing
-        try:
+        with within(_current, None):  # what computes the answer computes, and describes nothing
             self.given.append((site, self.know(tensor)))
-        finally:
-            _current.reset(token)
         return self.given[-1][1]
 
 
@@ -95,14 +92,9 @@ def questions() -> int:
     return 0 if run is None else len(run.given)
 
 
-@contextmanager
-def answered(know: Callable[[Any], bool]) -> Iterator[None]:
+def answered(know: Callable[[Any], bool]) -> within[_Known]:
     """Inside, `if` and `while` on a symbolic tensor go the one way that `know(tensor)` says."""
-    token = _current.set(_Known(know))
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return within(_current, _Known(know))
 
 
 def explore(function: Callable[[], Result]) -> Iterator[Result]:
@@ -127,11 +119,8 @@ def explore(function: Callable[[], Result]) -> Iterator[Result]:
                 fix="Write the inner branches with ops.cond or ops.where.",
             )
         run = _Run(prefix)
-        token = _current.set(run)
-        try:
+        with within(_current, run):
             result = function()
-        finally:
-            _current.reset(token)
         seen.update(run.given)
         for position, (site, value) in enumerate(run.given):
             if (site, not value) not in seen:

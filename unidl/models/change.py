@@ -17,6 +17,7 @@ from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.build import Built, build, weight_path
 from unidl.models.paths import no_layer
+from unidl.within import within
 
 if TYPE_CHECKING:
     from unidl.models.model import Model
@@ -33,13 +34,11 @@ def describing() -> bool:
 
 def copy(model: Model, backend: str | None, device: str | None, precision: str | None = None) -> Any:
     """A new model with the same description and weights (see Model.copy, and unidl.convert for `precision`)."""
-    token = _describing.set(True)
     try:
-        new = copying.deepcopy(model)
+        with within(_describing, True):
+            new = copying.deepcopy(model)
     except (TypeError, ValueError, AttributeError, RecursionError, RuntimeError) as error:
         raise _not_copied(model, error) from error
-    finally:
-        _describing.reset(token)
     if not model.is_built:
         return new
     built = model._need_built()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy as copying
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -25,18 +23,14 @@ from unidl.models.paths import LayerMapping, matching
 from unidl.models.summary import LoweringRow, lowering_rows, table
 from unidl.ops.op import running
 from unidl.table import Table
+from unidl.within import within
 
 _in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
 
 
-@contextmanager
-def training_step(inside: bool = True) -> Iterator[None]:
+def training_step(inside: bool = True) -> within[bool]:
     """Inside, a call of a model is part of training unless it says otherwise; with False it is not, whatever stands around it."""
-    token = _in_step.set(inside)
-    try:
-        yield
-    finally:
-        _in_step.reset(token)
+    return within(_in_step, inside)
 
 
 def in_training_step() -> bool:

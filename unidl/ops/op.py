@@ -30,6 +30,7 @@ from unidl.graph.node import OpCall, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import OPERATORS, SymbolicTensor
 from unidl.ops.stream import NOW
+from unidl.within import within
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,17 +57,9 @@ def _add_family(backend: Backend) -> None:
 registry.when_loaded(_add_family)
 
 
-class running:  # noqa: N801  # used as `with running(backend)`; entering a generator would cost each prediction more
+def running(backend: Backend) -> within[Backend]:
     """Inside, a backend is the one that serves ops without a tensor: its native object runs."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def __enter__(self) -> None:
-        self._token = _running.set(self._backend)
-
-    def __exit__(self, *_: object) -> None:
-        _running.reset(self._token)
+    return within(_running, backend)
 
 
 def _backend_of_tensor(value: Any) -> Backend | None:

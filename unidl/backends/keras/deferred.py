@@ -6,8 +6,7 @@ On a KerasTensor such an op is recorded; its shape and dtype come from the neutr
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,18 +16,14 @@ from unidl.graph.node import Placeholder, leaves, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import OPS
+from unidl.within import within
 
 _plainly: ContextVar[bool] = ContextVar("unidl_keras_plainly", default=False)
 
 
-@contextmanager
-def plainly() -> Iterator[None]:
+def plainly() -> within[bool]:
     """Inside, an op on KerasTensors is what it calls of keras.ops, and never an operation of unidl's: for files that Keras reads."""
-    token = _plainly.set(True)
-    try:
-        yield
-    finally:
-        _plainly.reset(token)
+    return within(_plainly, True)
 
 
 def is_plain() -> bool:

@@ -82,7 +82,7 @@ def _spec(tensor: Any) -> TensorSpec:
     return TensorSpec(tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
 
 
-def training_mode(native: Any, training: bool) -> AbstractContextManager[None]:
+def training_mode(native: Any, training: bool) -> AbstractContextManager[object]:
     """Inside, inference keeps no graph for gradients. Keras models have no mode of their own: each call is told."""
     return nullcontext() if training else predicting()
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 
 import tensorflow as tf
+
+from unidl.within import within
 
 # the graph around the loop whose body is being traced, and the most examples that a batch has there
 _around: ContextVar[tuple[tf.Graph, tf.Tensor] | None] = ContextVar("unidl_tensorflow_around", default=None)
 
 
-@contextmanager
-def steps_of(most: tf.Tensor) -> Iterator[None]:
+def steps_of(most: tf.Tensor) -> within[tuple[tf.Graph, tf.Tensor]]:
     """Inside, the body of a loop over batches is traced, each of at most so many examples."""
-    token = _around.set((tf.compat.v1.get_default_graph(), tf.cast(most, tf.int32)))
-    try:
-        yield
-    finally:
-        _around.reset(token)
+    return within(_around, (tf.compat.v1.get_default_graph(), tf.cast(most, tf.int32)))
 
 
 def zeros(before: Sequence[int], batch: tf.Tensor, after: Sequence[int], dtype: tf.DType) -> tf.Tensor:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from unidl.errors import NotPortableError
 from unidl.graph.node import map_nest
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops import op
+from unidl.within import within
 
 # Whether the trace in progress (or what the Trainer runs now) is part of training
 _training: ContextVar[bool] = ContextVar("unidl_tensorflow_training", default=False)
@@ -32,14 +32,9 @@ def is_training() -> bool:
     return _training.get()
 
 
-@contextmanager
-def in_mode(training: bool) -> Iterator[None]:
+def in_mode(training: bool) -> within[bool]:
     """Inside, a module that is called without `training=` runs in this mode."""
-    token = _training.set(training)
-    try:
-        yield
-    finally:
-        _training.reset(token)
+    return within(_training, training)
 
 
 def with_gradient(
@@ -74,28 +69,18 @@ def current_layer() -> str | None:
     return _layer.get()
 
 
-@contextmanager
-def in_layer(path: str) -> Iterator[None]:
+def in_layer(path: str) -> within[str]:
     """Inside, what is traced belongs to the layer of that path."""
-    token = _layer.set(path)
-    try:
-        yield
-    finally:
-        _layer.reset(token)
+    return within(_layer, path)
 
 
 # Whether the trace in progress is for another runtime than TensorFlow's own
 _elsewhere: ContextVar[bool] = ContextVar("unidl_tensorflow_elsewhere", default=False)
 
 
-@contextmanager
-def for_elsewhere() -> Iterator[None]:
+def for_elsewhere() -> within[bool]:
     """Inside, what is traced will be run by another runtime (LiteRT), which lacks some of TensorFlow's kernels."""
-    token = _elsewhere.set(True)
-    try:
-        yield
-    finally:
-        _elsewhere.reset(token)
+    return within(_elsewhere, True)
 
 
 def lacks_kernels() -> bool:
@@ -132,15 +117,9 @@ class Trace:
 _listener: ContextVar[list[Traced] | None] = ContextVar("unidl_tensorflow_listener", default=None)
 
 
-@contextmanager
-def listening() -> Iterator[list[Traced]]:
+def listening() -> within[list[Traced]]:
     """Inside, every function that is traced is put into the list."""
-    made: list[Traced] = []
-    token = _listener.set(made)
-    try:
-        yield made
-    finally:
-        _listener.reset(token)
+    return within(_listener, [])
 
 
 class Traced:

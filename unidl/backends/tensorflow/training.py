@@ -149,7 +149,7 @@ def _traced(steps: Steps, native: Adapter, width: int | None, data: list[tf.Tens
     return Traced(run, f"{type(native).__name__}_steps", signature, width is not None)
 
 
-def training_mode(native: tf.Module, training: bool) -> AbstractContextManager[None]:
+def training_mode(native: tf.Module, training: bool) -> AbstractContextManager[object]:
     """Inside, a module that is called without `training=` runs in that mode."""
     return in_mode(training)
 

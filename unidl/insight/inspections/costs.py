@@ -105,7 +105,7 @@ def _seconds(play: Play, plan: LayerPlan, training: bool, limit: float) -> tuple
         wanted = [t for t in given if is_float(spec_of(t).dtype)] + _trained(built)
         return backend.value_and_grad(lambda *inner: _total(outputs(True, inner)), given, {}, wanted)
 
-    def mode(on: bool) -> AbstractContextManager[None]:
+    def mode(on: bool) -> AbstractContextManager[object]:
         return backend.training_mode(built.native, on)
 
     nothing = backend.staged(lambda *given: given)

@@ -7,8 +7,7 @@ from the new seed too, and the state can be saved in the middle of a run.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.creation import lengths
 from unidl.backends.tensorflow.tensor import to_tensor
+from unidl.within import within
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -57,14 +57,9 @@ PROCESS = Process()
 _own: ContextVar[tf.Variable | None] = ContextVar("unidl_tensorflow_random_state", default=None)
 
 
-@contextmanager
-def drawing_from(state: tf.Variable) -> Iterator[None]:
+def drawing_from(state: tf.Variable) -> within[tf.Variable]:
     """Inside, random ops draw from that state, (seed, draws so far): an exported program takes its own along."""
-    token = _own.set(state)
-    try:
-        yield
-    finally:
-        _own.reset(token)
+    return within(_own, state)
 
 
 def new_state(numbers: Any = None) -> tf.Variable:
