@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class within(Generic[T]):  # noqa: N801  # used as `with within(…)`; entering a generator would cost each prediction more
-    """Inside, the variable has the value, which is what `as` gives.
+    """Inside, the variable has the value, which is what `as` gives. An object is for one block, not for two at a time.
 
     Args:
         variable: The context variable; afterwards it is as it was.

@@ -100,6 +100,7 @@ def test_a_tensor_is_made_on_the_cpu(backend):
 
 # Listing devices must not start TensorFlow's runtime, or the user could configure it no more: so it is listed first.
 SPLIT = """
+    import numpy as np
     import unidl
     from unidl.backends import registry
 
@@ -113,8 +114,9 @@ SPLIT = """
     )
     assert module.devices() == ("cpu:0", "cpu:1", "cpu:2"), module.devices()
     for index in range(3):
-        tensor = module.to_tensor([1.0, 2.0], device=module.device(f"cpu:{{index}}"))
-        assert tensor.device.endswith(f"CPU:{{index}}"), tensor.device
+        for value in ([1.0, 2.0], np.ones(2, "float32")):
+            tensor = module.to_tensor(value, device=module.device(f"cpu:{{index}}"))
+            assert tensor.device.endswith(f"CPU:{{index}}"), tensor.device
     assert module.device("auto") == module.device("cpu")
     try:
         module.device("cpu:3")

@@ -33,6 +33,26 @@ def test_an_array_is_copied(backend):
     assert b.to_numpy(tensor).tolist() == [0, 0, 0]
 
 
+def test_keras_makes_the_same_tensor_wherever_it_is_put():
+    """What is quick by the engine's own backend is no other tensor."""
+    b = registry.load("keras")
+    for dtype in [*DTYPES, "uint16", "uint32"]:
+        array = np.ones(2) if dtype == "bfloat16" else np.ones(2, dtype)
+        given = dtype if dtype == "bfloat16" else None
+        free, placed = b.to_tensor(array, given), b.to_tensor(array, given, device=b.device("cpu"))
+        assert b.keras.backend.standardize_dtype(free.dtype) == b.keras.backend.standardize_dtype(placed.dtype)
+
+
+def test_an_array_of_a_variable_of_keras_is_a_copy():
+    b = registry.load("keras")
+    variable = b.keras.Variable([1.0, 1.0])
+    array = b.to_numpy(variable)
+    variable.assign([2.0, 2.0])
+    assert array.tolist() == [1, 1]
+    array[:] = 3
+    assert b.to_numpy(variable).tolist() == [2, 2]
+
+
 def test_variables_and_what_needs_a_gradient():
     import tensorflow as tf
     import torch

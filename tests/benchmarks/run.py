@@ -121,7 +121,11 @@ def apart(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[
 
 def alone(chosen: argparse.Namespace, pairs: list[Pair], kind: str) -> Iterator[dict[str, Any]]:
     """unidl by itself: 10,000 steps; how soon a fit can be stopped; what portable random numbers cost."""
-    jobs = {"long": ("long_run", chosen.steps), "control": ("control", 10), "portable": ("portable_random", 30)}
+    jobs = {
+        "long": ("long_run", chosen.steps),
+        "control": ("control", 10),
+        "portable": ("portable_random", 5 if chosen.quick else 30),
+    }
     module, number = jobs[kind]
     for pair in pairs:
         if pair not in BY_HAND:

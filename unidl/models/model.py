@@ -202,7 +202,7 @@ class Model(Layer, metaclass=_ModelType):
             if count <= batch_size:
                 args, kwargs = admit(built, inputs, {}, share=True)
                 outputs = backend.run(native, args, kwargs, False)
-                if hasattr(outputs, "shape"):  # most are one tensor
+                if not isinstance(outputs, (tuple, list, dict)) and outputs is not None:  # most are one tensor
                     return backend.to_numpy(outputs).copy()  # for it may lie in the weights' memory
                 return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs)
             parts = []

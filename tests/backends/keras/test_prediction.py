@@ -1,6 +1,7 @@
 """On the engine TensorFlow `predict` runs one graph, as Keras' own does; what is changed on the model is heeded."""
 
 import copy
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -107,3 +108,76 @@ def test_a_tensor_of_keras_is_taken_too(backend):
     model = Net().build(ROWS.shape[1:], backend=backend)
     given = keras.ops.convert_to_tensor(ROWS)
     np.testing.assert_allclose(model.predict(given)["y"], model.predict(ROWS)["y"], rtol=1e-5, atol=1e-6)
+
+
+class Nested(unidl.Layer):
+    def __init__(self):
+        self.parts = {"first": [layers.Dense(5), layers.Dense(5)], "then": (layers.Dense(5), layers.Dense(5))}
+
+    def forward(self, x):
+        for part in (*self.parts["first"], *self.parts["then"]):
+            x = ops.tanh(part(x))
+        return x
+
+
+def _turn_a_list_around(held):
+    held.parts["first"].reverse()
+
+
+def _put_another_list(held):
+    held.parts["first"] = held.parts["first"][::-1]
+
+
+def _put_another_tuple(held):
+    held.parts["then"] = held.parts["then"][::-1]
+
+
+def _put_another_dict(held):
+    held.parts = {**held.parts, "first": [held.parts["then"][0]] * 2}
+
+
+@pytest.mark.parametrize("change", [_turn_a_list_around, _put_another_list, _put_another_tuple, _put_another_dict])
+def test_layers_in_another_order_are_found(change, backend):
+    model = unidl.Sequential([Nested()]).build(ROWS.shape[1:], backend=backend)
+    before = model.predict(ROWS)
+    change(model.native.layers[-1])
+    np.testing.assert_allclose(model.predict(ROWS), unidl.to_numpy(model(ROWS)), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(model.predict(ROWS), before)
+
+
+def test_compile_tells_of_what_is_no_variable(backend):
+    """As with Keras' own predict."""
+    model = unidl.Sequential([layers.Dense(3)]).build(ROWS.shape[1:], backend=backend)
+    model.predict(ROWS)
+    model.native.layers[-1].activation = keras.activations.relu
+    model.native.compile()
+    assert model.predict(ROWS).min() == 0
+
+
+def test_values_of_a_stateless_scope_are_not_kept(backend):
+    model = unidl.Sequential([layers.Dense(3)]).build(ROWS.shape[1:], backend=backend)
+    zeros = [(v, keras.ops.zeros(v.shape)) for v in model.native.weights]
+    with keras.StatelessScope(state_mapping=zeros):
+        assert not model.predict(ROWS).any()
+    assert model.predict(ROWS).any()
+
+
+class Pair(NamedTuple):
+    value: object
+    shape: object
+
+
+class Paired(unidl.Model):
+    def __init__(self):
+        self.dense = layers.Dense(3)
+
+    def forward(self, x, y=None):
+        outputs = self.dense(x if y is None else x + y)
+        return Pair(outputs, outputs + 1.0 if self.training else outputs)
+
+
+def test_outputs_may_be_called_anything_and_an_argument_left_out(backend):
+    model = Paired().build(ROWS.shape[1:], backend=backend)
+    found = model.predict(ROWS)
+    assert isinstance(found, Pair)
+    np.testing.assert_array_equal(found.value, found.shape)

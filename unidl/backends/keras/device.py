@@ -60,8 +60,9 @@ def device(wanted: Choice | str) -> str:
 
 @cache
 def of_engine(device: str) -> Any:
-    """The same device as the engine's own backend has it, which there is."""
+    """The same device as the engine's own backend has it; None for "meta", and where there is no such backend."""
     own = own_backend()
-    assert own is not None
     kind, _, index = device.partition(":")
-    return own.device("cpu" if kind == "cpu" else f"gpu:{index or 0}")
+    if own is None or kind == "meta":
+        return None
+    return own.device(f"{'cpu' if kind == 'cpu' else 'gpu'}:{index or 0}")

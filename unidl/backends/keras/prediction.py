@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from operator import is_
 from typing import Any
+
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from unidl.backends.keras.engine import ENGINE, flat, keras, runs_as_python, traced, without_gradient
 from unidl.backends.keras.module import Adapter, attribute_name
@@ -37,10 +39,13 @@ class Predicted:
 
     def __init__(self, native: Any, call: Callable[..., Any]) -> None:
         nest = native.unidl.plan.calls[0].args
-        graph = traced(lambda *tensors: call(*pack(nest, tensors)), tuple([t.spec for t in leaves(nest)]), False)
-        self.run = flat(graph)
-        # where the layers and variables that it holds stand: dicts (a layer's attributes, or a user's) with name and value; lists
-        self._named: list[tuple[dict[Any, Any], Any, Any]] = []
+        specs = tuple([tensor.spec for tensor in leaves(nest)])
+        self.inputs = len(specs)
+        self.run = flat(traced(lambda *tensors: call(*pack(nest, tensors)), specs, False))
+        # where what it holds stands: dicts (a layer's attributes, or a user's own) with name and value; lists with their items
+        self._named: list[tuple[dict[Any, Any], Any, Any]] = [
+            (vars(native), "_compile_config", vars(native).get("_compile_config"))  # each compile() makes another
+        ]
         self._listed: list[tuple[list[Any], list[Any]]] = []
         layers, known = [native], {id(native)}
         for layer in layers:  # it grows
@@ -48,26 +53,26 @@ class Predicted:
             known.update(map(id, new))
             layers += new
 
-    def _look(self, layer: Any) -> list[Any]:
+    def _look(self, layer: Any) -> Iterator[Any]:
         """Note where a layer holds variables and sublayers; the sublayers."""
-        found: list[Any] = []
-        waiting: list[Any] = [vars(layer), *[getattr(layer, name) for name in _KEPT]]
-        if isinstance(
-            layer, Adapter
-        ):  # Keras does not notice what is put into a list of the user's; the adapter finds it
-            waiting += [vars(layer).get(attribute_name(name)) for name in layer.unidl.plan.structure]
-        for holder in waiting:  # it grows
-            if isinstance(holder, dict):
-                held = [item for item in holder.items() if isinstance(item[1], _HELD)]
-                self._named += [(holder, name, value) for name, value in held]
-                items = [value for _, value in held] if holder is waiting[0] else list(holder.values())
-            else:
-                items = list(holder) if isinstance(holder, (list, tuple)) else []
-            if isinstance(holder, list):
-                self._listed.append((holder, items))
-            found += [item for item in items if isinstance(item, keras.layers.Layer)]
-            waiting += [item for item in items if isinstance(item, (list, tuple, dict))]
-        return found
+        own = vars(layer)
+        # Keras does not notice another layer in a list of the user's; the adapter finds it
+        nests = map(attribute_name, layer.unidl.plan.structure) if isinstance(layer, Adapter) else _public_nests(own)
+        for name in dict.fromkeys([*_KEPT, *nests, *[name for name, value in own.items() if isinstance(value, _HELD)]]):
+            self._named.append((own, name, own.get(name)))
+            yield from self._inside(own.get(name))
+
+    def _inside(self, value: Any) -> Iterator[Any]:
+        """Note what a nest holds; the layers there."""
+        if isinstance(value, keras.layers.Layer):
+            yield value
+        elif isinstance(value, (list, tuple, dict)):
+            if isinstance(value, list):
+                self._listed.append((value, list(value)))
+            elif isinstance(value, dict):
+                self._named += [(value, key, item) for key, item in value.items()]
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from self._inside(item)
 
     def fits(self) -> bool:
         """Whether the model still has the layers and variables that were traced."""
@@ -81,12 +86,30 @@ _KEPT = ("_layers", "_trainable_variables", "_non_trainable_variables")  # Keras
 _HELD = (keras.layers.Layer, keras.Variable)
 
 
+def _public_nests(attributes: dict[str, Any]) -> list[str]:
+    """The attributes of a Keras layer of somebody's own that are lists, tuples or dicts of layers or variables."""
+    return [
+        name
+        for name, value in attributes.items()
+        if isinstance(value, (list, tuple, dict))
+        and name[0] != "_"
+        and any(isinstance(v, _HELD) for v in leaves(value))
+    ]
+
+
 def predicted(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: Callable[..., Any]) -> Any:
     """The outputs in inference: of the graph while `predict` runs, else of the call itself."""
     part = native.unidl
     graph: Predicted | None = part.predicted
-    if not _predicting.get() or kwargs or not runs_as_python() or getattr(native, "run_eagerly", False):
+    if (
+        not _predicting.get()
+        or kwargs
+        or not runs_as_python()
+        or in_stateless_scope()  # whose variables have values of their own
+        or getattr(native, "run_eagerly", False)
+    ):
         return call(*args, **kwargs)
+    tensors = list(leaves(args))
     if graph is None or not graph.fits():
         if (
             ENGINE != "tensorflow"
@@ -95,4 +118,6 @@ def predicted(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: 
         ):
             return call(*args)
         graph = part.predicted = Predicted(native, call)
-    return graph.run(*leaves(args))
+    if len(tensors) != graph.inputs or any(tensor is None for tensor in tensors):
+        return call(*args)  # an argument less than it was built with
+    return graph.run(*tensors)

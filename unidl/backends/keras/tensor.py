@@ -57,11 +57,16 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, TENSOR_TYPES) or keras.ops.is_tensor(value)
 
 
+# what Keras and each engine's own backend make the same tensors of; others differ, as uint16 in torch
+_ALIKE = frozenset(["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"])
+
+
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> Any:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
     if device is not None:
-        if type(value) is np.ndarray and (own := own_backend()) is not None:
-            return own.to_tensor(value, dtype, of_engine(device), share)
+        own, place = own_backend(), of_engine(device)
+        if own is not None and place is not None and type(value) is np.ndarray and value.dtype.name in _ALIKE:
+            return own.to_tensor(value, dtype, place, share)
         with keras.device(device):
             return to_tensor(value, dtype, share=share)
     if isinstance(value, keras.KerasTensor) and dtype is None:
@@ -80,7 +85,7 @@ def plain(value: Any) -> Any:
 def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device and graph; bfloat16 as float32, for NumPy has none."""
     tensor, own = plain(tensor), own_backend()
-    if own is not None:
-        return own.to_numpy(tensor)
+    if own is not None and isinstance(tensor, own.TENSOR_TYPES):
+        return own.to_numpy(tensor) if ENGINE == "tensorflow" else own.to_numpy(tensor).copy()
     array = np.asarray(keras.ops.convert_to_numpy(tensor))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
