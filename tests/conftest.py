@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import hypothesis
 import pytest
 
 from unidl import settings
+from unidl.description.encoding import REGISTERED
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,9 +92,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _choices_are_undone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test, or a page of the docs, chooses for the process is undone after it."""
+def _choices_are_undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test, or a page of the docs, chooses for the process is undone after it; so is a class that took another's name."""
     monkeypatch.setattr(settings, "_process", dict(settings._process))
+    before = dict(REGISTERED)
+    yield
+    REGISTERED.update(before)
 
 
 class Fresh(Protocol):
