@@ -22,7 +22,8 @@ Row = Mapping[str, Any]
 
 HEAD = """# Benchmarks
 
-Made by `tests/benchmarks/run.py`, all of which `python -m nox -s bench` runs. A ratio is the hand-written side's time over unidl's: above 1 unidl is faster; of memory, the first step and portable numbers it is unidl's over the other: below 1 is better. Each is the
+Made by `tests/benchmarks/run.py`, all of which `python -m nox -s bench` runs. A ratio is the hand-written side's time over unidl's:
+above 1 unidl is faster; of memory, the first step and portable numbers it is unidl's over the other: below 1 is better. Each is the
 median over rounds in which the two sides take turns in one process (in brackets the quartiles), so that a busy machine slows both.
 Where tensors lie in memory is settled once in a process and moves a ratio by a few percent; so rounds of several processes are pooled.
 By hand means: torch with a fused optimizer and batches by `index_select`; TensorFlow with a whole epoch in one `tf.function`, batches
