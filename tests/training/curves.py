@@ -136,7 +136,7 @@ Twelve trainings (`tests/training/curve_jobs.py`), {steps} steps each, on {versi
 Numbers are the largest distance between the losses of torch and of {others}, relative to the loss. *Own* is the distance of torch
 from itself when each initial weight is moved to the next floating number, up or down: the largest of {nudges} tries. What
 rounding does to a run, it does between backends too; float64 is the proof, float32 is judged beside its own drift. All twelve
-stay within three times of it.
+stay within four times of it.
 
 {table}
 

@@ -15,7 +15,7 @@ from unidl.errors import ArgumentError
 pytestmark = pytest.mark.refused_on_jax
 
 STEPS, SHORT = 200, 20
-# How far backends may be apart in float32, in multiples of torch's distance from itself with nudged weights. Measured are up to 3
+# How far backends may be apart in float32, in multiples of torch's distance from itself with nudged weights. Measured are up to 4
 # here (docs/same-numbers.md has all twelve); a nudge comes once and rounding at each step, and three nudges are a matter of luck.
 MULTIPLE = 8
 IN_FLOAT32 = ("batch norm", "recurrent", "attention")
