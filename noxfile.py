@@ -51,12 +51,8 @@ def tests(session: nox.Session) -> None:
     install_pretrained(session)
     check_style(session)
     check_types(session)
-    parallel = (
-        "-n",
-        "auto",
-        "--dist",
-        "worksteal",
-    )  # some tests take half a minute: nobody is to wait for the last one's worker
+    # some tests take half a minute: nobody is to wait for the last one's worker
+    parallel = ("-n", "auto", "--dist", "worksteal")
     pytest(session, *parallel, env={"KERAS_BACKEND": "tensorflow"})
     pytest(session, *parallel, "--backend=keras", env={"KERAS_BACKEND": "torch"})  # one engine a process
 
@@ -152,10 +148,8 @@ def exports(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure `import unidl` beside `import numpy`, and training, inference, memory and control; keeps the table in docs/."""
     install(session, "all", "bench", "test")
-    for engine, only in (
-        ("tensorflow", ()),
-        ("torch", ("--backend=keras",)),
-    ):  # both sides compute the same, or nothing is measured
+    # both sides compute the same, or nothing is measured
+    for engine, only in (("tensorflow", ()), ("torch", ("--backend=keras",))):
         env = {**QUIET, "KERAS_BACKEND": engine, "UNIDL_WORKLOADS": "all"}
         session.run("python", "-m", "pytest", "tests/benchmarks", *only, env=env)
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])

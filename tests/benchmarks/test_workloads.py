@@ -1,6 +1,6 @@
 """The two sides of each benchmark do the same: from the same weights, on the same batches, to the same losses. Nothing is timed.
 
-What takes long to trace is left to `nox -s bench`, which sets UNIDL_WORKLOADS to all and does not measure what disagrees.
+What takes long to trace is left to `nox -s bench`, which sets UNIDL_WORKLOADS to all and measures nothing where two sides disagree.
 """
 
 import dataclasses

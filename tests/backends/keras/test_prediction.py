@@ -177,7 +177,9 @@ class Paired(unidl.Model):
 
 
 def test_outputs_may_be_called_anything_and_an_argument_left_out(backend):
-    model = Paired().build(ROWS.shape[1:], backend=backend)
-    found = model.predict(ROWS)
-    assert isinstance(found, Pair)
-    np.testing.assert_array_equal(found.value, found.shape)
+    model = Paired().build(ROWS.shape[1:], ROWS.shape[1:], backend=backend)
+    whole, half = model.predict(ROWS, ROWS), model.predict(ROWS)
+    assert isinstance(whole, Pair)
+    np.testing.assert_array_equal(whole.value, whole.shape)
+    np.testing.assert_allclose(half.value, unidl.to_numpy(model(ROWS).value), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(half.value, whole.value)

@@ -297,8 +297,6 @@ def call_native(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **mo
     """Call an adapter or a functional model with the arguments of the user's forward."""
     plan: LayerPlan = native.unidl.plan
     if isinstance(native, Adapter):
-        if all(hasattr(value, "shape") and not isinstance(value, tuple) for value in args):
-            return native(*args, **kwargs, **mode)
         args, named = _tensors_first(_signature(type(plan.layer)), args)
         return native(*args, **named, **kwargs, **mode)
     given = _signature(type(plan.layer)).bind(None, *args, **kwargs).args[1:] if kwargs else args
