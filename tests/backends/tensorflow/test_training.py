@@ -83,6 +83,28 @@ def test_the_fused_kernels_are_the_definition(name, precision):
         np.testing.assert_allclose(fused.numpy(), plain.numpy(), rtol=limit, atol=limit, err_msg=fused.name)
 
 
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
+def test_a_weight_is_moved_once_nobody_works_with_its_value(name):
+    """Else TensorFlow moves a copy of it, which costs memory and time."""
+    model = Sequential([layers.Dense(16), layers.Dense(3)]).build((8,), backend="tensorflow")
+    stepper = backend.optimizer(OPTIMIZERS[name](), model.trainable_slots())
+
+    @tf.function(autograph=False)
+    def step(x):
+        loss = lambda: unidl.ops.mean(model.native(x) ** 2)  # noqa: E731
+        stepper.apply(backend.value_and_grad(loss, (), {}, stepper.wanted)[1], 0.1)
+
+    graph = step.get_concrete_function(tf.TensorSpec((4, 8))).graph
+    moves = [op for op in graph.get_operations() if op.type.startswith("ResourceApply")]
+    counts = []
+    for move in moves:
+        reads = [op for op in move.inputs[0].consumers() if op.type == "ReadVariableOp"]
+        working = {op.name for read in reads for op in read.outputs[0].consumers()}
+        assert working <= {op.name for op in move.control_inputs}, move.name
+        counts.append(len(working))
+    assert sorted(counts) == [1, 1, 1, 2]  # the second kernel: forward, and backward to the first layer
+
+
 def test_a_subclass_of_an_optimizer_is_stepped_by_its_definition():
     class Signed(optimizers.SGD):
         def update(self, weight, gradient, state, learning_rate, step):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -78,6 +78,29 @@ class Kernels(tf.Module):
                     slot.put(variable, state["weights"][path][name])
 
 
+def readers(variable: tf.Variable) -> list[tf.Operation]:
+    """What works with the variable's value in the graph that is being traced.
+
+    A kernel that moves the variable waits for them: it writes into the variable's memory if nobody holds it, else into a copy.
+    """
+    if tf.executing_eagerly():
+        return []
+    graph = tf.compat.v1.get_default_graph()
+    reads = [op for op in graph.capture(variable.handle).consumers() if op.type == "ReadVariableOp"]
+    return [op for read in reads for op in consumers(read.outputs[0])]
+
+
+def consumers(tensor: tf.Tensor) -> Iterator[tf.Operation]:
+    """What works with the tensor, or with the same memory by another name."""
+    for op in tensor.consumers():
+        yield op
+        if op.type in SAME_MEMORY:
+            yield from consumers(op.outputs[0])
+
+
+SAME_MEMORY = ("Identity", "StopGradient", "Reshape", "ExpandDims", "Squeeze")
+
+
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------
 
 
@@ -85,17 +108,18 @@ def sgd(definition: SGD, moves: Moves, rate: Any, step: Any) -> None:
     """ResourceApplyMomentum keeps the learning rate outside its state, as the definition does; its Keras variant does not."""
     momentum = tf.constant(definition.momentum, rate.dtype)
     for variable, gradient, state in moves:
-        if not definition.momentum:
-            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
-            continue
-        tf.raw_ops.ResourceApplyMomentum(
-            var=variable.handle,
-            accum=state["momentum"].handle,
-            lr=rate,
-            grad=gradient,
-            momentum=momentum,
-            use_nesterov=definition.nesterov,
-        )
+        with tf.control_dependencies(readers(variable)):
+            if not definition.momentum:
+                tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
+                continue
+            tf.raw_ops.ResourceApplyMomentum(
+                var=variable.handle,
+                accum=state["momentum"].handle,
+                lr=rate,
+                grad=gradient,
+                momentum=momentum,
+                use_nesterov=definition.nesterov,
+            )
 
 
 def adam(definition: Adam, moves: Moves, rate: Any, step: Any) -> None:
@@ -104,18 +128,19 @@ def adam(definition: Adam, moves: Moves, rate: Any, step: Any) -> None:
     power_1, power_2 = tf.pow(beta_1, step), tf.pow(beta_2, step)
     epsilon = tf.constant(definition.epsilon, rate.dtype) * tf.sqrt(1.0 - power_2)
     for variable, gradient, state in moves:
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=state["first_moment"].handle,
-            v=state["second_moment"].handle,
-            beta1_power=power_1,
-            beta2_power=power_2,
-            lr=rate,
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=epsilon,
-            grad=gradient,
-        )
+        with tf.control_dependencies(readers(variable)):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=state["first_moment"].handle,
+                v=state["second_moment"].handle,
+                beta1_power=power_1,
+                beta2_power=power_2,
+                lr=rate,
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=epsilon,
+                grad=gradient,
+            )
 
 
 NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: sgd, Adam: adam, AdamW: adam}
