@@ -27,19 +27,22 @@ class Record:
         name: The explicit name, or None.
         frozen: Whether the layer rests in training (see Model.freeze).
         built: The build that owns the description's weights (see unidl.models), or None.
+        weights_left: Whether it was built where it was pickled: pickle takes the description and leaves the weights.
     """
 
     arguments: dict[str, Any]
     name: str | None = None
     frozen: bool = False
     built: Any = field(default=None, compare=False)
+    weights_left: bool = field(default=False, compare=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Record:
         # a copy of a description is not built: the native object stays with the original
         return Record(copy.deepcopy(self.arguments, memo), self.name, self.frozen)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Record, (self.arguments, self.name, self.frozen))  # likewise
+        left = self.weights_left or self.built is not None
+        return (Record, (self.arguments, self.name, self.frozen, None, left))  # likewise
 
 
 def snake_case(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -167,6 +168,7 @@ def build(
             chosen.set_trainable(part, made[id(part)], False)
         if part.reached and (part.layer._unidl.built is None or part is plan):
             part.layer._unidl.built = Part(built, part)
+            part.layer._unidl.weights_left = False
     return built
 
 
@@ -228,6 +230,13 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
 
 
 def _draw_weights(built: Built, shared: set[int]) -> None:
+    left = [part for part in built.plan.walk() if part.layer._unidl.weights_left and id(part) not in shared]
+    if any(part.weights for part in left):
+        warnings.warn(
+            f"{left[0].title} was built and pickled, and pickle keeps the description alone: its weights are drawn anew. "
+            "model.save and unidl.load keep them; so do copy.deepcopy, and model.weights() and set_weights.",
+            stacklevel=2,
+        )
     slots = built.slots()
     for part in built.plan.walk():
         if part.reached and id(part) not in shared:

@@ -356,7 +356,8 @@ class Model(Layer, metaclass=_ModelType):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the description and the weights to a file; `unidl.load` reads it, for any backend.
 
-        The file is a zip of JSON and safetensors. It holds no code: reading it executes nothing.
+        The file is a zip of JSON and safetensors. It holds no code: reading it executes nothing. A pickle of a model holds the
+        description alone, and building it from there warns.
 
         Args:
             path: The file, "m.unidl". It is written aside and renamed: what was there stays until the new one is whole.
