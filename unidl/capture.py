@@ -38,7 +38,7 @@ class Record:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Record:
         # a copy of a description is not built: the native object stays with the original
-        return Record(copy.deepcopy(self.arguments, memo), self.name, self.frozen)
+        return Record(copy.deepcopy(self.arguments, memo), self.name, self.frozen, weights_left=self.weights_left)
 
     def __reduce__(self) -> tuple[Any, ...]:
         left = self.weights_left or self.built is not None

@@ -27,9 +27,10 @@ above 1 unidl is faster; of memory, the first step and portable numbers it is un
 median over rounds in which the two sides take turns in one process (in brackets the quartiles), so that a busy machine slows both.
 Where tensors lie in memory is settled once in a process and moves a ratio by a few percent; so rounds of several processes are pooled.
 By hand means: torch with a fused optimizer and batches by `index_select`; TensorFlow with a whole epoch in one `tf.function`, batches
-gathered in the graph and the fused `ResourceApply` kernels; Keras with `keras.Model.fit`. Same data, initial weights, batches and
-mathematics: `tests/benchmarks/test_workloads.py` compares the losses. The ratio of processor time is that of the process' own seconds
-on one thread, which what else runs on the machine disturbs less; the bars are of the ratio by the clock.
+gathered in the graph and the fused `ResourceApply` kernels; Keras with `keras.Model.fit`. Same data, batches and mathematics:
+`tests/benchmarks/test_workloads.py` compares the losses from the same weights (timed, each side starts from weights of its own). The
+ratio of processor time is that of the process' own seconds on one thread, which what else runs on the machine disturbs less; the bars
+are of the ratio by the clock.
 """
 
 

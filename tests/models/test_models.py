@@ -321,7 +321,7 @@ def test_a_pickle_is_the_description_and_says_so_before_weights_are_drawn_anew(b
     fresh = pickle.loads(pickle.dumps(model))
     fresh.build((2,), backend=backend)  # it had no weights to lose
     model.build((2,), backend=backend)
-    again = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model))))
+    again = copy.deepcopy(pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model)))))
     with pytest.warns(UserWarning, match="pickle keeps the description alone"):
         again.build((2,), backend=backend)
     copy.deepcopy(again)  # and no word of it any more

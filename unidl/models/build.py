@@ -230,7 +230,8 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
 
 
 def _draw_weights(built: Built, shared: set[int]) -> None:
-    left = [part for part in built.plan.walk() if part.layer._unidl.weights_left and id(part) not in shared]
+    drawn = [part for part in built.plan.walk() if part.reached and id(part) not in shared]
+    left = [part for part in drawn if part.layer._unidl.weights_left]
     if any(part.weights for part in left):
         warnings.warn(
             f"{left[0].title} was built and pickled, and pickle keeps the description alone: its weights are drawn anew. "
@@ -238,13 +239,12 @@ def _draw_weights(built: Built, shared: set[int]) -> None:
             stacklevel=2,
         )
     slots = built.slots()
-    for part in built.plan.walk():
-        if part.reached and id(part) not in shared:
-            for name, weight in part.weights.items():
-                path = weight_path(part, name)
-                try:
-                    value = draw(weight.initializer, weight.shape, weight.dtype, built.seed, path)
-                except UnidlError as error:
-                    error.locate(f"In {part.title}, weight {name!r}")
-                    raise
-                slots[path].write(value)
+    for part in drawn:
+        for name, weight in part.weights.items():
+            path = weight_path(part, name)
+            try:
+                value = draw(weight.initializer, weight.shape, weight.dtype, built.seed, path)
+            except UnidlError as error:
+                error.locate(f"In {part.title}, weight {name!r}")
+                raise
+            slots[path].write(value)

@@ -7,7 +7,7 @@ import tensorflow as tf
 import unidl
 from unidl import Sequential, layers, optimizers, schedules
 from unidl.backends import tensorflow as backend
-from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined
+from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined, readers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 8))  # (examples, features): the last of three batches of 32 has 26
@@ -91,7 +91,9 @@ def test_a_weight_is_moved_once_nobody_works_with_its_value(name):
 
     @tf.function(autograph=False)
     def step(x):
-        loss = lambda: unidl.ops.mean(model.native(x) ** 2)  # noqa: E731
+        def loss():
+            return unidl.ops.mean(model.native(x) ** 2)
+
         stepper.apply(backend.value_and_grad(loss, (), {}, stepper.wanted)[1], 0.1)
 
     graph = step.get_concrete_function(tf.TensorSpec((4, 8))).graph
@@ -103,6 +105,20 @@ def test_a_weight_is_moved_once_nobody_works_with_its_value(name):
         assert working <= {op.name for op in move.control_inputs}, move.name
         counts.append(len(working))
     assert sorted(counts) == [1, 1, 1, 2]  # the second kernel: forward, and backward to the first layer
+
+
+def test_who_works_with_a_weight_by_another_name_counts():
+    variable = tf.Variable([1.0, 2.0])
+
+    @tf.function(autograph=False)
+    def look():
+        product = tf.reshape(tf.identity(variable), (2, 1)) * 2.0
+        after = product + 1.0  # of other memory
+        assert product.op in readers(variable)
+        assert after.op not in readers(variable)
+
+    look()
+    assert readers(variable) == []  # no graph
 
 
 def test_a_subclass_of_an_optimizer_is_stepped_by_its_definition():

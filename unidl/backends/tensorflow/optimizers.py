@@ -78,6 +78,10 @@ class Kernels(tf.Module):
                     slot.put(variable, state["weights"][path][name])
 
 
+# Ops whose result is their input's memory by another name
+SAME_MEMORY = ("Identity", "StopGradient", "Reshape", "ExpandDims", "Squeeze")
+
+
 def readers(variable: tf.Variable) -> list[tf.Operation]:
     """What works with the variable's value in the graph that is being traced.
 
@@ -98,9 +102,6 @@ def consumers(tensor: tf.Tensor) -> Iterator[tf.Operation]:
             yield from consumers(op.outputs[0])
 
 
-SAME_MEMORY = ("Identity", "StopGradient", "Reshape", "ExpandDims", "Squeeze")
-
-
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------
 
 
@@ -111,15 +112,15 @@ def sgd(definition: SGD, moves: Moves, rate: Any, step: Any) -> None:
         with tf.control_dependencies(readers(variable)):
             if not definition.momentum:
                 tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
-                continue
-            tf.raw_ops.ResourceApplyMomentum(
-                var=variable.handle,
-                accum=state["momentum"].handle,
-                lr=rate,
-                grad=gradient,
-                momentum=momentum,
-                use_nesterov=definition.nesterov,
-            )
+            else:
+                tf.raw_ops.ResourceApplyMomentum(
+                    var=variable.handle,
+                    accum=state["momentum"].handle,
+                    lr=rate,
+                    grad=gradient,
+                    momentum=momentum,
+                    use_nesterov=definition.nesterov,
+                )
 
 
 def adam(definition: Adam, moves: Moves, rate: Any, step: Any) -> None:
