@@ -7,7 +7,8 @@ import tensorflow as tf
 import unidl
 from unidl import Sequential, layers, optimizers, schedules
 from unidl.backends import tensorflow as backend
-from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined, readers
+from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined
+from unidl.backends.tensorflow.order import readers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 8))  # (examples, features): the last of three batches of 32 has 26
