@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -113,19 +113,30 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         width = batch_size if jit and full else None
         if width is not None:
             rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
-        # as tensors, for a call that does not look at what it is given
-        counts = [to_tensor(number, "int64") for number in (first, count, batch_size)]
-        given = (data, order, *counts, states, {name: to_tensor(rate, dtype) for name, rate in rates.items()})
+        # one tensor of all numbers, for making several takes Python longer than a small model's step; exact up to 2 ** 53
+        numbers = to_tensor(np.concatenate([(first, count, batch_size), *rates.values()], dtype=np.float64))
+        given = (data, order, numbers, states)
 
         def make() -> Traced:
-            return _traced(repeat(step, width), native, width, specs, given)
+            return _traced(_unpacked(repeat(step, width), list(rates), dtype), native, width, specs, given)
 
         shapes = None if width is None else (width, order.shape[0], *[tuple(leaf.shape) for leaf in leaves(data)])
         function = native.unidl.traced("steps", "step", make, (step, shapes), store)
         native.unidl.runs += 1
         with tf.device(native.unidl.device):
-            states, numbers = function.run(list(leaves(given)))
-        return states, numbers if width is None else {name: value[:count] for name, value in numbers.items()}
+            states, columns = function.run(list(leaves(given)))
+        return states, columns if width is None else {name: column[:count] for name, column in columns.items()}
+
+    return run
+
+
+def _unpacked(steps: Steps, names: Sequence[str], dtype: str) -> Steps:
+    """The steps for their counts and the rates of that many optimizers in one tensor."""
+
+    def run(data: Any, order: Any, numbers: tf.Tensor, states: Any) -> Any:
+        first, count, batch_size = tf.unstack(tf.cast(numbers[:3], tf.int64), 3)
+        rows = tf.split(tf.cast(numbers[3:], dtype), len(names)) if names else []
+        return steps(data, order, first, count, batch_size, states, dict(zip(names, rows, strict=True)))
 
     return run
 
@@ -133,14 +144,10 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
 def _traced(steps: Steps, native: Adapter, width: int | None, data: list[tf.TensorSpec], given: Any) -> Traced:
     """The steps, traced for arguments nested as those given."""
     blank = map_nest(lambda _: None, given)
-    number = tf.TensorSpec((), tf.int64)
+    signature = [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves(given)]
     if width is None:
-        rest = [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves(given[5])]
-        rates = [tf.TensorSpec((None,), leaf.dtype) for leaf in leaves(given[6])]
-        signature = [*data, tf.TensorSpec((None,), tf.int64), number, number, number, *rest, *rates]
-    else:
-        fixed = [[tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves(part)] for part in (given[:2], given[5:])]
-        signature = [*fixed[0], number, number, number, *fixed[1]]
+        open_ended = [tf.TensorSpec((None,), dtype) for dtype in (tf.int64, tf.float64)]
+        signature[: len(data) + 2] = [*data, *open_ended]
 
     def run(*tensors: tf.Tensor) -> Any:
         with native.unidl.tracing("step"), tf.device(native.unidl.device):
