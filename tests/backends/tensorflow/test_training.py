@@ -7,8 +7,7 @@ import tensorflow as tf
 import unidl
 from unidl import Sequential, layers, optimizers, schedules
 from unidl.backends import tensorflow as backend
-from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined
-from unidl.backends.tensorflow.order import readers
+from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined, readers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 8))  # (examples, features): the last of three batches of 32 has 26
@@ -106,45 +105,6 @@ def test_a_weight_is_moved_once_nobody_works_with_its_value(name):
         assert working <= {op.name for op in move.control_inputs}, move.name
         counts.append(len(working))
     assert sorted(counts) == [1, 1, 1, 2]  # the second kernel: forward, and backward to the first layer
-
-
-@pytest.mark.parametrize("kind", ["dense", "conv"])
-def test_of_a_layers_two_gradients_that_by_its_weight_comes_first(kind):
-    """The other way round each would find what it reads no more in the cache, or TensorFlow go down through all layers in between."""
-    made, shape, by_input, by_weight = {
-        "dense": (lambda: layers.Dense(3), (8,), "MatMul", "MatMul"),
-        "conv": (lambda: layers.Conv2D(3, 2), (8, 8, 3), "Conv2DBackpropInput", "Conv2DBackpropFilter"),
-    }[kind]
-    model = Sequential([made(), made()]).build(shape, backend="tensorflow")
-    wanted = [slot.native for slot in model.trainable_slots().values()]
-
-    @tf.function(autograph=False)
-    def gradients(x):
-        return backend.value_and_grad(lambda: unidl.ops.mean(model.native(x) ** 2), (), {}, wanted)[1]
-
-    graph = gradients.get_concrete_function(tf.TensorSpec((4, *shape))).graph
-    waiting = [op for op in graph.get_operations() if op.type == by_input and op.control_inputs]
-    assert waiting
-    assert {before.type for op in waiting for before in op.control_inputs} == {by_weight}
-
-
-def test_gradients_that_wait_for_each_other_never_wait_in_a_circle():
-    """One weight used twice, its gradient's gradient, and its shape: the graph runs."""
-    dense = layers.Dense(4, use_bias=False)
-    model = Sequential([dense, dense]).build((4,), backend="tensorflow")
-    (weight,) = (slot.native for slot in model.trainable_slots().values())
-
-    @tf.function(autograph=False)
-    def twice(x):
-        def inner():
-            return unidl.ops.mean(model.native(x) ** 2)
-
-        def outer():
-            return unidl.ops.sum(backend.value_and_grad(inner, (), {}, [weight])[1][0] ** 2)
-
-        return backend.value_and_grad(outer, (), {}, [weight])[1][0]
-
-    assert np.isfinite(twice(tf.ones((2, 4))).numpy()).all()
 
 
 def test_who_works_with_a_weight_by_another_name_counts():

@@ -7,8 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.order import weights_first
-
 
 def value_and_grad(
     function: Callable[..., Any],
@@ -22,11 +20,7 @@ def value_and_grad(
         tape.watch(wanted)
         returned = function(*args, **kwargs)
         value = returned[0] if has_aux else returned
-    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-    before = 0 if graph is None else len(graph.get_operations())
     found = tape.gradient(value, wanted, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    if graph is not None:
-        weights_first(wanted, found, set(graph.get_operations()[before:]))
     return returned, [tf.convert_to_tensor(gradient) for gradient in found]  # an embedding's comes as indexed slices
 
 

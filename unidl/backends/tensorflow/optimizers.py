@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from unidl.backends.contract import Slot
-from unidl.backends.tensorflow.order import readers
 from unidl.backends.tensorflow.weight import make_variable
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
@@ -77,6 +76,30 @@ class Kernels(tf.Module):
             for (path, slot), held in zip(self.slots.items(), self.state, strict=True):
                 for name, variable in held.items():
                     slot.put(variable, state["weights"][path][name])
+
+
+# Ops whose result is their input's memory by another name
+SAME_MEMORY = ("Identity", "StopGradient", "Reshape", "ExpandDims", "Squeeze")
+
+
+def readers(variable: tf.Variable) -> list[tf.Operation]:
+    """What works with the variable's value in the graph that is being traced.
+
+    A kernel that moves the variable waits for them: it writes into the variable's memory if nobody holds it, else into a copy.
+    """
+    if tf.executing_eagerly():
+        return []
+    graph = tf.compat.v1.get_default_graph()
+    reads = [op for op in graph.capture(variable.handle).consumers() if op.type == "ReadVariableOp"]
+    return [op for read in reads for op in consumers(read.outputs[0])]
+
+
+def consumers(tensor: tf.Tensor) -> Iterator[tf.Operation]:
+    """What works with the tensor, or with the same memory by another name."""
+    for op in tensor.consumers():
+        yield op
+        if op.type in SAME_MEMORY:
+            yield from consumers(op.outputs[0])
 
 
 # -- TensorFlow's own --------------------------------------------------------------------------------------------------------
