@@ -399,6 +399,7 @@ def arguments_of(x: Any) -> tuple[Any, ...]:
     return x if isinstance(x, tuple) else (x,)
 
 
+@functools.lru_cache(maxsize=16)  # an epoch asks twice
 def _mixed(seed: int, number: int, use: int) -> int:
     """A seed of 63 bits from another, a number and a use: neighbours share no draws, as they would if they were added."""
     drawn = np.random.SeedSequence([seed % 2**64, number, use]).generate_state(1, np.uint64)
