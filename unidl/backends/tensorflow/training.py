@@ -113,7 +113,7 @@ def compile_steps(step: Step, native: Adapter, data: Any, jit: bool, store: Stor
         width = batch_size if jit and full else None
         if width is not None:
             rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
-        # one tensor of all numbers, for making several takes Python longer than a small model's step; exact up to 2 ** 53
+        # all numbers in one tensor, for Python has much to do for each that it makes; float64 is exact up to 2 ** 53
         numbers = to_tensor(np.concatenate([(first, count, batch_size), *rates.values()], dtype=np.float64))
         given = (data, order, numbers, states)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
-from unidl.backends.tensorflow.tracing import with_gradient
+from unidl.backends.tensorflow.tracing import lacks_kernels, with_gradient
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -23,6 +23,8 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 def gelu(x: Any) -> Tensor:
     (x,) = reals(x)
+    if lacks_kernels():
+        return tf.nn.gelu(x)  # LiteRT has no Erf: its converter knows gelu by TensorFlow's own formula
     phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
 
     def gradient(dy: Tensor) -> list[Tensor]:
