@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 from unidl.backends.device_name import listed, select
 from unidl.settings import Choice
@@ -28,3 +31,14 @@ def device(wanted: Choice | str) -> str:
     """TensorFlow's own name of the device for "cpu", "gpu", "gpu:1" or "auto", as `tf.device` takes it."""
     kind, index = select(wanted, devices(), "tensorflow")
     return f"/device:{kind.upper()}:{index}"
+
+
+@functools.cache
+def on_cpu() -> bool:
+    """Whether there is nothing but a CPU to compute on. Asking starts TensorFlow's runtime, as a tensor does."""
+    return not tf.config.list_logical_devices("GPU")
+
+
+def by_onednn() -> bool:
+    """Whether oneDNN's kernels take the place of TensorFlow's own on a CPU, as they do where it has instructions for them."""
+    return bool(_pywrap_util_port.IsMklEnabled())

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.device import on_cpu
 from unidl.backends.tensorflow.invariant import zeros
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
 from unidl.backends.tensorflow.tracing import lacks_kernels, with_gradient
@@ -83,15 +84,50 @@ def call_lstm(
 
 
 MOVED = ("x", "cs_prev", "h_prev", "w", "b")  # what the kernel's gradient is taken by
+LARGE = 1 << 16  # numbers in w beyond which TensorFlow's gradient is the slower one (tests/benchmarks/kernels.py measures both)
 
 
 def gradient(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
-    """As TensorFlow has it; the cells, which nobody sees, have no gradient of their own, and that is not filled at each step."""
+    """By what moves; the cells, which nobody sees, have no gradient of their own, and that is not filled at each step."""
+    if given["w"].shape.num_elements() > LARGE and on_cpu():
+        return through_time(given, steps, by_h)
     length, _, units = by_h.shape
-    made = {name: getattr(steps, name) for name in ("i", "cs", "f", "o", "ci", "co", "h")}
+    made = {name: getattr(steps, name) for name in MADE}
     by_cells = zeros((length,), tf.shape(by_h)[1], (units,), by_h.dtype)
-    found = tf.raw_ops.BlockLSTMGrad(**given, **made, cs_grad=by_cells, h_grad=by_h)
+    found = tf.raw_ops.BlockLSTMGrad(**given, **made, h=steps.h, cs_grad=by_cells, h_grad=by_h)
     return [getattr(found, f"{name}_grad") for name in MOVED]
+
+
+MADE = ("i", "cs", "f", "o", "ci", "co")  # at each step: gates and cells
+
+
+def through_time(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
+    """The same in a loop of the graph. BlockLSTMGrad multiplies by matrices and adds to w's gradient at each step.
+
+    Here a step gives the gradients by its gates, and w's is one product with all of them.
+    """
+    length, _, units = by_h.shape
+    x, w, b, unused = (given[name] for name in ("x", "w", "b", "wci"))
+    cells = tf.concat([given["cs_prev"][None], steps.cs[:-1]], axis=0)  # before each step, (time, batch, units)
+    hidden = tf.concat([given["h_prev"][None], steps.h[:-1]], axis=0)
+    by_x, by_hidden = (tf.transpose(part) for part in tf.split(w, (x.shape[-1], units)))  # (4 * units, inputs or units)
+
+    def body(t: tf.Tensor, by_c: tf.Tensor, by_h_after: tf.Tensor, gates: tf.TensorArray) -> tuple[Any, ...]:
+        found = tf.raw_ops.LSTMBlockCellGrad(
+            x=x[t], cs_prev=cells[t], h_prev=hidden[t], w=w, wci=unused, wcf=unused, wco=unused, b=b,
+            **{name: getattr(steps, name)[t] for name in MADE},
+            cs_grad=by_c, h_grad=by_h[t] + by_h_after, use_peephole=False,
+        )  # fmt: skip
+        return t - 1, found.cs_prev_grad, found.dicfo @ by_hidden, gates.write(t, found.dicfo)
+
+    nothing = tf.zeros_like(given["h_prev"])
+    empty = tf.TensorArray(by_h.dtype, length, element_shape=(None, 4 * units))
+    start = (tf.constant(length - 1), nothing, nothing, empty)
+    _, by_c, by_h_first, gates = tf.while_loop(lambda t, *_: t >= 0, body, start, parallel_iterations=1)
+    by_gates = tf.reshape(gates.stack(), (-1, 4 * units))  # (time * batch, 4 * units)
+    read = [tf.reshape(series, (-1, series.shape[-1])) for series in (x, hidden)]
+    by_w = tf.concat([tf.matmul(series, by_gates, transpose_a=True) for series in read], axis=0)
+    return [tf.reshape(by_gates @ by_x, tf.shape(x)), by_c, by_h_first, by_w, tf.raw_ops.BiasAddGrad(out_backprop=by_gates)]
 
 
 TABLE: dict[type, Lowering] = {LSTM: Lowering(BlockLSTM, call_lstm, holder_slots, refuses_lstm)}
