@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.ops.convolution_gradient import with_suited_gradient
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
 
@@ -29,7 +31,10 @@ def conv(
         return dense[(slice(None), *(slice(None, None, s) for s in window.strides))]
     if groups == 1:
         x, name = padded(x, window)
-        return tf.nn.convolution(x, kernel, window.strides, name, FORMAT[len(window.size)], window.dilation)
+        y = tf.nn.convolution(x, kernel, window.strides, name, FORMAT[len(window.size)], window.dilation)
+        if len(window.size) != 2:
+            return y
+        return with_suited_gradient(y, x, kernel, replace(window, padding=name.lower()))
     if groups == x.shape[-1] and len(window.size) == 2 and len(set(window.strides)) == 1:
         return _depthwise(x, kernel, window)
     # on a CPU a grouped convolution has no gradient: one group after the other

@@ -1,0 +1,145 @@
+"""Gradients that unidl writes out on TensorFlow, beside TensorFlow's own kernels: what the choice between them follows.
+
+python -m tests.benchmarks.kernels [rounds]
+
+For each shape: milliseconds of either, the median of rounds in turn on one thread, and their ratio: above 1 unidl's is faster. A
+star marks what unidl takes in a training step on this machine, where its CPU is the only device and oneDNN's kernels are off.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ |= dict.fromkeys(
+    ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
+)  # before TensorFlow is imported
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf  # noqa: E402
+
+from unidl.backends.tensorflow.device import by_onednn, on_cpu  # noqa: E402
+from unidl.backends.tensorflow.layers import recurrent  # noqa: E402
+from unidl.backends.tensorflow.ops import convolution_gradient as convolution  # noqa: E402
+from unidl.backends.tensorflow.ops.pooling import max_pool_with_places  # noqa: E402
+from unidl.backends.tensorflow.tracing import in_mode  # noqa: E402
+from unidl.graph.window import pooling, window  # noqa: E402
+from unidl.training.allocation import keep_freed_memory  # noqa: E402
+
+# (batch, length of a square image, channels, filters, window, stride, padding)
+CONVOLUTIONS = [
+    (4, 64, 16, 16, 3, 1, "same"), (4, 64, 32, 16, 3, 1, "same"), (4, 32, 16, 32, 3, 1, "same"),
+    (4, 32, 64, 32, 3, 1, "same"), (64, 13, 16, 32, 3, 1, "valid"), (8, 112, 64, 64, 3, 1, "same"),
+    (8, 32, 64, 64, 3, 1, "same"), (8, 16, 128, 128, 3, 1, "same"), (8, 8, 256, 256, 3, 1, "same"),
+    (8, 8, 128, 256, 3, 1, "same"), (8, 4, 512, 512, 3, 1, "same"), (8, 14, 256, 256, 3, 1, "same"),
+    (8, 7, 512, 512, 3, 1, "same"), (8, 14, 256, 1024, 1, 1, "same"), (8, 14, 1024, 256, 1, 1, "same"),
+    (8, 7, 2048, 512, 1, 1, "same"), (8, 32, 64, 128, 3, 2, "same"), (8, 16, 128, 256, 3, 2, "same"),
+    (32, 16, 128, 256, 3, 2, "same"), (8, 14, 256, 512, 3, 2, "same"), (32, 14, 256, 512, 3, 2, "same"),
+    (8, 8, 256, 512, 3, 2, "same"), (8, 14, 1024, 2048, 1, 2, "same"), (8, 8, 256, 512, 1, 2, "same"),
+]  # fmt: skip
+# (steps, batch, inputs, units)
+SERIES = [(64, 32, 64, 128), (32, 32, 64, 64), (128, 8, 128, 256), (20, 128, 32, 32), (64, 1, 64, 128)]
+# (batch, length of a square image, channels, window, stride); forward and backward
+POOLINGS = [(64, 26, 16, 2, 2), (64, 11, 32, 2, 2), (4, 64, 16, 2, 2), (8, 56, 64, 3, 2)]
+
+
+def compared(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Milliseconds of each, by turns."""
+    sides = [tf.function(side, autograph=False) for side in (ours, theirs)]
+    for side in sides:
+        side()
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for side, found in zip(sides, times, strict=True):
+            started = time.perf_counter()
+            side()
+            found.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def show(what: str, taken: bool, times: tuple[float, float]) -> None:
+    ours, theirs = times
+    print(f"{'*' if taken else ' '} {what:58} {ours:8.2f} {theirs:8.2f} {theirs / ours:6.2f}", flush=True)
+
+
+def by_image(rounds: int) -> None:
+    """Conv2DBackpropInput."""
+    for n, length, channels, filters, size, stride, padding in CONVOLUTIONS:
+        form = window(size, stride, padding, 1, 2)
+        x, kernel = tf.random.normal((n, length, length, channels)), tf.random.normal((size, size, channels, filters))
+        y = tf.nn.conv2d(x, kernel, stride, padding.upper())
+        dy = tf.random.normal(y.shape)
+        pads = form.pads((length, length))
+
+        def ours(dy=dy, kernel=kernel, length=length, pads=pads, stride=stride):  # type: ignore[no-untyped-def]
+            if stride == 1:
+                return convolution.turned(dy, kernel, pads)
+            return convolution.scattered(dy, kernel, tuple(dy.shape[1:3]), (length, length), pads, stride)
+
+        def theirs(x=x, dy=dy, kernel=kernel, form=form):  # type: ignore[no-untyped-def]
+            return tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=x.shape, filter=kernel, out_backprop=dy, strides=(1, *form.strides, 1),
+                padding=form.padding.upper(),
+            )  # fmt: skip
+
+        what = f"{n} x {length} x {length} x {channels} -> {filters}, {size} x {size}, stride {stride}, {padding}"
+        show(what, convolution.suited(x, y, form) is not None and not by_onednn(), compared(ours, theirs, rounds))
+
+
+def through_time(rounds: int) -> None:
+    """BlockLSTMGrad."""
+    for steps, n, inputs, units in SERIES:
+        unused = tf.zeros(units)
+        given = {
+            "seq_len_max": tf.constant(steps, tf.int64), "x": tf.random.normal((steps, n, inputs)),
+            "cs_prev": tf.zeros((n, units)), "h_prev": tf.zeros((n, units)), "b": tf.zeros(4 * units),
+            "w": tf.random.normal((inputs + units, 4 * units), stddev=0.05),
+            "wci": unused, "wcf": unused, "wco": unused, "use_peephole": False,
+        }  # fmt: skip
+        made = tf.raw_ops.BlockLSTM(**given, forget_bias=0.0, cell_clip=-1.0)
+        by_h = tf.random.normal(made.h.shape)
+        both = (
+            lambda given=given, made=made, by_h=by_h: recurrent.through_time(given, made, by_h),
+            lambda given=given, made=made, by_h=by_h: recurrent.by_kernel(given, made, by_h),
+        )
+        what = f"{steps} steps, batch {n}, {inputs} inputs, {units} units"
+        show(what, given["w"].shape.num_elements() > recurrent.LARGE, compared(*both, rounds))
+
+
+def pooled(rounds: int) -> None:
+    """MaxPool and MaxPoolGrad."""
+    for n, length, channels, size, stride in POOLINGS:
+        x = tf.nn.relu(tf.random.normal((n, length, length, channels)))
+        form, _ = pooling(tuple(x.shape), size, stride, "valid")
+
+        def ours(x=x, form=form):  # type: ignore[no-untyped-def]
+            with in_mode(True), tf.GradientTape() as tape:
+                tape.watch(x)
+                y = max_pool_with_places(x, form, "VALID")
+            return tape.gradient(y, x)
+
+        def theirs(x=x, form=form):  # type: ignore[no-untyped-def]
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = tf.nn.max_pool2d(x, form.size, form.strides, "VALID")
+            return tape.gradient(y, x)
+
+        what = f"{n} x {length} x {length} x {channels}, {size} x {size}, stride {stride}"
+        show(what, True, compared(ours, theirs, rounds))
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    keep_freed_memory()
+    print(f"one thread, a CPU alone: {on_cpu()}, oneDNN's kernels: {by_onednn()}; ms of unidl's, of TensorFlow's, ratio")
+    for measure in (by_image, through_time, pooled):
+        print(measure.__doc__)
+        measure(rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The gradient of a convolution by its image, on a CPU, where the kernel that TensorFlow has for it is slow.
+
+Conv2DBackpropInput multiplies one image after the other, and brings the kernel into the product's order anew for each: with small
+images that is most of its work. Which way is taken where follows `tests/benchmarks/kernels.py`. oneDNN's kernels need none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import tensorflow as tf
+
+from unidl.backends.tensorflow.device import by_onednn, on_cpu
+from unidl.backends.tensorflow.tracing import is_training, lacks_kernels, with_gradient
+from unidl.graph.window import Pads, Window
+
+Tensor: TypeAlias = tf.Tensor
+SMALL = 64  # pixels of a result, up to which it is a small image
+FEW = 16  # channels, below which the forward kernel is slow
+
+
+def with_suited_gradient(y: Tensor, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
+    """What tf.nn.conv2d made of the image; in a training step with the gradient by the image that suits its size.
+
+    Args:
+        y: (batch, height, width, filters)
+        x: (batch, height, width, channels)
+        kernel: (height, width, channels, filters)
+        window: Its window, of the padding "valid" or "same".
+    """
+    if not is_training() or not on_cpu() or by_onednn() or lacks_kernels():
+        return y
+    by_image = suited(x, y, window)
+    if by_image is None:
+        return y
+    kernel = tf.convert_to_tensor(kernel)
+
+    def gradient(dy: Tensor) -> list[Tensor]:
+        by_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=kernel.shape, out_backprop=dy, strides=(1, *window.strides, 1), padding=name_of(window)
+        )
+        return [by_image(dy, kernel), by_kernel]
+
+    return with_gradient(y, [x, kernel], gradient)
+
+
+def suited(x: Tensor, y: Tensor, window: Window) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The function of dy and the kernel that gives the gradient by the image soonest; None where that is TensorFlow's own."""
+    lengths, (channels, filters) = x.shape[1:-1], (x.shape[-1], y.shape[-1])
+    known = lengths.is_fully_defined() and y.dtype in (tf.float32, tf.float64)
+    if not known or max(window.dilation) > 1 or len(set(window.strides)) > 1:
+        return None
+    size = tuple(y.shape[1:-1])
+    small = size[0] * size[1] <= SMALL
+    pads = window.pads(lengths)
+    if window.strides[0] > 1:
+        return partial(scattered, size=size, lengths=lengths, pads=pads, stride=window.strides[0]) if small else None
+    # the forward kernel is quick with many filters, which the channels are here
+    many = min(channels, filters) >= FEW and (channels >= filters or window.size == (1, 1))
+    return partial(turned, pads=pads) if small or many else None
+
+
+def turned(dy: Tensor, kernel: Tensor, pads: Pads) -> Tensor:
+    """By a convolution with the kernel turned round, for a stride of 1: the forward kernel does all images in one product."""
+    rest = [(k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape[:2], pads, strict=True)]
+    around = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # (height, width, filters, channels)
+    return tf.nn.conv2d(dy, around, 1, ((0, 0), *rest, (0, 0)))
+
+
+def scattered(
+    dy: Tensor, kernel: Tensor, size: tuple[int, int], lengths: Sequence[int], pads: Pads, stride: int
+) -> Tensor:
+    """By one product for all images, whose parts, one for each tap of the window, are added where the tap lay.
+
+    Args:
+        dy: (batch, *size, filters)
+        kernel: (rows, columns, channels, filters)
+        size: Height and width of the convolution's result.
+        lengths: Those of its image.
+        pads: Those of the image's two axes.
+        stride: Along both.
+    """
+    (height, width), (rows, columns, channels, filters) = size, kernel.shape
+    by_tap = tf.matmul(tf.reshape(dy, (-1, filters)), tf.reshape(kernel, (-1, filters)), transpose_b=True)
+    parts = tf.unstack(tf.reshape(by_tap, (-1, height, width, rows * columns, channels)), axis=3)
+    # pixels a stride apart lie side by side at first: (batch, *grid, channels) for each place within a stride
+    grid = [
+        max(n + (k - 1) // stride, -(-(low + whole) // stride))
+        for n, k, whole, (low, _) in zip(size, (rows, columns), lengths, pads, strict=True)
+    ]
+
+    def placed(i: int, j: int) -> Tensor:
+        top, left = i // stride, j // stride
+        around = ((0, 0), (top, grid[0] - height - top), (left, grid[1] - width - left), (0, 0))
+        return tf.pad(parts[i * columns + j], around)
+
+    def meeting(a: int, b: int) -> Tensor:
+        """What lands on the pixels (a, b) within each stride."""
+        taps = [placed(i, j) for i in range(a, rows, stride) for j in range(b, columns, stride)]
+        return tf.add_n(taps) if taps else tf.zeros((tf.shape(dy)[0], *grid, channels), dy.dtype)
+
+    spread = tf.concat([meeting(a, b) for a in range(stride) for b in range(stride)], axis=-1)
+    ends = [slice(low, low + whole) for whole, (low, _) in zip(lengths, pads, strict=True)]
+    return tf.nn.depth_to_space(spread, stride)[(slice(None), *ends)]
+
+
+def name_of(window: Window) -> str:
+    """The padding as TensorFlow calls it."""
+    assert isinstance(window.padding, str)
+    return window.padding.upper()
