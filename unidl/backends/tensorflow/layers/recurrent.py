@@ -88,17 +88,22 @@ LARGE = 1 << 16  # numbers in w beyond which TensorFlow's gradient is the slower
 
 
 def gradient(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
-    """By what moves; the cells, which nobody sees, have no gradient of their own, and that is not filled at each step."""
+    """By what moves, given that of what is seen: the cells have none of their own, and that is not filled at each step."""
     if given["w"].shape.num_elements() > LARGE and on_cpu():
         return through_time(given, steps, by_h)
+    return by_kernel(given, steps, by_h)
+
+
+MADE = ("i", "cs", "f", "o", "ci", "co")  # at each step: gates and cells
+
+
+def by_kernel(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
+    """As TensorFlow has it."""
     length, _, units = by_h.shape
     made = {name: getattr(steps, name) for name in MADE}
     by_cells = zeros((length,), tf.shape(by_h)[1], (units,), by_h.dtype)
     found = tf.raw_ops.BlockLSTMGrad(**given, **made, h=steps.h, cs_grad=by_cells, h_grad=by_h)
     return [getattr(found, f"{name}_grad") for name in MOVED]
-
-
-MADE = ("i", "cs", "f", "o", "ci", "co")  # at each step: gates and cells
 
 
 def through_time(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
