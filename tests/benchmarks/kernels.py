@@ -20,15 +20,15 @@ os.environ |= dict.fromkeys(
 )  # before TensorFlow is imported
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf  # noqa: E402
+import tensorflow as tf
 
-from unidl.backends.tensorflow.device import by_onednn, on_cpu  # noqa: E402
-from unidl.backends.tensorflow.layers import recurrent  # noqa: E402
-from unidl.backends.tensorflow.ops import convolution_gradient as convolution  # noqa: E402
-from unidl.backends.tensorflow.ops.pooling import max_pool_with_places  # noqa: E402
-from unidl.backends.tensorflow.tracing import in_mode  # noqa: E402
-from unidl.graph.window import pooling, window  # noqa: E402
-from unidl.training.allocation import keep_freed_memory  # noqa: E402
+from unidl.backends.tensorflow.device import by_onednn, on_cpu
+from unidl.backends.tensorflow.layers import recurrent
+from unidl.backends.tensorflow.ops import convolution_gradient as convolution
+from unidl.backends.tensorflow.ops.pooling import max_pool_with_places
+from unidl.backends.tensorflow.tracing import in_mode
+from unidl.graph.window import pooling, window
+from unidl.training.allocation import keep_freed_memory
 
 # (batch, length of a square image, channels, filters, window, stride, padding)
 CONVOLUTIONS = [
@@ -41,9 +41,9 @@ CONVOLUTIONS = [
     (32, 16, 128, 256, 3, 2, "same"), (8, 14, 256, 512, 3, 2, "same"), (32, 14, 256, 512, 3, 2, "same"),
     (8, 8, 256, 512, 3, 2, "same"), (8, 14, 1024, 2048, 1, 2, "same"), (8, 8, 256, 512, 1, 2, "same"),
 ]  # fmt: skip
-# (steps, batch, inputs, units)
+# in turn the steps, examples in a batch, inputs and units
 SERIES = [(64, 32, 64, 128), (32, 32, 64, 64), (128, 8, 128, 256), (20, 128, 32, 32), (64, 1, 64, 128)]
-# (batch, length of a square image, channels, window, stride); forward and backward
+# in turn the batch, the length of a square image, channels, window, stride; measured forward and backward
 POOLINGS = [(64, 26, 16, 2, 2), (64, 11, 32, 2, 2), (4, 64, 16, 2, 2), (8, 56, 64, 3, 2)]
 
 
@@ -135,7 +135,7 @@ def pooled(rounds: int) -> None:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     keep_freed_memory()
-    print(f"one thread, a CPU alone: {on_cpu()}, oneDNN's kernels: {by_onednn()}; ms of unidl's, of TensorFlow's, ratio")
+    print(f"a CPU alone: {on_cpu()}, oneDNN's kernels: {by_onednn()}; ms of unidl's, of TensorFlow's, ratio")
     for measure in (by_image, through_time, pooled):
         print(measure.__doc__)
         measure(rounds)

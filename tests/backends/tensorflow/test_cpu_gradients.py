@@ -122,7 +122,9 @@ class Started(unidl.Model):
         return self.series(x, (h, c))
 
 
-@pytest.mark.parametrize("options", [{}, {"return_sequences": True}, {"go_backwards": True}, {"use_bias": False}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"return_sequences": True}, {"go_backwards": True}, {"use_bias": False}], ids=str
+)
 @pytest.mark.parametrize("started", [False, True])
 def test_of_a_large_lstm(options, started, monkeypatch):
     taken = []

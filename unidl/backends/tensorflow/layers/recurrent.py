@@ -84,7 +84,8 @@ def call_lstm(
 
 
 MOVED = ("x", "cs_prev", "h_prev", "w", "b")  # what the kernel's gradient is taken by
-LARGE = 1 << 16  # numbers in w beyond which TensorFlow's gradient is the slower one (tests/benchmarks/kernels.py measures both)
+# numbers in w beyond which TensorFlow's gradient is the slower one: tests/benchmarks/kernels.py
+LARGE = 1 << 16
 
 
 def gradient(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
@@ -132,7 +133,8 @@ def through_time(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[
     by_gates = tf.reshape(gates.stack(), (-1, 4 * units))  # (time * batch, 4 * units)
     read = [tf.reshape(series, (-1, series.shape[-1])) for series in (x, hidden)]
     by_w = tf.concat([tf.matmul(series, by_gates, transpose_a=True) for series in read], axis=0)
-    return [tf.reshape(by_gates @ by_x, tf.shape(x)), by_c, by_h_first, by_w, tf.raw_ops.BiasAddGrad(out_backprop=by_gates)]
+    by_b = tf.raw_ops.BiasAddGrad(out_backprop=by_gates)
+    return [tf.reshape(by_gates @ by_x, tf.shape(x)), by_c, by_h_first, by_w, by_b]
 
 
 TABLE: dict[type, Lowering] = {LSTM: Lowering(BlockLSTM, call_lstm, holder_slots, refuses_lstm)}

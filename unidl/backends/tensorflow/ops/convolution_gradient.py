@@ -35,13 +35,12 @@ def with_suited_gradient(y: Tensor, x: Tensor, kernel: Tensor, window: Window) -
     by_image = suited(x, y, window)
     if by_image is None:
         return y
+    assert isinstance(window.padding, str)
     kernel = tf.convert_to_tensor(kernel)
+    form = {"filter_sizes": kernel.shape, "strides": (1, *window.strides, 1), "padding": window.padding.upper()}
 
     def gradient(dy: Tensor) -> list[Tensor]:
-        by_kernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=x, filter_sizes=kernel.shape, out_backprop=dy, strides=(1, *window.strides, 1), padding=name_of(window)
-        )
-        return [by_image(dy, kernel), by_kernel]
+        return [by_image(dy, kernel), tf.raw_ops.Conv2DBackpropFilter(input=x, out_backprop=dy, **form)]
 
     return with_gradient(y, [x, kernel], gradient)
 
@@ -104,9 +103,3 @@ def scattered(
     spread = tf.concat([meeting(a, b) for a in range(stride) for b in range(stride)], axis=-1)
     ends = [slice(low, low + whole) for whole, (low, _) in zip(lengths, pads, strict=True)]
     return tf.nn.depth_to_space(spread, stride)[(slice(None), *ends)]
-
-
-def name_of(window: Window) -> str:
-    """The padding as TensorFlow calls it."""
-    assert isinstance(window.padding, str)
-    return window.padding.upper()

@@ -43,7 +43,7 @@ def max_pool_with_places(x: Tensor, window: Window, name: str) -> Tensor:
 
 
 def flat(images: Tensor) -> Tensor:
-    """(batch, pixels * channels)"""
+    """(batch, height, width, channels) -> (batch, height * width * channels)."""
     return tf.reshape(images, (tf.shape(images)[0], -1))
 
 
