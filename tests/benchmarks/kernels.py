@@ -87,7 +87,11 @@ def by_image(rounds: int) -> None:
             )  # fmt: skip
 
         what = f"{n} x {length} x {length} x {channels} -> {filters}, {size} x {size}, stride {stride}, {padding}"
-        show(what, convolution.suited(x, y, form) is not None and not by_onednn(), compared(ours, theirs, rounds))
+        show(
+            what,
+            convolution.suited(x.shape[1:-1], y.shape[1:-1], kernel, form) is not None and not by_onednn(),
+            compared(ours, theirs, rounds),
+        )
 
 
 def through_time(rounds: int) -> None:

@@ -69,19 +69,25 @@ def in_both_modes(f, xs, traced):
         np.testing.assert_allclose(other, own, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("traced", [False, True])
-@pytest.mark.parametrize("case", CONVOLUTIONS)
-def test_of_convolutions(case, traced, monkeypatch):
-    lengths, channels, filters, size, stride, padding, expected = CONVOLUTIONS[case]
-    taken = set()
+@pytest.fixture
+def taken(monkeypatch):
+    """The names of the ways that were taken."""
+    found = set()
     for name in ("turned", "scattered"):
         own = getattr(convolution_gradient, name)
 
         def noted(*args, own=own, name=name, **options):
-            taken.add(name)
+            found.add(name)
             return own(*args, **options)
 
         monkeypatch.setattr(convolution_gradient, name, noted)
+    return found
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_of_convolutions(case, traced, taken):
+    lengths, channels, filters, size, stride, padding, expected = CONVOLUTIONS[case]
     x = tf.constant(RNG.normal(size=(3, *lengths, channels)))
     kernel = tf.constant(RNG.normal(size=(*size, channels, filters)))
 
@@ -90,6 +96,28 @@ def test_of_convolutions(case, traced, monkeypatch):
 
     in_both_modes(squares, [x, kernel], traced)
     assert taken == ({expected} - {None})
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "expected"),
+    [
+        ((3, 3), 1, "same", "turned"),
+        ((2, 3), 1, "valid", "turned"),
+        ((2, 2), 2, "valid", "scattered"),
+        ((4, 4), 2, "same", "scattered"),
+        ((1, 2), 3, "same", "scattered"),
+        ((5, 2), 3, "valid", "scattered"),
+    ],
+)
+def test_of_transposed_convolutions(size, stride, padding, expected, traced, taken):
+    x, kernel = tf.constant(RNG.normal(size=(3, 4, 5, 3))), tf.constant(RNG.normal(size=(*size, 2, 3)))
+
+    def squares(x, kernel):
+        return ops.sum(ops.sin(ops.conv_transpose(x, kernel, stride, padding)))
+
+    in_both_modes(squares, [x, kernel], traced)
+    assert taken == {expected}
 
 
 @pytest.mark.parametrize("traced", [False, True])

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.ops.convolution_gradient import with_suited_gradient
+from unidl.backends.tensorflow.ops.convolution_gradient import suited_transposed, with_suited_gradient
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
 
@@ -32,8 +32,6 @@ def conv(
     if groups == 1:
         x, name = padded(x, window)
         y = tf.nn.convolution(x, kernel, window.strides, name, FORMAT[len(window.size)], window.dilation)
-        if len(window.size) != 2:
-            return y
         return with_suited_gradient(y, x, kernel, replace(window, padding=name.lower()))
     if groups == x.shape[-1] and len(window.size) == 2 and len(set(window.strides)) == 1:
         return _depthwise(x, kernel, window)
@@ -72,7 +70,10 @@ def conv_transpose(
     padding: str = "valid",
     dilation: int | Sequence[int] = 1,
 ) -> Tensor:
-    window, _ = transposed_convolution(tuple(x.shape), tuple(kernel.shape), strides, padding, dilation)
+    window, known = transposed_convolution(tuple(x.shape), tuple(kernel.shape), strides, padding, dilation)
+    y = suited_transposed(x, kernel, known[1:-1], window)
+    if y is not None:
+        return y
     _, result = transposed_convolution(shape(x), tuple(kernel.shape), strides, padding, dilation)
     rank = len(window.size)
     sizes = tf.cast(lengths(result), tf.int32)  # TensorFlow takes no other

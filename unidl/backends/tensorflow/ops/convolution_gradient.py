@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -27,17 +27,14 @@ def with_suited_gradient(y: Tensor, x: Tensor, kernel: Tensor, window: Window) -
     Args:
         y: (batch, height, width, filters)
         x: (batch, height, width, channels)
-        kernel: (height, width, channels, filters)
+        kernel: (rows, columns, channels, filters)
         window: Its window, of the padding "valid" or "same".
     """
-    if not is_training() or not on_cpu() or by_onednn() or lacks_kernels():
-        return y
-    by_image = suited(x, y, window)
+    by_image = suited(x.shape[1:-1], y.shape[1:-1], kernel, window) if is_asked() else None
     if by_image is None:
         return y
-    assert isinstance(window.padding, str)
     kernel = tf.convert_to_tensor(kernel)
-    form = {"filter_sizes": kernel.shape, "strides": (1, *window.strides, 1), "padding": window.padding.upper()}
+    form = form_of(kernel, window)
 
     def gradient(dy: Tensor) -> list[Tensor]:
         return [by_image(dy, kernel), tf.raw_ops.Conv2DBackpropFilter(input=x, out_backprop=dy, **form)]
@@ -45,18 +42,59 @@ def with_suited_gradient(y: Tensor, x: Tensor, kernel: Tensor, window: Window) -
     return with_gradient(y, [x, kernel], gradient)
 
 
-def suited(x: Tensor, y: Tensor, window: Window) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The function of dy and the kernel that gives the gradient by the image soonest; None where that is TensorFlow's own."""
-    lengths, (channels, filters) = x.shape[1:-1], (x.shape[-1], y.shape[-1])
-    known = lengths.is_fully_defined() and y.dtype in (tf.float32, tf.float64)
-    if not known or max(window.dilation) > 1 or len(set(window.strides)) > 1:
+def suited_transposed(x: Tensor, kernel: Tensor, lengths: Sequence[int | None], window: Window) -> Tensor | None:
+    """A transposed convolution, which is that gradient, in a training step; None where TensorFlow's own kernel is as good.
+
+    Args:
+        x: (batch, height, width, filters)
+        kernel: (rows, columns, channels, filters)
+        lengths: Height and width of the result.
+        window: That of the convolution which is turned round, of the padding "valid" or "same".
+    """
+    by_image = suited(tf.TensorShape(lengths), x.shape[1:-1], kernel, window) if is_asked() else None
+    if by_image is None:
         return None
-    size = tuple(y.shape[1:-1])
+    kernel = tf.convert_to_tensor(kernel)
+    form = form_of(kernel, window)
+
+    def gradient(dy: Tensor) -> list[Tensor]:
+        by_x = tf.nn.conv2d(dy, kernel, window.strides, form["padding"])
+        return [by_x, tf.raw_ops.Conv2DBackpropFilter(input=dy, out_backprop=x, **form)]
+
+    return with_gradient(by_image(x, kernel), [x, kernel], gradient)
+
+
+def is_asked() -> bool:
+    """Whether a training step is traced, for TensorFlow's own kernels on a CPU."""
+    return is_training() and on_cpu() and not by_onednn() and not lacks_kernels()
+
+
+def form_of(kernel: Tensor, window: Window) -> dict[str, Any]:
+    """What TensorFlow wants to know of a convolution beside its tensors."""
+    assert isinstance(window.padding, str)
+    return {"filter_sizes": kernel.shape, "strides": (1, *window.strides, 1), "padding": window.padding.upper()}
+
+
+def suited(
+    lengths: tf.TensorShape, size: tf.TensorShape, kernel: Tensor, window: Window
+) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The function of dy and the kernel that gives the gradient by the image soonest; None where that is TensorFlow's own.
+
+    Args:
+        lengths: Height and width of the image.
+        size: Those of the convolution's result.
+        kernel: (rows, columns, channels, filters)
+        window: Its window.
+    """
+    known = lengths.is_fully_defined() and kernel.dtype in (tf.float32, tf.float64)
+    if not known or len(window.size) != 2 or max(window.dilation) > 1 or len(set(window.strides)) > 1:
+        return None
     small = size[0] * size[1] <= SMALL
     pads = window.pads(lengths)
     if window.strides[0] > 1:
         return partial(scattered, size=size, lengths=lengths, pads=pads, stride=window.strides[0]) if small else None
     # the forward kernel is quick with many filters, which the channels are here
+    channels, filters = kernel.shape[2:]
     many = min(channels, filters) >= FEW and (channels >= filters or window.size == (1, 1))
     return partial(turned, pads=pads) if small or many else None
 
@@ -69,7 +107,7 @@ def turned(dy: Tensor, kernel: Tensor, pads: Pads) -> Tensor:
 
 
 def scattered(
-    dy: Tensor, kernel: Tensor, size: tuple[int, int], lengths: Sequence[int], pads: Pads, stride: int
+    dy: Tensor, kernel: Tensor, size: Sequence[int], lengths: Sequence[int], pads: Pads, stride: int
 ) -> Tensor:
     """By one product for all images, whose parts, one for each tap of the window, are added where the tap lay.
 
