@@ -77,7 +77,8 @@ def by_image(rounds: int) -> None:
 
         def ours(dy=dy, kernel=kernel, length=length, pads=pads, stride=stride):  # type: ignore[no-untyped-def]
             if stride == 1:
-                return convolution.turned(dy, kernel, pads)
+                small = dy.shape[1] * dy.shape[2] <= convolution.SMALL
+                return convolution.turned(dy, kernel, pads, small)
             return convolution.scattered(dy, kernel, tuple(dy.shape[1:3]), (length, length), pads, stride)
 
         def theirs(x=x, dy=dy, kernel=kernel, form=form):  # type: ignore[no-untyped-def]

@@ -84,8 +84,9 @@ def call_lstm(
 
 
 MOVED = ("x", "cs_prev", "h_prev", "w", "b")  # what the kernel's gradient is taken by
-# numbers in w beyond which TensorFlow's gradient is the slower one: tests/benchmarks/kernels.py
-LARGE = 1 << 16
+# numbers in w beyond which the loop is worth its memory: with fewer it is a little faster still, or slower (tests/benchmarks/kernels.py),
+# and its graph and the gates' gradients are a tenth of all that training takes
+LARGE = 1 << 17
 
 
 def gradient(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[tf.Tensor]:
@@ -113,28 +114,39 @@ def through_time(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[
     Here a step gives the gradients by its gates, and w's is one product with all of them.
     """
     length, _, units = by_h.shape
-    x, w, b, unused = (given[name] for name in ("x", "w", "b", "wci"))
-    cells = tf.concat([given["cs_prev"][None], steps.cs[:-1]], axis=0)  # before each step, (time, batch, units)
-    hidden = tf.concat([given["h_prev"][None], steps.h[:-1]], axis=0)
-    by_x, by_hidden = (tf.transpose(part) for part in tf.split(w, (x.shape[-1], units)))  # (4 * units, inputs or units)
+    x, w, b, unused, c_first, h_first = (given[name] for name in ("x", "w", "b", "wci", "cs_prev", "h_prev"))
+    with tf.control_dependencies([by_h]):  # not before they are needed
+        by_x, by_hidden = (
+            tf.transpose(part) for part in tf.split(w, (x.shape[-1], units))
+        )  # (4 * units, inputs or units)
+    series = [getattr(steps, name) for name in MADE]
 
     def body(t: tf.Tensor, by_c: tf.Tensor, by_h_after: tf.Tensor, gates: tf.TensorArray) -> tuple[Any, ...]:
+        made = dict(zip(MADE, (tf.gather(one, t) for one in series), strict=True))  # each (batch, units)
+        c_before = tf.where(t > 0, tf.gather(steps.cs, tf.maximum(t - 1, 0)), c_first)
         found = tf.raw_ops.LSTMBlockCellGrad(
-            x=x[t], cs_prev=cells[t], h_prev=hidden[t], w=w, wci=unused, wcf=unused, wco=unused, b=b,
-            **{name: getattr(steps, name)[t] for name in MADE},
-            cs_grad=by_c, h_grad=by_h[t] + by_h_after, use_peephole=False,
+            **made, cs_prev=c_before, cs_grad=by_c, h_grad=tf.gather(by_h, t) + by_h_after, use_peephole=False,
+            x=x0, h_prev=h_first, w=w, wci=unused, wcf=unused, wco=unused, b=b,  # of which it wants the shapes alone
         )  # fmt: skip
         return t - 1, found.cs_prev_grad, found.dicfo @ by_hidden, gates.write(t, found.dicfo)
 
-    nothing = tf.zeros_like(given["h_prev"])
+    x0 = x[0]
+    nothing = tf.zeros_like(h_first)
     empty = tf.TensorArray(by_h.dtype, length, element_shape=(None, 4 * units))
     start = (tf.constant(length - 1), nothing, nothing, empty)
-    _, by_c, by_h_first, gates = tf.while_loop(lambda t, *_: t >= 0, body, start, parallel_iterations=1)
-    by_gates = tf.reshape(gates.stack(), (-1, 4 * units))  # (time * batch, 4 * units)
-    read = [tf.reshape(series, (-1, series.shape[-1])) for series in (x, hidden)]
-    by_w = tf.concat([tf.matmul(series, by_gates, transpose_a=True) for series in read], axis=0)
-    by_b = tf.raw_ops.BiasAddGrad(out_backprop=by_gates)
-    return [tf.reshape(by_gates @ by_x, tf.shape(x)), by_c, by_h_first, by_w, by_b]
+    _, by_c, by_h_first, written = tf.while_loop(lambda t, *_: t >= 0, body, start, parallel_iterations=1)
+    gates = written.stack()  # (time, batch, 4 * units)
+    flat = tf.reshape(gates, (-1, 4 * units))
+    by_recurrent = product(h_first, gates[0]) + product(steps.h[:-1], gates[1:])
+    by_w = tf.concat([product(x, gates), by_recurrent], axis=0)
+    by_b = tf.raw_ops.BiasAddGrad(out_backprop=flat)
+    return [tf.reshape(flat @ by_x, tf.shape(x)), by_c, by_h_first, by_w, by_b]
+
+
+def product(x: tf.Tensor, by_gates: tf.Tensor) -> tf.Tensor:
+    """(..., inputs), (..., 4 * units) -> (inputs, 4 * units): the gradient by what x was multiplied with."""
+    rows, gates = (tf.reshape(series, (-1, series.shape[-1])) for series in (x, by_gates))
+    return tf.matmul(rows, gates, transpose_a=True)
 
 
 TABLE: dict[type, Lowering] = {LSTM: Lowering(BlockLSTM, call_lstm, holder_slots, refuses_lstm)}

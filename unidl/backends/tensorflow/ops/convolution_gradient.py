@@ -96,14 +96,21 @@ def suited(
     # the forward kernel is quick with many filters, which the channels are here
     channels, filters = kernel.shape[2:]
     many = min(channels, filters) >= FEW and (channels >= filters or window.size == (1, 1))
-    return partial(turned, pads=pads) if small or many else None
+    return partial(turned, pads=pads, small=small) if small or many else None
 
 
-def turned(dy: Tensor, kernel: Tensor, pads: Pads) -> Tensor:
-    """By a convolution with the kernel turned round, for a stride of 1: the forward kernel does all images in one product."""
+def turned(dy: Tensor, kernel: Tensor, pads: Pads, small: bool) -> Tensor:
+    """By a convolution with the kernel turned round, for a stride of 1: the forward kernel does all images in one product.
+
+    Where the images are small the kernel is the larger, and they are turned instead, before and after.
+    """
     rest = [(k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape[:2], pads, strict=True)]
-    around = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # (height, width, filters, channels)
-    return tf.nn.conv2d(dy, around, 1, ((0, 0), *rest, (0, 0)))
+    with tf.control_dependencies([dy]):  # or all kernels of a network would be copied when its step begins, and kept
+        around = tf.transpose(kernel if small else tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))
+    if not small:
+        return tf.nn.conv2d(dy, around, 1, ((0, 0), *rest, (0, 0)))
+    swapped = [pair[::-1] for pair in rest]
+    return tf.reverse(tf.nn.conv2d(tf.reverse(dy, (1, 2)), around, 1, ((0, 0), *swapped, (0, 0))), (1, 2))
 
 
 def scattered(
