@@ -76,9 +76,8 @@ def by_image(rounds: int) -> None:
         pads = form.pads((length, length))
 
         def ours(dy=dy, kernel=kernel, length=length, pads=pads, stride=stride):  # type: ignore[no-untyped-def]
-            if stride == 1:
-                small = dy.shape[1] * dy.shape[2] <= convolution.SMALL
-                return convolution.turned(dy, kernel, pads, small)
+            if dy.shape[1] * dy.shape[2] > convolution.SMALL and stride == 1:
+                return convolution.turned(dy, kernel, pads)
             return convolution.scattered(dy, kernel, tuple(dy.shape[1:3]), (length, length), pads, stride)
 
         def theirs(x=x, dy=dy, kernel=kernel, form=form):  # type: ignore[no-untyped-def]

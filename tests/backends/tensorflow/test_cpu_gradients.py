@@ -13,12 +13,15 @@ from unidl.backends.tensorflow.tracing import in_mode
 RNG = np.random.default_rng(0)
 # (height, width), channels, filters, window, stride, padding -> the way that is taken
 CONVOLUTIONS = {
-    "small": ((6, 7), 2, 3, (3, 3), 1, "same", "turned"),
-    "small, even window": ((6, 5), 2, 3, (2, 4), 1, "same", "turned"),
-    "small, no padding": ((7, 6), 2, 3, (3, 2), 1, "valid", "turned"),
-    "small, padded by hand": ((5, 5), 2, 3, (3, 3), 1, ((2, 1), (0, 4)), "turned"),
-    "one pixel": ((1, 1), 2, 3, (3, 3), 1, "same", "turned"),
+    "small": ((6, 7), 2, 3, (3, 3), 1, "same", "scattered"),
+    "small, even window": ((6, 5), 2, 3, (2, 4), 1, "same", "scattered"),
+    "small, no padding": ((7, 6), 2, 3, (3, 2), 1, "valid", "scattered"),
+    "small, padded by hand": ((5, 5), 2, 3, (3, 3), 1, ((2, 1), (0, 4)), "scattered"),
+    "one pixel": ((1, 1), 2, 3, (3, 3), 1, "same", "scattered"),
     "many channels": ((9, 9), 16, 16, (3, 3), 1, "same", "turned"),
+    "many channels, even window": ((9, 10), 16, 16, (4, 2), 1, "same", "turned"),
+    "many channels, no padding": ((11, 10), 16, 16, (3, 2), 1, "valid", "turned"),
+    "small, pointwise": ((5, 6), 2, 3, (1, 1), 1, "same", "scattered"),
     "pointwise": ((9, 9), 16, 17, (1, 1), 1, "same", "turned"),
     "strided": ((8, 7), 2, 3, (3, 3), 2, "same", "scattered"),
     "strided, no padding, a rest": ((8, 9), 2, 3, (3, 3), 2, "valid", "scattered"),
@@ -102,8 +105,8 @@ def test_of_convolutions(case, traced, taken):
 @pytest.mark.parametrize(
     ("size", "stride", "padding", "expected"),
     [
-        ((3, 3), 1, "same", "turned"),
-        ((2, 3), 1, "valid", "turned"),
+        ((3, 3), 1, "same", "scattered"),
+        ((2, 3), 1, "valid", "scattered"),
         ((2, 2), 2, "valid", "scattered"),
         ((4, 4), 2, "same", "scattered"),
         ((1, 2), 3, "same", "scattered"),

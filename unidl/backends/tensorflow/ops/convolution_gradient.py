@@ -89,28 +89,21 @@ def suited(
     known = lengths.is_fully_defined() and kernel.dtype in (tf.float32, tf.float64)
     if not known or len(window.size) != 2 or max(window.dilation) > 1 or len(set(window.strides)) > 1:
         return None
-    small = size[0] * size[1] <= SMALL
     pads = window.pads(lengths)
-    if window.strides[0] > 1:
-        return partial(scattered, size=size, lengths=lengths, pads=pads, stride=window.strides[0]) if small else None
+    if size[0] * size[1] <= SMALL:
+        return partial(scattered, size=size, lengths=lengths, pads=pads, stride=window.strides[0])
     # the forward kernel is quick with many filters, which the channels are here
     channels, filters = kernel.shape[2:]
     many = min(channels, filters) >= FEW and (channels >= filters or window.size == (1, 1))
-    return partial(turned, pads=pads, small=small) if small or many else None
+    return partial(turned, pads=pads) if many and window.strides[0] == 1 else None
 
 
-def turned(dy: Tensor, kernel: Tensor, pads: Pads, small: bool) -> Tensor:
-    """By a convolution with the kernel turned round, for a stride of 1: the forward kernel does all images in one product.
-
-    Where the images are small the kernel is the larger, and they are turned instead, before and after.
-    """
+def turned(dy: Tensor, kernel: Tensor, pads: Pads) -> Tensor:
+    """By a convolution with the kernel turned round, for a stride of 1: the forward kernel does all images in one product."""
     rest = [(k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel.shape[:2], pads, strict=True)]
-    with tf.control_dependencies([dy]):  # or all kernels of a network would be copied when its step begins, and kept
-        around = tf.transpose(kernel if small else tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))
-    if not small:
-        return tf.nn.conv2d(dy, around, 1, ((0, 0), *rest, (0, 0)))
-    swapped = [pair[::-1] for pair in rest]
-    return tf.reverse(tf.nn.conv2d(tf.reverse(dy, (1, 2)), around, 1, ((0, 0), *swapped, (0, 0))), (1, 2))
+    with tf.control_dependencies([dy]):  # or all kernels of a network would be turned when its step begins, and kept
+        around = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))  # (rows, columns, filters, channels)
+    return tf.nn.conv2d(dy, around, 1, ((0, 0), *rest, (0, 0)))
 
 
 def scattered(
@@ -145,6 +138,10 @@ def scattered(
         taps = [placed(i, j) for i in range(a, rows, stride) for j in range(b, columns, stride)]
         return tf.add_n(taps) if taps else tf.zeros((tf.shape(dy)[0], *grid, channels), dy.dtype)
 
-    spread = tf.concat([meeting(a, b) for a in range(stride) for b in range(stride)], axis=-1)
+    if stride == 1:
+        spread = meeting(0, 0)
+    else:
+        places = [meeting(a, b) for a in range(stride) for b in range(stride)]
+        spread = tf.nn.depth_to_space(tf.concat(places, axis=-1), stride)
     ends = [slice(low, low + whole) for whole, (low, _) in zip(lengths, pads, strict=True)]
-    return tf.nn.depth_to_space(spread, stride)[(slice(None), *ends)]
+    return spread[(slice(None), *ends)]
