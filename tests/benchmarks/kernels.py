@@ -25,9 +25,7 @@ import tensorflow as tf
 from unidl.backends.tensorflow.device import by_onednn, on_cpu
 from unidl.backends.tensorflow.layers import recurrent
 from unidl.backends.tensorflow.ops import convolution_gradient as convolution
-from unidl.backends.tensorflow.ops.pooling import max_pool_with_places
-from unidl.backends.tensorflow.tracing import in_mode
-from unidl.graph.window import pooling, window
+from unidl.graph.window import window
 from unidl.training.allocation import keep_freed_memory
 
 # (batch, length of a square image, channels, filters, window, stride, padding)
@@ -43,8 +41,6 @@ CONVOLUTIONS = [
 ]  # fmt: skip
 # in turn the steps, examples in a batch, inputs and units
 SERIES = [(64, 32, 64, 128), (32, 32, 64, 64), (128, 8, 128, 256), (20, 128, 32, 32), (64, 1, 64, 128)]
-# in turn the batch, the length of a square image, channels, window, stride; measured forward and backward
-POOLINGS = [(64, 26, 16, 2, 2), (64, 11, 32, 2, 2), (4, 64, 16, 2, 2), (8, 56, 64, 3, 2)]
 
 
 def compared(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[float, float]:
@@ -66,83 +62,61 @@ def show(what: str, taken: bool, times: tuple[float, float]) -> None:
     print(f"{'*' if taken else ' '} {what:58} {ours:8.2f} {theirs:8.2f} {theirs / ours:6.2f}", flush=True)
 
 
-def by_image(rounds: int) -> None:
+def by_image(
+    n: int, length: int, channels: int, filters: int, size: int, stride: int, padding: str, rounds: int
+) -> None:
     """Conv2DBackpropInput."""
-    for n, length, channels, filters, size, stride, padding in CONVOLUTIONS:
-        form = window(size, stride, padding, 1, 2)
-        x, kernel = tf.random.normal((n, length, length, channels)), tf.random.normal((size, size, channels, filters))
-        y = tf.nn.conv2d(x, kernel, stride, padding.upper())
-        dy = tf.random.normal(y.shape)
-        pads = form.pads((length, length))
+    form = window(size, stride, padding, 1, 2)
+    x, kernel = tf.random.normal((n, length, length, channels)), tf.random.normal((size, size, channels, filters))
+    y = tf.nn.conv2d(x, kernel, stride, padding.upper())
+    dy = tf.random.normal(y.shape)
+    lengths = (length, length)
+    pads = form.pads(lengths)
+    taken = convolution.suited(x.shape[1:-1], y.shape[1:-1], kernel, form)
 
-        def ours(dy=dy, kernel=kernel, length=length, pads=pads, stride=stride):  # type: ignore[no-untyped-def]
-            if dy.shape[1] * dy.shape[2] > convolution.SMALL and stride == 1:
-                return convolution.turned(dy, kernel, pads)
-            return convolution.scattered(dy, kernel, tuple(dy.shape[1:3]), (length, length), pads, stride)
+    def ours() -> tf.Tensor:
+        if taken is not None:
+            return taken(dy, kernel)
+        if stride == 1:
+            return convolution.turned(dy, kernel, pads)
+        return convolution.scattered(dy, kernel, y.shape[1:-1], lengths, pads, stride)
 
-        def theirs(x=x, dy=dy, kernel=kernel, form=form):  # type: ignore[no-untyped-def]
-            return tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=x.shape, filter=kernel, out_backprop=dy, strides=(1, *form.strides, 1),
-                padding=form.padding.upper(),
-            )  # fmt: skip
+    def theirs() -> tf.Tensor:
+        how = {"strides": (1, stride, stride, 1), "padding": padding.upper()}
+        return tf.raw_ops.Conv2DBackpropInput(input_sizes=x.shape, filter=kernel, out_backprop=dy, **how)
 
-        what = f"{n} x {length} x {length} x {channels} -> {filters}, {size} x {size}, stride {stride}, {padding}"
-        show(
-            what,
-            convolution.suited(x.shape[1:-1], y.shape[1:-1], kernel, form) is not None and not by_onednn(),
-            compared(ours, theirs, rounds),
-        )
+    what = f"{n} x {length} x {length} x {channels} -> {filters}, {size} x {size}, stride {stride}, {padding}"
+    show(what, taken is not None and not by_onednn(), compared(ours, theirs, rounds))
 
 
-def through_time(rounds: int) -> None:
+def through_time(steps: int, n: int, inputs: int, units: int, rounds: int) -> None:
     """BlockLSTMGrad."""
-    for steps, n, inputs, units in SERIES:
-        unused = tf.zeros(units)
-        given = {
-            "seq_len_max": tf.constant(steps, tf.int64), "x": tf.random.normal((steps, n, inputs)),
-            "cs_prev": tf.zeros((n, units)), "h_prev": tf.zeros((n, units)), "b": tf.zeros(4 * units),
-            "w": tf.random.normal((inputs + units, 4 * units), stddev=0.05),
-            "wci": unused, "wcf": unused, "wco": unused, "use_peephole": False,
-        }  # fmt: skip
-        made = tf.raw_ops.BlockLSTM(**given, forget_bias=0.0, cell_clip=-1.0)
-        by_h = tf.random.normal(made.h.shape)
-        both = (
-            lambda given=given, made=made, by_h=by_h: recurrent.through_time(given, made, by_h),
-            lambda given=given, made=made, by_h=by_h: recurrent.by_kernel(given, made, by_h),
-        )
-        what = f"{steps} steps, batch {n}, {inputs} inputs, {units} units"
-        show(what, given["w"].shape.num_elements() > recurrent.LARGE, compared(*both, rounds))
-
-
-def pooled(rounds: int) -> None:
-    """MaxPool and MaxPoolGrad."""
-    for n, length, channels, size, stride in POOLINGS:
-        x = tf.nn.relu(tf.random.normal((n, length, length, channels)))
-        form, _ = pooling(tuple(x.shape), size, stride, "valid")
-
-        def ours(x=x, form=form):  # type: ignore[no-untyped-def]
-            with in_mode(True), tf.GradientTape() as tape:
-                tape.watch(x)
-                y = max_pool_with_places(x, form, "VALID")
-            return tape.gradient(y, x)
-
-        def theirs(x=x, form=form):  # type: ignore[no-untyped-def]
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                y = tf.nn.max_pool2d(x, form.size, form.strides, "VALID")
-            return tape.gradient(y, x)
-
-        what = f"{n} x {length} x {length} x {channels}, {size} x {size}, stride {stride}"
-        show(what, True, compared(ours, theirs, rounds))
+    unused = tf.zeros(units)
+    given = {
+        "seq_len_max": tf.constant(steps, tf.int64), "x": tf.random.normal((steps, n, inputs)),
+        "cs_prev": tf.zeros((n, units)), "h_prev": tf.zeros((n, units)), "b": tf.zeros(4 * units),
+        "w": tf.random.normal((inputs + units, 4 * units), stddev=0.05),
+        "wci": unused, "wcf": unused, "wco": unused, "use_peephole": False,
+    }  # fmt: skip
+    made = tf.raw_ops.BlockLSTM(**given, forget_bias=0.0, cell_clip=-1.0)
+    by_h = tf.random.normal(made.h.shape)
+    times = compared(
+        lambda: recurrent.through_time(given, made, by_h), lambda: recurrent.by_kernel(given, made, by_h), rounds
+    )
+    taken = given["w"].shape.num_elements() > recurrent.LARGE
+    show(f"{steps} steps, batch {n}, {inputs} inputs, {units} units", taken, times)
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     keep_freed_memory()
     print(f"a CPU alone: {on_cpu()}, oneDNN's kernels: {by_onednn()}; ms of unidl's, of TensorFlow's, ratio")
-    for measure in (by_image, through_time, pooled):
-        print(measure.__doc__)
-        measure(rounds)
+    print(by_image.__doc__)
+    for shapes in CONVOLUTIONS:
+        by_image(*shapes, rounds)
+    print(through_time.__doc__)
+    for series in SERIES:
+        through_time(*series, rounds)
 
 
 if __name__ == "__main__":

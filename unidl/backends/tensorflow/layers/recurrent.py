@@ -84,8 +84,7 @@ def call_lstm(
 
 
 MOVED = ("x", "cs_prev", "h_prev", "w", "b")  # what the kernel's gradient is taken by
-# numbers in w beyond which the loop is worth its memory: with fewer it is a little faster still, or slower (tests/benchmarks/kernels.py),
-# and its graph and the gates' gradients are a tenth of all that training takes
+# numbers in w beyond which the loop is worth the memory of its graph and of the gates' gradients: tests/benchmarks/kernels.py
 LARGE = 1 << 17
 
 
@@ -116,21 +115,20 @@ def through_time(given: Mapping[str, Any], steps: Any, by_h: tf.Tensor) -> list[
     length, _, units = by_h.shape
     x, w, b, unused, c_first, h_first = (given[name] for name in ("x", "w", "b", "wci", "cs_prev", "h_prev"))
     with tf.control_dependencies([by_h]):  # not before they are needed
-        by_x, by_hidden = (
-            tf.transpose(part) for part in tf.split(w, (x.shape[-1], units))
-        )  # (4 * units, inputs or units)
-    series = [getattr(steps, name) for name in MADE]
+        by_x, by_hidden = map(
+            tf.transpose, tf.split(w, (x.shape[-1], units))
+        )  # (4 * units, inputs), (4 * units, units)
+        x_first = x[0]
 
     def body(t: tf.Tensor, by_c: tf.Tensor, by_h_after: tf.Tensor, gates: tf.TensorArray) -> tuple[Any, ...]:
-        made = dict(zip(MADE, (tf.gather(one, t) for one in series), strict=True))  # each (batch, units)
+        made = {name: tf.gather(getattr(steps, name), t) for name in MADE}  # each (batch, units)
         c_before = tf.where(t > 0, tf.gather(steps.cs, tf.maximum(t - 1, 0)), c_first)
         found = tf.raw_ops.LSTMBlockCellGrad(
             **made, cs_prev=c_before, cs_grad=by_c, h_grad=tf.gather(by_h, t) + by_h_after, use_peephole=False,
-            x=x0, h_prev=h_first, w=w, wci=unused, wcf=unused, wco=unused, b=b,  # of which it wants the shapes alone
+            x=x_first, h_prev=h_first, w=w, wci=unused, wcf=unused, wco=unused, b=b,  # of which it wants the shapes alone
         )  # fmt: skip
         return t - 1, found.cs_prev_grad, found.dicfo @ by_hidden, gates.write(t, found.dicfo)
 
-    x0 = x[0]
     nothing = tf.zeros_like(h_first)
     empty = tf.TensorArray(by_h.dtype, length, element_shape=(None, 4 * units))
     start = (tf.constant(length - 1), nothing, nothing, empty)

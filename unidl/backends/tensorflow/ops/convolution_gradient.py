@@ -30,7 +30,7 @@ def with_suited_gradient(y: Tensor, x: Tensor, kernel: Tensor, window: Window) -
         kernel: (rows, columns, channels, filters)
         window: Its window, of the padding "valid" or "same".
     """
-    by_image = suited(x.shape[1:-1], y.shape[1:-1], kernel, window) if is_asked() else None
+    by_image = suited(x.shape[1:-1], y.shape[1:-1], kernel, window) if serves() else None
     if by_image is None:
         return y
     kernel = tf.convert_to_tensor(kernel)
@@ -51,7 +51,7 @@ def suited_transposed(x: Tensor, kernel: Tensor, lengths: Sequence[int | None], 
         lengths: Height and width of the result.
         window: That of the convolution which is turned round, of the padding "valid" or "same".
     """
-    by_image = suited(tf.TensorShape(lengths), x.shape[1:-1], kernel, window) if is_asked() else None
+    by_image = suited(tf.TensorShape(lengths), x.shape[1:-1], kernel, window) if serves() else None
     if by_image is None:
         return None
     kernel = tf.convert_to_tensor(kernel)
@@ -64,8 +64,8 @@ def suited_transposed(x: Tensor, kernel: Tensor, lengths: Sequence[int | None], 
     return with_gradient(by_image(x, kernel), [x, kernel], gradient)
 
 
-def is_asked() -> bool:
-    """Whether a training step is traced, for TensorFlow's own kernels on a CPU."""
+def serves() -> bool:
+    """Whether this is for what is computed now: a training step, by TensorFlow's own kernels on a CPU."""
     return is_training() and on_cpu() and not by_onednn() and not lacks_kernels()
 
 

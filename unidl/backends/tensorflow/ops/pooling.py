@@ -7,10 +7,8 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.device import on_cpu
 from unidl.backends.tensorflow.ops.convolution import FORMAT, padded
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
-from unidl.backends.tensorflow.tracing import is_training, lacks_kernels, with_gradient
 from unidl.graph.window import Padding, Window, pooling
 
 Tensor: TypeAlias = tf.Tensor
@@ -21,30 +19,7 @@ def max_pool(
 ) -> Tensor:
     window, _ = pooling(tuple(x.shape), size, strides, padding)
     x, name = padded(x, window, float("-inf"))
-    if is_training() and on_cpu() and not lacks_kernels() and len(window.size) == 2:
-        return max_pool_with_places(x, window, name)
     return _pool(tf.nn.max_pool, x, window, name)
-
-
-def max_pool_with_places(x: Tensor, window: Window, name: str) -> Tensor:
-    """The same where a gradient follows: TensorFlow's own looks for the maxima's places, which the forward kernel can tell."""
-    form = {"ksize": (1, *window.size, 1), "strides": (1, *window.strides, 1), "padding": name}
-    y, places = tf.raw_ops.MaxPoolWithArgmax(input=x, **form)
-
-    def by_dy(gradient: Tensor) -> list[Tensor]:  # for the gradient of a gradient, which TensorFlow has not
-        read = tf.gather(flat(gradient), flat(places), batch_dims=1)
-        return [tf.reshape(read, tf.shape(places))]
-
-    def gradient(dy: Tensor) -> list[Tensor]:
-        found = tf.raw_ops.MaxPoolGradWithArgmax(input=x, grad=dy, argmax=places, **form)
-        return [with_gradient(found, [dy], by_dy)]
-
-    return with_gradient(y, [x], gradient)
-
-
-def flat(images: Tensor) -> Tensor:
-    """(batch, height, width, channels) -> (batch, height * width * channels)."""
-    return tf.reshape(images, (tf.shape(images)[0], -1))
 
 
 def average_pool(
