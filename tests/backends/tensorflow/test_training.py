@@ -8,6 +8,7 @@ import unidl
 from unidl import Sequential, layers, optimizers, schedules
 from unidl.backends import tensorflow as backend
 from unidl.backends.tensorflow.optimizers import NATIVE, Kernels, defined, readers
+from unidl.backends.tensorflow.training import repeat
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 8))  # (examples, features): the last of three batches of 32 has 26
@@ -119,6 +120,26 @@ def test_who_works_with_a_weight_by_another_name_counts():
 
     look()
     assert readers(variable) == []  # no graph
+
+
+def test_the_rate_is_there_before_the_batch():
+    """Else TensorFlow may leave it to the step's end, and all gradients wait until then in memory."""
+
+    def step(batch, states, rates):
+        return states, {"loss": tf.reduce_sum(batch) * rates["rate"]}
+
+    @tf.function(autograph=False)
+    def run(data, order, rate):
+        return repeat(step)(data, order, 0, 2, tf.constant(2, tf.int64), (), {"rate": rate})
+
+    specs = (tf.TensorSpec((6, 3)), tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,)))
+    library = run.get_concrete_function(*specs).graph.as_graph_def().library
+    (body,) = [function for function in library.function if "body" in function.signature.name]
+    nodes = {node.name: node for node in body.node_def}
+    (read,) = [name for name, node in nodes.items() if node.op == "TensorListGetItem"]
+    (places,) = [node for node in body.node_def if any(name.startswith(f"{read}:") for name in node.input)]
+    waits = [name[1:] for name in places.input if name.startswith("^")]
+    assert [nodes[name].op for name in waits] == ["GatherV2"]
 
 
 def test_a_subclass_of_an_optimizer_is_stepped_by_its_definition():

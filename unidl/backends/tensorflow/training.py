@@ -37,8 +37,11 @@ def repeat(step: Step, width: int | None = None) -> Steps:
 
         def body(i: Any, states: Any, logs: tf.TensorArray) -> tuple[Any, Any, tf.TensorArray]:
             places = chosen(i)
-            batch = map_nest(lambda whole: tf.gather(whole, places), data)
             given = {name: tf.gather(rate, i) for name, rate in rates.items()}
+            # a weight moves once its gradient is there: a rate that TensorFlow leaves to the end would keep all of them until then
+            with tf.control_dependencies(list(given.values())):
+                places = tf.identity(places)
+            batch = map_nest(lambda whole: tf.gather(whole, places), data)
             after, numbers = step(batch, states, given)
             names[:] = numbers
             after = map_nest(tf.convert_to_tensor, after)
