@@ -8,6 +8,8 @@ import json
 import math
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, Pair
+from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, OWN_KERNELS, Pair
 
 DOCS = Path(__file__).parents[2] / "docs"
 Row = Mapping[str, Any]
@@ -50,7 +52,17 @@ def machine() -> dict[str, str]:
         "machine": f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, no GPU",
         "python": platform.python_version(),
         **versions,
+        "oneDNN's kernels in TensorFlow": onednn(),
     }
+
+
+def onednn() -> str:
+    """Whether TensorFlow takes them here: it decides by the processor, and its times differ by much."""
+    ask = "from unidl.backends.tensorflow.device import by_onednn; print('on' if by_onednn() else 'off')"
+    unasked = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    command = [sys.executable, "-c", ask]
+    asked = subprocess.run(command, cwd=DOCS.parent, env=unasked, capture_output=True, text=True, check=True)
+    return asked.stdout.strip()
 
 
 def mean(values: Iterable[float]) -> float:
@@ -162,6 +174,11 @@ def sections(rows: list[Row]) -> list[tuple[str, str, list[list[str]]]]:
             "The same, compiled",
             '`jit=True` beside the loops above, which are not compiled; the time to compile is not in it. `jit="auto"` takes it where it pays.',
             grid(rows, COMPILED, "train"),
+        ),
+        (
+            "TensorFlow's own kernels",
+            "Without oneDNN's on either side (`TF_ENABLE_ONEDNN_OPTS=0`), as TensorFlow decides by itself on many processors.",
+            grid(rows, OWN_KERNELS, "train"),
         ),
         ("Small models beside a framework's own driver", "", grid(rows, ON_SMALL, "train")),
         (

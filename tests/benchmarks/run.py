@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks import report  # noqa: E402 - run as a script, the checkout is not on the path yet
-from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, Pair  # noqa: E402
+from tests.benchmarks.sides import BY_HAND, COMPILED, ON_SMALL, OWN_KERNELS, Pair  # noqa: E402
 from tests.benchmarks.workload import NAMES  # noqa: E402
 
 ONE_THREAD = dict.fromkeys(
@@ -74,6 +74,7 @@ def timed(chosen: argparse.Namespace, pairs: list[Pair], kinds: list[str]) -> It
                         child(
                             "pair", kind, name, pair.backend, pair.native, str(chosen.rounds), pair.jit,
                             threads=threads, engine=pair.engine, UNIDL_BENCH_ROUND=str(chosen.seconds),
+                            **({} if pair.onednn else {"TF_ENABLE_ONEDNN_OPTS": "0"}),
                         )
                         for _ in range(chosen.fresh)
                     ]  # fmt: skip
@@ -163,7 +164,7 @@ def main() -> None:
         chosen.fresh = 1
     pairs = [
         pair
-        for pair in BY_HAND + COMPILED + ON_SMALL
+        for pair in BY_HAND + COMPILED + OWN_KERNELS + ON_SMALL
         if (not chosen.backend or pair.backend in chosen.backend)
         and (not chosen.native or pair.native in chosen.native)
         and pair.jit in chosen.jit

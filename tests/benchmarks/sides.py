@@ -21,6 +21,7 @@ class Pair:
         least: What each ratio is to reach.
         workloads: On what.
         jit: What the Trainer is told; the loop beside it is as it is.
+        onednn: Whether TensorFlow, on both sides, may take oneDNN's kernels.
     """
 
     backend: str
@@ -30,13 +31,15 @@ class Pair:
     least: float | None
     workloads: tuple[str, ...]
     jit: str = "False"
+    onednn: bool = True
 
     @property
     def name(self) -> str:
         """As it is called on the command line and in the table."""
         mine = f"keras on {self.engine}" if self.backend == "keras" else self.backend
         other = f"keras.fit on {self.engine}" if self.native == "keras" else self.native
-        return f"{mine}{'' if self.jit == 'False' else f', jit={self.jit}'} / {other}"
+        options = ("" if self.jit == "False" else f", jit={self.jit}") + ("" if self.onednn else ", own kernels")
+        return f"{mine}{options} / {other}"
 
 
 # the Trainer beside a loop by hand; Keras' own loop is `fit`
@@ -48,6 +51,8 @@ BY_HAND = (
 )
 # what the compiler adds, beside the same loops, which have none; one convolutional network, for on a CPU XLA is no good at these
 COMPILED = (Pair("tensorflow", "tensorflow", "tensorflow", None, None, ("mlp", "cnn", "gpt", "recommender"), "True"),)
+# the same where TensorFlow has no oneDNN: many processors lack the instructions
+OWN_KERNELS = (Pair("tensorflow", "tensorflow", "tensorflow", 1.0, 0.95, NAMES, onednn=False),)
 # small models, where a framework's own driver costs more than the mathematics
 ON_SMALL = (
     Pair("keras", "keras", "tensorflow", 2.0, None, SMALL),
