@@ -27,6 +27,19 @@ def test_the_kernels_are_in_the_graph():
     assert {"BlockLSTM", "FusedBatchNormV3"} <= kernels(model)
 
 
+def test_gelu_works_on_the_rows_of_the_product_before_it():
+    """So that oneDNN does product, bias and gelu in one; on the rows in their other shape it does not."""
+    model = unidl.Sequential([layers.Dense(6, activation="gelu")]).build((5, 4), backend="tensorflow")
+    operations = model.native.graph().get_operations()
+    (erf,) = [op for op in operations if op.type == "Erf"]
+    scaled = erf.inputs[0].op
+    assert (scaled.type, scaled.inputs[0].op.type) == ("Mul", "BiasAdd")
+    expected = unidl.Sequential([layers.Dense(6, activation="gelu")]).build((5, 4), backend="torch")
+    expected.set_weights(model.weights())
+    x = X[:, :, :4]
+    np.testing.assert_allclose(model.predict(x), expected.predict(x), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:.*XLA.*")
 def test_xla_which_lacks_the_lstm_kernel_compiles_the_definition():
     (_, fused), (_, compiled) = trained(jit=False), trained(jit=True)

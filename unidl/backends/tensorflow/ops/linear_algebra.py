@@ -34,9 +34,9 @@ def known_lengths(x: Tensor) -> list[Any]:
     return [tf.shape(x)[i] if length is None else length for i, length in enumerate(x.shape)]
 
 
-def rows_of(x: Tensor) -> Tensor | None:
-    """The product of two matrices, if x is its rows in another shape, as `matmul` leaves them in a graph."""
-    if not tf.is_symbolic_tensor(x) or x.op.type != "Reshape" or x.op.inputs[0].op.type != "MatMul":
+def rows_of(x: Tensor, kernel: str = "MatMul") -> Tensor | None:
+    """The product of two matrices, or that with its bias ("BiasAdd"), if x is its rows in another shape, as `matmul` leaves them in a graph."""
+    if not tf.is_symbolic_tensor(x) or x.op.type != "Reshape" or x.op.inputs[0].op.type != kernel:
         return None
     rows = x.op.inputs[0]
     return rows if rows.shape[-1] == x.shape[-1] else None
