@@ -61,8 +61,8 @@ def onednn() -> str:
     ask = "from unidl.backends.tensorflow.device import by_onednn; print('on' if by_onednn() else 'off')"
     unasked = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     command = [sys.executable, "-c", ask]
-    asked = subprocess.run(command, cwd=DOCS.parent, env=unasked, capture_output=True, text=True, check=True)
-    return asked.stdout.strip()
+    asked = subprocess.run(command, cwd=DOCS.parent, env=unasked, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "not installed"
 
 
 def mean(values: Iterable[float]) -> float:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import unidl
-from unidl import layers
+from unidl import layers, ops
 
 X = np.random.default_rng(0).normal(size=(12, 5, 4)).astype("float32")
 Y = np.arange(12) % 3
@@ -38,6 +38,42 @@ def test_gelu_works_on_the_rows_of_the_product_before_it():
     expected.set_weights(model.weights())
     x = X[:, :, :4]
     np.testing.assert_allclose(model.predict(x), expected.predict(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("after", [ops.gelu, lambda h: ops.add(h, np.ones(6, "float32"))], ids=["gelu", "bias"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_what_works_on_the_rows_has_a_gradient_by_their_other_shape(after, training, bias):
+    dense = unidl.Sequential([layers.Dense(6, use_bias=bias)]).build((5, 4), backend="tensorflow")
+
+    def total(h):
+        return ops.sum(after(h) ** 2)
+
+    @tf.function(autograph=False)
+    def look(x):
+        h = dense.native(x, training=training)
+        with tf.GradientTape() as tape:
+            tape.watch(h)
+            value = total(h)
+        return h, unidl.value_and_grad(total)(h)[1], tape.gradient(value, h)
+
+    h, asked, taped = look(X)
+    expected = unidl.value_and_grad(total)(h)[1]  # not in a graph
+    assert np.abs(expected).sum() > 1
+    np.testing.assert_allclose(asked, expected, rtol=1e-5)
+    np.testing.assert_allclose(taped, expected, rtol=1e-5)
+
+
+def test_gelu_of_a_single_number_that_was_a_product():
+    class Total(unidl.Layer):
+        def __init__(self):
+            self.dense = layers.Dense(1)
+
+        def forward(self, x):
+            return ops.gelu(ops.reshape(self.dense(x), ()))
+
+    model = unidl.Sequential([Total()]).build((4,), backend="tensorflow")
+    assert np.shape(model(X[:1, 0])) == ()
 
 
 @pytest.mark.filterwarnings("ignore:.*XLA.*")

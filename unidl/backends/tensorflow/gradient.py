@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from unidl.graph.node import map_nest
+
 
 def value_and_grad(
     function: Callable[..., Any],
@@ -16,6 +18,10 @@ def value_and_grad(
     has_aux: bool = False,
 ) -> tuple[Any, list[tf.Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or variable."""
+    # of no other history: an op that works on what such a tensor was made of (rows_of) would pass it by
+    own = {id(tensor): tf.identity(tensor) for tensor in wanted if tf.is_symbolic_tensor(tensor)}
+    args, kwargs = map_nest(lambda leaf: own.get(id(leaf), leaf), (args, kwargs)) if own else (args, kwargs)
+    wanted = [own.get(id(tensor), tensor) for tensor in wanted]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(wanted)
         returned = function(*args, **kwargs)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from unidl.backends.tensorflow.promotion import numbers, widely
+from unidl.backends.tensorflow.tracing import is_training
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -35,11 +37,16 @@ def known_lengths(x: Tensor) -> list[Any]:
 
 
 def rows_of(x: Tensor, kernel: str = "MatMul") -> Tensor | None:
-    """The product of two matrices, or that with its bias ("BiasAdd"), if x is its rows in another shape, as `matmul` leaves them in a graph."""
+    """The product of two matrices, or that with its bias ("BiasAdd"), if x is its rows in another shape, as `matmul` leaves them in a graph.
+
+    None as well where a user's own tape may record, for who works on the rows has no gradient by x.
+    """
     if not tf.is_symbolic_tensor(x) or x.op.type != "Reshape" or x.op.inputs[0].op.type != kernel:
         return None
+    if record.could_possibly_record() and not is_training():
+        return None
     rows = x.op.inputs[0]
-    return rows if rows.shape[-1] == x.shape[-1] else None
+    return rows if x.shape.rank and x.shape[-1] is not None and rows.shape[-1] == x.shape[-1] else None
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
