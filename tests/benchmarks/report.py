@@ -52,7 +52,9 @@ def machine() -> dict[str, str]:
         "machine": f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, no GPU",
         "python": platform.python_version(),
         **versions,
-        "oneDNN's kernels in TensorFlow": onednn(),
+        "oneDNN's kernels in TensorFlow": versions["tensorflow"]
+        if versions["tensorflow"] == "not installed"
+        else onednn(),
     }
 
 
@@ -61,8 +63,8 @@ def onednn() -> str:
     ask = "from unidl.backends.tensorflow.device import by_onednn; print('on' if by_onednn() else 'off')"
     unasked = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     command = [sys.executable, "-c", ask]
-    asked = subprocess.run(command, cwd=DOCS.parent, env=unasked, capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "not installed"
+    asked = subprocess.run(command, cwd=DOCS.parent, env=unasked, capture_output=True, text=True, check=True)
+    return asked.stdout.strip()
 
 
 def mean(values: Iterable[float]) -> float:

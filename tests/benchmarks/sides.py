@@ -51,7 +51,7 @@ BY_HAND = (
 )
 # what the compiler adds, beside the same loops, which have none; one convolutional network, for on a CPU XLA is no good at these
 COMPILED = (Pair("tensorflow", "tensorflow", "tensorflow", None, None, ("mlp", "cnn", "gpt", "recommender"), "True"),)
-# the same where TensorFlow has no oneDNN: many processors lack the instructions
+# the Trainer beside the loop by hand where TensorFlow's kernels are its own: oneDNN's want instructions that many processors lack
 OWN_KERNELS = (Pair("tensorflow", "tensorflow", "tensorflow", 1.0, 0.95, NAMES, onednn=False),)
 # small models, where a framework's own driver costs more than the mathematics
 ON_SMALL = (

@@ -18,7 +18,7 @@ def value_and_grad(
     has_aux: bool = False,
 ) -> tuple[Any, list[tf.Tensor]]:
     """What the function returns, and the gradient of its value by each wanted tensor or variable."""
-    # of no other history: an op that works on what such a tensor was made of (rows_of) would pass it by
+    # of no other history: an op that works on what such a tensor was made of (on_rows) would pass it by
     own = {id(tensor): tf.identity(tensor) for tensor in wanted if tf.is_symbolic_tensor(tensor)}
     args, kwargs = map_nest(lambda leaf: own.get(id(leaf), leaf), (args, kwargs)) if own else (args, kwargs)
     wanted = [own.get(id(tensor), tensor) for tensor in wanted]

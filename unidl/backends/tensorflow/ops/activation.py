@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.ops.linear_algebra import known_lengths, rows_of
+from unidl.backends.tensorflow.ops.linear_algebra import on_rows
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
 from unidl.backends.tensorflow.tracing import is_training, lacks_kernels, with_gradient
 
@@ -27,11 +27,8 @@ def gelu(x: Any) -> Tensor:
     if lacks_kernels():
         return tf.nn.gelu(x)  # LiteRT has no Erf: its converter knows gelu by TensorFlow's own formula
     if not is_training():
-        # written so and on the rows, oneDNN does it within the product before it
-        rows = rows_of(x, "BiasAdd")
-        y = x if rows is None else rows
-        y = y * 0.5 * (tf.math.erf(y * math.sqrt(0.5)) + 1.0)
-        return y if rows is None else tf.reshape(y, known_lengths(x))
+        # in the form that TensorFlow fuses with the product before it, where oneDNN is on
+        return on_rows(lambda y: y * 0.5 * (tf.math.erf(y * math.sqrt(0.5)) + 1.0), x, "BiasAdd")
     phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
 
     def gradient(dy: Tensor) -> list[Tensor]:

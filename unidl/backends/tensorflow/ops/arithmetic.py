@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.ops.linear_algebra import known_lengths, rows_of
+from unidl.backends.tensorflow.ops.linear_algebra import on_rows
 from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals, widely
 
 Tensor: TypeAlias = tf.Tensor
@@ -17,8 +17,7 @@ def add(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
     if not _is_bias(x, y):
         return tf.add(x, y)
-    rows = rows_of(x)  # the product's own bias is fused with it, that of a tensor made of its rows is not
-    return tf.nn.bias_add(x, y) if rows is None else tf.reshape(tf.nn.bias_add(rows, y), known_lengths(x))
+    return on_rows(lambda rows: tf.nn.bias_add(rows, y), x)
 
 
 def _is_bias(x: Tensor, y: Tensor) -> bool:

@@ -36,17 +36,24 @@ def known_lengths(x: Tensor) -> list[Any]:
     return [tf.shape(x)[i] if length is None else length for i, length in enumerate(x.shape)]
 
 
-def rows_of(x: Tensor, kernel: str = "MatMul") -> Tensor | None:
-    """The product of two matrices, or that with its bias ("BiasAdd"), if x is its rows in another shape, as `matmul` leaves them in a graph.
+def on_rows(function: Callable[[Tensor], Tensor], x: Tensor, kernel: str = "MatMul") -> Tensor:
+    """What a function of (..., channels) makes of x, on the rows of the product that `matmul` left in x's shape, where it did.
 
-    None as well where a user's own tape may record, for who works on the rows has no gradient by x.
+    A bias or an activation is fused with the product, or with its bias, then; on a tensor made of the rows it is not. Not where a
+    user's own tape may record: the result would have no gradient by x.
+
+    Args:
+        function: Keeps the shape.
+        x: A tensor.
+        kernel: What the rows come from: a product, or its bias ("BiasAdd").
     """
     if not tf.is_symbolic_tensor(x) or x.op.type != "Reshape" or x.op.inputs[0].op.type != kernel:
-        return None
-    if record.could_possibly_record() and not is_training():
-        return None
+        return function(x)
     rows = x.op.inputs[0]
-    return rows if x.shape.rank and x.shape[-1] is not None and rows.shape[-1] == x.shape[-1] else None
+    same_channels = x.shape.rank and x.shape[-1] is not None and x.shape[-1] == rows.shape[-1]
+    if not same_channels or (record.could_possibly_record() and not is_training()):
+        return function(x)
+    return tf.reshape(function(rows), known_lengths(x))
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
