@@ -92,14 +92,25 @@ __all__ = sorted((*_SUBPACKAGES, *_HOMES))  # noqa: PLE0605  (made of the tables
 
 def __getattr__(name: str) -> Any:
     if name in _SUBPACKAGES:
-        return importlib.import_module(f"unidl.{name}")
+        return _imported(f"unidl.{name}")
     if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = getattr(_imported(_HOMES[name]), name)
         globals()[name] = value  # asked for once only
         return value
     if importlib.util.find_spec(f"unidl.{name}") is not None:
         raise AttributeError(name)  # `from unidl import settings` asks here first, and imports the module when told no
     raise _missing(name)
+
+
+def _imported(module: str) -> Any:
+    """A module of unidl; where that fails because another project's files lie over these, the error says so."""
+    try:
+        return importlib.import_module(module)
+    except (ImportError, AttributeError) as error:
+        problem = importlib.import_module("unidl.distribution").problem()
+        if problem is not None:
+            error.add_note(problem)
+        raise
 
 
 def _missing(name: str) -> AttributeError:

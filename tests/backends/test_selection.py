@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import unidl
+from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import BackendUnavailableError
 
@@ -147,7 +148,7 @@ def test_a_missing_package(monkeypatch):
         unidl.set_backend("torch")
     assert str(caught.value) == (
         "Backend 'torch' (from unidl.set_backend()) needs the package 'torch', which is not installed.\n"
-        "Fix: Install it with:  pip install 'unidl[torch]'\n"
+        f"Fix: Install it with:  {distribution.install('torch')}\n"
         "Installed backends: keras, tensorflow."
     )
     assert isinstance(caught.value, ImportError)
@@ -160,7 +161,8 @@ def test_nothing_installed(monkeypatch):
     assert str(caught.value) == (
         "unidl needs a framework to run on, and none is installed.\n"
         "Expected: one of the packages torch, keras, tensorflow\n"
-        "Fix: Install one with:  pip install 'unidl[torch]'   (or any other of: torch, keras, tensorflow)"
+        f"Fix: Install one with:  {distribution.install('torch')}\n"
+        "Or any other of: torch, keras, tensorflow."
     )
 
 
@@ -204,7 +206,7 @@ def test_a_broken_framework(fresh, tmp_path, source, told):
     told_all = fresh(code, env={"UNIDL_BACKEND": "torch"}, path=tmp_path).stdout
     assert told_all.splitlines() == [
         BROKEN.format(told),
-        "Fix: Reinstall it with:  pip install --force-reinstall 'unidl[torch]'",
+        f"Fix: Reinstall it with:  {distribution.install('torch', options='--force-reinstall')}",
         ALL,
     ]
 
@@ -222,7 +224,7 @@ def test_keras_without_an_engine(fresh, tmp_path):
     assert fresh(code, path=tmp_path).stdout.splitlines() == [
         "Backend 'keras' cannot run: its engine needs the package 'jax_is_not_here', which is not installed.",
         "Expected: one of tensorflow, torch, jax, named by KERAS_BACKEND or keras.json, else the first installed",
-        "Fix: Install an engine with Keras, for example:  pip install 'unidl[keras,torch]'",
+        f"Fix: Install an engine with Keras, for example:  {distribution.install('keras', 'torch')}",
         "Or set KERAS_BACKEND to one that is installed.",
     ]
 
@@ -240,7 +242,7 @@ def test_available_says_why_a_backend_cannot_be_used(monkeypatch):
     monkeypatch.setattr(registry, "_loaded", {})
     record = unidl.available()[0]
     assert (record.name, record.version, record.devices) == ("torch", None, ())
-    assert "pip install 'unidl[torch]'" in record.problem
+    assert "pip install '.[torch]'" in record.problem
 
 
 def test_a_call_that_has_no_tensor_looks_nothing_up_twice(backend, monkeypatch):

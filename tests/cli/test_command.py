@@ -75,7 +75,7 @@ def test_backends_says_why_one_cannot_be_used(capsys, nobody_chose):
     assert main(["backends"]) == DONE
     told = capsys.readouterr().out
     assert "cannot be used" in told
-    assert "Install it with:  pip install 'unidl[torch]'" in told
+    assert "Install it with:  pip install '.[torch]'" in told
     assert "In force: keras, from the first installed of torch, keras, tensorflow." in told
 
 

@@ -64,7 +64,7 @@ def test_a_model_that_cannot_go(saved, capsys):
 def test_a_package_that_is_missing(saved, capsys, nobody_chose):
     nobody_chose.setattr(registry, "_is_installed", lambda package: package != "onnx")
     assert main(["export", "m.unidl", "onnx", "m.onnx"]) == UNAVAILABLE
-    assert "pip install 'unidl[onnx]'" in capsys.readouterr().err
+    assert "pip install '.[onnx]'" in capsys.readouterr().err
 
 
 def test_classes_of_ones_own(tmp_path):

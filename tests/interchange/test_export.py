@@ -216,16 +216,14 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 def test_a_backend_that_is_not_installed(tmp_path, nobody_chose):
     nobody_chose.setattr(registry, "_is_installed", lambda package: package != "torch")
-    with pytest.raises(BackendUnavailableError, match=r"from the format 'pt2'(.|\n)*pip install 'unidl\[torch\]'"):
+    with pytest.raises(BackendUnavailableError, match=r"from the format 'pt2'(.|\n)*pip install '\.\[torch\]'"):
         unidl.export(small("keras"), "pt2", tmp_path / "m.pt2")
 
 
 def test_a_package_that_is_not_installed(tmp_path, monkeypatch):
-    odd = registry.Format("odd", ".odd", ("no_such_package",), "pip install 'unidl[odd]'")
+    odd = registry.Format("odd", ".odd", ("no_such_package",), "pip install '.[odd]'")
     monkeypatch.setattr(registry, "formats", lambda: {"odd": ("torch", odd)})
-    with pytest.raises(
-        MissingPackageError, match=r"needs the package 'no_such_package'(.|\n)*pip install 'unidl\[odd\]'"
-    ):
+    with pytest.raises(MissingPackageError, match=r"needs the package 'no_such_package'(.|\n)*pip install '\.\[odd\]'"):
         unidl.export(small(), "odd", tmp_path / "m.odd")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unidl import habits, settings
+from unidl import distribution, habits, settings
 from unidl.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ BUILT_IN: dict[str, Entry] = {
         "unidl.backends.torch",
         ("torch",),
         ("torch",),
-        "pip install 'unidl[torch]'",
+        distribution.install("torch"),
         (
             Format("pt2", ".pt2"),
-            Format("onnx", ".onnx", ("onnx", "onnxscript"), "pip install 'unidl[onnx]'"),
+            Format("onnx", ".onnx", ("onnx", "onnxscript"), distribution.install("onnx")),
         ),
         (".pt", ".pth"),
         "pt",
@@ -86,7 +86,7 @@ BUILT_IN: dict[str, Entry] = {
         "unidl.backends.keras",
         ("keras",),
         ("keras", "jax", "jaxlib"),
-        "pip install 'unidl[keras]'",
+        distribution.install("keras"),
         (Format("keras", ".keras", options={"custom": ("constants", "layers")}),),
         (".keras", ".h5", ".hdf5"),
         engine="KERAS_BACKEND",
@@ -95,7 +95,7 @@ BUILT_IN: dict[str, Entry] = {
         "unidl.backends.tensorflow",
         ("tensorflow",),
         ("tensorflow",),
-        "pip install 'unidl[tensorflow]'",
+        distribution.install("tensorflow"),
         (Format("savedmodel", ""), Format("litert", ".tflite", options={"batch_size": ()})),
         (".index", ""),
         "tf",
@@ -182,7 +182,7 @@ def in_force(argument: str | None = None) -> settings.Choice:
             raise BackendUnavailableError(
                 "unidl needs a framework to run on, and none is installed.",
                 expected=f"one of the packages {', '.join(BUILT_IN)}",
-                fix=f"Install one with:  {BUILT_IN['torch'].install}   (or any other of: {', '.join(BUILT_IN)})",
+                fix=f"Install one with:  {BUILT_IN['torch'].install}\nOr any other of: {', '.join(BUILT_IN)}.",
             )
         return settings.Choice(candidates[0], f"the first installed of {', '.join(entries())}")
     check(choice)

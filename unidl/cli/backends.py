@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from unidl import distribution
 from unidl.backends import registry
 from unidl.backends.selection import BackendRecord, available
 from unidl.cli.console import Console
@@ -31,11 +32,14 @@ def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
         console.print(
             f"\nIn force: {choice.value}, from {choice.source}. Device: {device.value}, from {device.source}."
         )
+    problem = distribution.problem()
+    if problem is not None:
+        print(f"\n{problem}", file=sys.stderr)
     if refused is not None:
         print(f"\n{refused}", file=sys.stderr)
         return UNAVAILABLE
     usable = {record.name for record in records if record.problem is None}
-    return DONE if choice is not None and choice.value in usable else UNAVAILABLE
+    return DONE if problem is None and choice is not None and choice.value in usable else UNAVAILABLE
 
 
 def _in_force() -> tuple[Choice | None, BackendUnavailableError | None]:

@@ -4,6 +4,7 @@ A row maps a foreign word to what to write here. Words that unidl understands as
 (UNDERSTOOD); every other row ends in an error that names the way.
 """
 
+from unidl import distribution as _distribution
 from unidl.habits.argument import ARGUMENTS as ARGUMENTS
 from unidl.habits.argument import ARGUMENTS_OF as ARGUMENTS_OF
 from unidl.habits.argument import argument as argument
@@ -25,3 +26,6 @@ from unidl.habits.training import SCHEDULES as SCHEDULES
 from unidl.habits.word import missing as missing
 from unidl.habits.word import sentence as sentence
 from unidl.habits.word import suggestion as suggestion
+
+# whatever of unidl is imported first comes by here: where another project's package of this name lies over it, it is said
+_distribution.check()

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import ArgumentError, MissingPackageError
 from unidl.graph.spec import TensorSpec
@@ -56,7 +57,7 @@ def svg(graph: Graph, *, boxes: int = 60, layers: Sequence[str] = ()) -> str:
     if registry.not_installed(("quickjs",)):
         raise MissingPackageError(
             f"The picture of {graph.name!r} as SVG needs the package 'quickjs-ng', which is not installed.",
-            fix="Install it with:  pip install 'unidl[svg]'    (the report's HTML page needs no package)",
+            fix=f"Install it with:  {distribution.install('svg')}\nThe report's HTML page needs no package.",
         )
     asked = {"graph": as_data(graph), "style": standalone_style(), "budget": boxes, "layers": list(layers)}
     return _run(asset("drawing.js"), json.dumps(asked))

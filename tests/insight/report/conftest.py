@@ -16,7 +16,7 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 def missing():
     """Why no browser can be had; "" where one can."""
     if importlib.util.find_spec("playwright") is None:
-        return "needs playwright: pip install 'unidl[browser]'"
+        return "needs playwright: pip install '.[browser]'"
     if chromium() is None:
         return f"needs Chromium (on Debian: apt-get install chromium), found none of {', '.join(CHROMIUMS)}, and UNIDL_CHROMIUM names none"
     return ""

@@ -268,7 +268,7 @@ def test_a_phones_width(opened, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_that_breaks_wcag(opened, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs pip install 'unidl[browser]'")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs pip install '.[browser]'")
     found = axe.Axe().run(opened(sample.comparison(), color_scheme=scheme))
     assert [(each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found.response["violations"]] == []
 

@@ -18,7 +18,7 @@ SPACE = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(autouse=True)
 def _quickjs():
-    pytest.importorskip("quickjs", reason="a picture without a browser needs quickjs-ng: pip install 'unidl[svg]'")
+    pytest.importorskip("quickjs", reason="a picture without a browser needs quickjs-ng: pip install '.[svg]'")
 
 
 def boxes(text):
@@ -173,5 +173,5 @@ def test_a_wrong_number_of_boxes_is_told(wanted):
 
 def test_a_missing_package_is_told(monkeypatch):
     monkeypatch.setattr(registry, "not_installed", list)
-    with pytest.raises(MissingPackageError, match=r"pip install 'unidl\[svg\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install '\.\[svg\]'"):
         svg(GRAPHS["layers"])

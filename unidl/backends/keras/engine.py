@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
+from unidl import distribution
 from unidl.backends import registry
 from unidl.backends.contract import Backend
 from unidl.errors import BackendUnavailableError, NotPortableError
@@ -20,7 +21,7 @@ except ModuleNotFoundError as error:  # Keras is there, or nobody would come her
     raise BackendUnavailableError(
         f"Backend 'keras' cannot run: its engine needs the package {error.name!r}, which is not installed.",
         expected=f"one of {', '.join(keras_engine.ENGINES)}, named by KERAS_BACKEND or keras.json, else the first installed",
-        fix="Install an engine with Keras, for example:  pip install 'unidl[keras,torch]'\n"
+        fix=f"Install an engine with Keras, for example:  {distribution.install('keras', 'torch')}\n"
         "Or set KERAS_BACKEND to one that is installed.",
     ) from error
 

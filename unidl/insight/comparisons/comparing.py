@@ -21,6 +21,7 @@ from typing import Any
 import cloudpickle
 from rich.console import Console
 
+from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import ArgumentError, BackendUnavailableError
 from unidl.insight.comparison import Comparison
@@ -178,7 +179,9 @@ def _ways(backends: Any, engines: Any, jit: Any, threads: Any) -> list[Way]:
     for name in names:
         registry.check_known(Choice(name, "backends="))
     if not names:
-        raise BackendUnavailableError("There is no backend to compare.", fix="pip install 'unidl[all]'")
+        raise BackendUnavailableError(
+            "There is no backend to compare.", fix=f"Install all of them with:  {distribution.install('all')}"
+        )
     jits, counts = _several(jit), _several(threads)
     ways = []
     for name in names:

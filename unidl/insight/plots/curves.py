@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import MissingPackageError
 from unidl.training import History
@@ -202,5 +203,5 @@ def need(package: str) -> None:
     if registry.not_installed((package,)):
         raise MissingPackageError(
             f"The curves of a history need the package {package!r}, which is not installed.",
-            fix="Install it with:  pip install 'unidl[plot]'",
+            fix=f"Install it with:  {distribution.install('plot')}",
         )

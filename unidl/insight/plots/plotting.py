@@ -112,7 +112,7 @@ def plot(what: Model | History | Mapping[str, History]) -> Plot:
             another. Dashed curves were measured on validation data.
 
     Raises:
-        MissingPackageError: The packages that draw are not installed: pip install 'unidl[plot]'.
+        MissingPackageError: The packages that draw are not installed; the message names the extra, `plot`.
         NotBuiltError: The model does not know its inputs yet.
         ArgumentError: It is neither.
 
