@@ -94,6 +94,10 @@ class NotBuiltError(UnidlError, RuntimeError):
     """Something needs a built model and the model is not built."""
 
 
+class NotCalledError(NotBuiltError, AttributeError):
+    """A weight of a layer is read in a forward before the layer was called, so its shape is not known yet."""
+
+
 class ForeignNameError(UnidlError, AttributeError):
     """A name from another framework; the message says unidl's way."""
 

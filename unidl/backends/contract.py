@@ -42,8 +42,11 @@ class Slot(Protocol):
     def view(self, tensor: Tensor) -> Tensor:
         """The canonical tensor in a tensor of the native layout (a weight's value, or its gradient)."""
 
+    def value(self) -> Tensor:
+        """The weight in canonical layout, as a forward reads it: gradients go through it to the native tensor."""
+
     def read(self) -> Tensor:
-        """The value now, in canonical layout, as a tensor on the device."""
+        """The value now, in canonical layout, as a tensor on the device of its own: later steps do not change it."""
 
     def write(self, value: Any) -> None:
         """Overwrite the value with an array or tensor in canonical layout."""

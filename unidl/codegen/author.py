@@ -127,10 +127,9 @@ class Author:
 
     def _doors(self, plan: LayerPlan) -> tuple[bool, ...]:
         """Whether images may come with channels first: as it takes fewer moves. The model's own stay last."""
-        call = plan.calls[0]
-        tensors = list(symbols((call.args, call.kwargs, call.outputs)))
+        tensors = [t for call in plan.calls[:1] for t in symbols((call.args, call.kwargs, call.outputs))]
         images = [t for t in tensors if len(t.shape) == 4]
-        movable = self.language.channels_first and plan is not self.root and len(images) == len(tensors)
+        movable = self.language.channels_first and plan is not self.root and 0 < len(images) == len(tensors)
         return (False, True) if movable else (False,)
 
     def drafted(self, plan: LayerPlan, first: bool) -> Class:
@@ -148,6 +147,8 @@ class Author:
                 Line(f"{self.reference(owner, key)} = {self.reference(child)}") for owner, key, child in self.shared
             ]
         bodies = [self.body(plan, call, cls) for call in plan.calls]
+        if not bodies:
+            return cls  # its weights alone are read
         cls.parameters, cls.lines = bodies[0]
         for parameters, lines in bodies[1:]:
             if parameters != cls.parameters or [x.text for x in lines] != [x.text for x in cls.lines]:
@@ -185,6 +186,7 @@ class Author:
                 if making.note:
                     notes.append(making.note)
                 after.extend(statement.format(me=me) for statement in making.after)
+                after.extend(self.language.made_ready(child, me))
                 return making.text
 
             written = map_nest(write, nest)

@@ -50,10 +50,17 @@ class Class:
     @property
     def title(self) -> str:
         """The first line of its docstring."""
+        if not self.is_called:
+            return "Weights that others read."
         call = self.plan.calls[0]
         inputs = [shape_text(t.shape, self.first) for t in symbols((call.args, call.kwargs))]
         outputs = [shape_text(t.shape, self.first) for t in symbols(call.outputs)]
         return f"{', '.join(inputs)} -> {', '.join(outputs)}"
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it has a call; else its weights alone are read."""
+        return bool(self.plan.calls)
 
     @property
     def docstring(self) -> list[str]:

@@ -257,6 +257,10 @@ class Language(ABC):
         """The expression that makes a layer of layers, where the framework has a class for it; else None."""
         return None
 
+    def made_ready(self, plan: LayerPlan, me: str) -> list[str]:
+        """Statements that a sublayer's object needs before its weights can be read."""
+        return []
+
     def is_move(self, text: str) -> bool:
         """Whether a statement only moves the channels."""
         return False

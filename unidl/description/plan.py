@@ -76,7 +76,7 @@ class LayerPlan:
         calls: The traced calls of the last inference trace, one for each place where the layer is used.
         dynamic: Whether Python control flow in `forward` depends on tensors, so that no single graph says it all.
         reads_training: Whether `forward` asks `self.training`, so that training has another graph than inference.
-        reached: Whether any trace called it; a layer that is never called has no shapes and is not built.
+        reached: Whether any trace called it or read its weights; any other layer has no shapes and is not built.
         dtype: The floating dtype that its weights have.
         random: "native" or "portable": where random ops in it draw from.
         draws: The modes (True for training) in which its own forward draws random numbers.
@@ -119,26 +119,25 @@ class LayerPlan:
 
     @property
     def input_shapes(self) -> list[Shape]:
-        """Shapes of the tensors of its first call."""
-        from_call = self.calls[0]
-        return [t.shape for t in symbols((from_call.args, from_call.kwargs))]
+        """Shapes of the tensors of its first call; none where its weights alone are read."""
+        return [t.shape for call in self.calls[:1] for t in symbols((call.args, call.kwargs))]
 
     @property
     def output_shapes(self) -> list[Shape]:
         """Shapes of what its first call returned."""
-        return [t.shape for t in symbols(self.calls[0].outputs)]
+        return [t.shape for call in self.calls[:1] for t in symbols(call.outputs)]
 
     def walk(self) -> Iterator[LayerPlan]:
         """This plan and those below it, each once, parents first."""
         seen: set[int] = set()
         waiting = [self]
         while waiting:
-            plan = waiting.pop(0)
+            plan = waiting.pop()
             if id(plan) in seen:
                 continue
             seen.add(id(plan))
             yield plan
-            waiting = list(plan.children.values()) + waiting
+            waiting.extend(reversed(plan.children.values()))
 
     def counts_draws(self, training: bool) -> bool:
         """Whether this layer or one below it draws portable random numbers in that mode."""

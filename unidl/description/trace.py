@@ -7,6 +7,7 @@ ways at each branch on a tensor.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,9 +15,9 @@ from unidl import initializers
 from unidl.description import layer as layer_module
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
-from unidl.errors import ArgumentError, FileError, NotPortableError, ShapeError, UnidlError
+from unidl.errors import ArgumentError, FileError, NotCalledError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.branch import explore, questions
-from unidl.graph.node import LayerCall, WeightRead, map_nest, now
+from unidl.graph.node import LayerCall, WeightRead, ancestors, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.ops.stream import noting
@@ -61,6 +62,7 @@ class SymbolicBinding:
         self.plan = plan
         self.tracer = tracer
         self.locked = False
+        self.setting_up = False
 
     @property
     def training(self) -> bool:
@@ -70,6 +72,8 @@ class SymbolicBinding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         """A symbolic weight, or a bound sublayer."""
+        if not self.plan.reached and not self.setting_up:
+            self.tracer.reach(self.plan)
         if name in self.plan.weights:
             weight = self.plan.weights[name]
             dtype = self.plan.dtype if weight.dtype in ("float16", "bfloat16", "float32", "float64") else weight.dtype
@@ -80,6 +84,12 @@ class SymbolicBinding:
             return map_nest(
                 lambda leaf: self.tracer.bound(self.plan.children[leaf]) if isinstance(leaf, ChildKey) else leaf,
                 self.plan.structure[name],
+            )
+        if not self.plan.reached and not self.setting_up:
+            raise NotCalledError(
+                f"{self.plan.title} was asked for its {name!r} before it was called.",
+                expected="weights that are read after the layer's first call, whose inputs decide their shapes",
+                fix="Call the layer first; a layer whose setup takes no shapes may be read at any time.",
             )
         raise layer._no_attribute(name)
 
@@ -139,11 +149,19 @@ class Tracer:
     Args:
         dtype: The floating dtype in which it is to compute.
         random: Where its random ops will draw from.
+        around: Calls of other layers around what is traced, in which a layer whose weights it reads may be found:
+            id of a layer -> inputs, (args, kwargs).
     """
 
-    def __init__(self, dtype: str = "float32", random: str = "native") -> None:
+    def __init__(
+        self,
+        dtype: str = "float32",
+        random: str = "native",
+        around: Callable[[], Mapping[int, tuple[Any, Any]]] = dict,
+    ) -> None:
         self.dtype = dtype
         self.random = random
+        self.around = around
         self.training = False
         self.plans: dict[int, LayerPlan] = {}
         self._bound: dict[int, Layer] = {}
@@ -189,9 +207,21 @@ class Tracer:
         """The description bound to its plan."""
         bound = self._bound.get(id(plan))
         if bound is None:
-            attributes = {k: v for k, v in vars(plan.layer).items() if k != "_unidl"}
+            # sublayers are found on it once it is set up: then they are bound too
+            attributes = {k: v for k, v in vars(plan.layer).items() if k != "_unidl" and not _holds(v)}
             bound = self._bound[id(plan)] = bind(plan.layer, attributes, SymbolicBinding(plan, self))
         return bound
+
+    def reach(self, plan: LayerPlan) -> None:
+        """Set up a layer whose weights are read though it was not called here, if its inputs are known or do not matter."""
+        call = self.around().get(id(plan.layer))
+        owner = plan.layer._unidl.built  # it may be part of a model that is built
+        if call is not None:
+            self.call(plan, *call)
+        elif owner is not None and owner.plan.calls:
+            self.call(plan, owner.plan.calls[-1].args, owner.plan.calls[-1].kwargs)
+        elif type(plan.layer).setup is Layer.setup or not inspect.signature(plan.layer.setup).parameters:
+            self._set_up(plan, self.bound(plan), (), {})
 
     def call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a layer on symbolic tensors: an inner graph for the layer, one node in the caller's."""
@@ -243,13 +273,16 @@ class Tracer:
         parameters = inspect.signature(bound.setup).parameters
         if not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
             shapes = shapes[: len(parameters)]  # a mask beside the input, say, that setup does not ask for
+        binding = bound.__dict__["_binding"]
+        binding.setting_up = True
+        bound.__dict__.update({k: v for k, v in vars(plan.layer).items() if _holds(v)})
         bound.setup(*shapes, **{name: shape for name, shape in named.items() if name in parameters})
         for name, nest in bound.sublayers().items():
             plan.structure[name] = self._register(plan, name, nest)
         for name in [name for name in bound.__dict__ if name in plan.structure or _holds(bound.__dict__[name])]:
             del bound.__dict__[name]
         plan.attributes = {k: v for k, v in vars(bound).items() if k not in ("_unidl", "_binding")}
-        bound.__dict__["_binding"].locked = True
+        binding.setting_up, binding.locked = False, True
         plan.reached = True
 
     def _register(self, parent: LayerPlan, key: str, value: Any) -> Any:
@@ -355,11 +388,20 @@ def _functional_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
             f"A {type(layer).__name__} was made inside forward, where it would be new at each call.",
             fix="Make it in __init__ or setup (self.hidden = layers.Dense(…)) and call self.hidden(x) in forward.",
         )
-    plan = Tracer().trace(layer, args, kwargs, training=False)
+    plan = Tracer(around=lambda: _calls_before(args, kwargs)).trace(layer, args, kwargs, training=False)
     node = LayerCall(args, kwargs, layer=layer)
     outputs = plan.calls[-1].outputs
     node.outputs = map_nest(lambda t: SymbolicTensor(t.spec, node) if isinstance(t, SymbolicTensor) else t, outputs)
     return node.outputs
+
+
+def _calls_before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, tuple[Any, Any]]:
+    """The calls of layers in a functional graph that lead to these tensors."""
+    return {
+        id(node.layer): (node.args, node.kwargs)
+        for node in ancestors((args, kwargs))
+        if isinstance(node, LayerCall)
+    }
 
 
 def _output_shape(layer: Layer, shapes: tuple[Any, ...]) -> Any:

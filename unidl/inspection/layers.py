@@ -39,7 +39,7 @@ def layers_graph(plan: LayerPlan, natives: Mapping[int, Any], title: str, descri
     for part in plan.walk():
         if part.reached:
             op, details = describe(part, natives[id(part)])
-            outputs = tuple(t.spec for t in symbols(part.calls[-1].outputs))
+            outputs = tuple(t.spec for call in part.calls[-1:] for t in symbols(call.outputs))
             nodes.append(
                 Node(node_id(part), op, part.path or part.kind, part.path, "", parents.get(id(part), ""), outputs, details)
             )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import unidl.backends.keras as backend
 from unidl import ops
 from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
-from unidl.backends.keras.tensor import plain
+from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -114,9 +114,10 @@ class Binding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if name in self.plan.weights:
-            value = plain(getattr(self.native, attribute_name(name)))
+            value = slots_of(self.plan, self.native, self.lowering)[name].value()
             # a state is changed in place: what was read before keeps its value, also for the backward pass
-            return keras.ops.copy(value) if name in self.plan.updated and self.training else value
+            moves = name in self.plan.updated and (self.lowering is not None or self.training)
+            return keras.ops.copy(value) if moves else value
         if name in self.plan.structure:
             nest = self.plan.structure[name]
             return map_nest(lambda leaf: bound_child(self.native, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
@@ -250,6 +251,13 @@ def bind_child(plan: LayerPlan, native: Any, lowering: Lowering | None) -> Layer
     return bound or bind(plan.layer, plan.attributes, Binding(native, plan, lowering))
 
 
+def slots_of(plan: LayerPlan, native: Any, lowering: Lowering | None) -> Mapping[str, Slot]:
+    """The layer's own weights in its Keras layer, an adapter or what a lowering made."""
+    if lowering is None or isinstance(native, Adapter):
+        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
+    return lowering.slots(plan, native)  # type: ignore[return-value]
+
+
 def child_of(native: Any, key: str) -> Any:
     """The Keras layer under a key.
 
@@ -329,7 +337,13 @@ def traced_outputs(plan: LayerPlan, args: Any, kwargs: Any) -> Any:
         for call in plan.calls:
             if map_nest(_spec, (call.args, call.kwargs)) == (args, kwargs):
                 return call.outputs
-    return Tracer(plan.dtype).trace(plan.layer, args, kwargs, training=False).calls[-1].outputs
+    tracer = Tracer(plan.dtype, around=lambda: _calls_of(plan))
+    return tracer.trace(plan.layer, args, kwargs, training=False).calls[-1].outputs
+
+
+def _calls_of(plan: LayerPlan) -> dict[int, tuple[Any, Any]]:
+    """A call of each layer below: of one that is shared, the calls stand elsewhere, and here its weights are read."""
+    return {id(part.layer): (part.calls[-1].args, part.calls[-1].kwargs) for part in plan.walk() if part.calls}
 
 
 def _spec(leaf: Any) -> Any:

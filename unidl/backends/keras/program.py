@@ -19,19 +19,19 @@ from unidl.backends.keras.module import (
     Adapter,
     Part,
     add_children,
-    attribute_name,
     bind_child,
     call_native,
     child_of,
     layer_name,
     make_adapter,
+    slots_of,
 )
 from unidl.backends.keras.prediction import predicted
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering, Way, choose
 from unidl.description.plan import Call, LayerPlan
 from unidl.errors import NotPortableError
-from unidl.graph.node import LayerCall, OpCall, Placeholder, leaves, map_nest, symbols
+from unidl.graph.node import LayerCall, OpCall, Placeholder, WeightRead, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.models import Model
 from unidl.models.input_names import input_names
@@ -113,7 +113,8 @@ def made_by(lowering: Lowering, plan: LayerPlan) -> Any:
     """Keras' own layer, built and zero."""
     layer = lowering.make(plan)
     if not layer.built:
-        layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]))
+        # a layer of whom the weights alone are read needs no shape
+        layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]) if plan.calls else None)
     for variable in layer.weights:
         variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
     return layer
@@ -124,6 +125,8 @@ def made_by(lowering: Lowering, plan: LayerPlan) -> Any:
 
 def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str | None:
     """Why a layer cannot be a functional Keras model, or None."""
+    if not plan.calls:
+        return "it is not called"
     call = plan.calls[-1]
     inputs, nodes = list(symbols((call.args, call.kwargs))), call.nodes
     calls = [node for node in nodes if isinstance(node, LayerCall)]
@@ -134,6 +137,7 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
         "it is a layer, no model": not isinstance(plan.layer, Model),
         "its forward branches on tensors": plan.dynamic,
         "its forward reads weights of its own": bool(plan.weights),
+        "its forward reads a weight of its layers": any(isinstance(node, WeightRead) for node in nodes),
         "its forward asks self.training": plan.reads_training,
         "it is called with plain or named arguments": bool(call.kwargs)
         or any(not isinstance(leaf, SymbolicTensor) for leaf in leaves(call.args)),
@@ -257,12 +261,9 @@ def lowered(plan: LayerPlan, native: Any) -> Way:
     )
 
 
-def slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
+def slots(plan: LayerPlan, native: Any) -> Mapping[str, Slot]:
     """The layer's own weights in its Keras layer."""
-    lowering, _ = lowering_of(plan)
-    if isinstance(native, Adapter) or lowering is None:
-        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
-    return lowering.slots(plan, native)  # type: ignore[return-value]
+    return slots_of(plan, native, lowering_of(plan)[0])
 
 
 def set_trainable(plan: LayerPlan, native: Any, trainable: bool) -> None:

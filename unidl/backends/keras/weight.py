@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl.backends.keras.engine import keras, write
+from unidl.backends.keras.tensor import plain
 from unidl.errors import NativeStructureError
 
 
@@ -54,6 +55,10 @@ class Slot:
     def native(self) -> Any:
         """The Keras variable that an optimizer steps."""
         return self._variable()
+
+    def value(self) -> Any:
+        """The weight as a forward reads it, canonical: gradients go through it."""
+        return self.view(plain(self._variable()))
 
     def read(self) -> Any:
         """The value now, canonical, without gradient."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ from unidl.backends.tensorflow.tracing import (
     traced,
     why_traced,
 )
-from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
+from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -71,7 +71,7 @@ class Binding:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if name in self.plan.weights:
-            return tf.convert_to_tensor(variable_of(self.module, attribute_name(name)))
+            return slots_of(self.plan, self.module, self.lowering)[name].value()
         if name in self.plan.structure:
             return map_nest(
                 lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf,
@@ -332,6 +332,13 @@ def _bind_child(plan: LayerPlan, child: tf.Module, lowering: Lowering | None) ->
     if isinstance(child, Adapter):
         return child.unidl.bound
     return bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
+
+
+def slots_of(plan: LayerPlan, native: tf.Module, lowering: Lowering | None) -> Mapping[str, Slot]:
+    """The layer's own weights in its module, an adapter or what a lowering made."""
+    if lowering is None or isinstance(native, Adapter):
+        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
+    return lowering.slots(plan, native)  # type: ignore[return-value]
 
 
 def child_of(module: tf.Module, key: str) -> Any:

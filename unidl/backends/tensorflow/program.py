@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from unidl.backends.lowering import Way, choose
 from unidl.backends.tensorflow.layers import LOWERINGS
-from unidl.backends.tensorflow.module import Adapter, Root, add_children, attribute_name, child_of, make_adapter
+from unidl.backends.tensorflow.module import Adapter, Root, add_children, child_of, make_adapter, slots_of
 from unidl.backends.tensorflow.weight import Slot
 from unidl.description.plan import LayerPlan
 
@@ -61,12 +61,9 @@ def lowered(plan: LayerPlan, native: tf.Module) -> Way:
     return Way(f"{type(native).__module__}.{type(native).__qualname__}", "native")
 
 
-def slots(plan: LayerPlan, native: tf.Module) -> dict[str, Slot]:
+def slots(plan: LayerPlan, native: tf.Module) -> Mapping[str, Slot]:
     """The layer's own weights in its module."""
-    lowering, _ = choose(LOWERINGS, "tensorflow", plan)
-    if isinstance(native, Adapter) or lowering is None:
-        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
-    return lowering.slots(plan, native)  # type: ignore[return-value]
+    return slots_of(plan, native, choose(LOWERINGS, "tensorflow", plan)[0])
 
 
 def set_trainable(plan: LayerPlan, native: tf.Module, trainable: bool) -> None:

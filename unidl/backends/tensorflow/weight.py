@@ -59,6 +59,10 @@ class Slot:
         """The tensor as it is: the layout is canonical."""
         return tensor
 
+    def value(self) -> tf.Tensor:
+        """The weight as a forward reads it."""
+        return tf.convert_to_tensor(self.native)
+
     def read(self) -> tf.Tensor:
         """The value now."""
         return tf.identity(self.native)

@@ -112,24 +112,25 @@ def _free(leaf: Any, batch: Any) -> Any:
 @contextmanager
 def _innermost(native: nn.Module) -> Iterator[Callable[[], str]]:
     """Inside, watch which module is running; what is given tells the one that failed, or that made a free axis a constant."""
-    names = {module: name for name, module in native.named_modules()}
+    # torch.export shows a module that is held twice as a copy: a hook knows its module's name, not its identity
+    names = dict(native.named_modules())
     running: list[str] = []
     watched: list[Any] = []
     fixed: list[str] = []
 
-    def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
-        running.append(names[module])
-        if module is native:
+    def enter(name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
+        running.append(name)
+        if not name:
             tensors = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
             watched.extend(n for tensor in tensors for n in tensor.shape if isinstance(n, torch.SymInt))
 
-    def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    def leave(name: str, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
         if not fixed and any(n.node.maybe_as_int() is not None for n in watched):
-            fixed.append(names[module])
+            fixed.append(name)
         running.pop()
 
-    hooks = [module.register_forward_pre_hook(enter, with_kwargs=True) for module in names]
-    hooks += [module.register_forward_hook(leave, with_kwargs=True) for module in names]
+    hooks = [m.register_forward_pre_hook(partial(enter, name), with_kwargs=True) for name, m in names.items()]
+    hooks += [m.register_forward_hook(partial(leave, name), with_kwargs=True) for name, m in names.items()]
     try:
         yield lambda: (fixed or running or [""])[-1]
     finally:

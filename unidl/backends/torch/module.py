@@ -7,7 +7,7 @@ each access, so parametrizations, functional_call, deepcopy and export see what 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 import unidl.backends.torch as backend
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
+from unidl.backends.torch.weight import Slot
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -77,7 +78,9 @@ class Binding:
             return getattr(bound_child(self.parent, self.key), name)
         module = self.module
         if name in self.plan.weights:
-            value = getattr(module, attribute_name(name))
+            value = (
+                slots_of(self.plan, module, self.lowering)[name].value() if self.lowering else own_weight(module, name)
+            )
             # a state is changed in place: what was read before keeps its value, also for the backward pass
             return value.clone() if name in self.plan.updated and module.training else value
         if name in self.plan.structure:
@@ -348,6 +351,21 @@ def _put_bound(module: Adapter, key: str, bound: Layer) -> None:
     for name, nest in module.plan.structure.items():
         if isinstance(nest, ChildKey) and nest == key and "/" not in key:
             module.bound.__dict__[name] = bound
+
+
+def own_weight(adapter: nn.Module, name: str) -> torch.Tensor:
+    """An adapter's weight as a forward reads it; asked for at each read, so without a slot."""
+    try:
+        return getattr(adapter, attribute_name(name))  # type: ignore[no-any-return]
+    except AttributeError:
+        return Slot(adapter, attribute_name(name)).value()  # says what is missing
+
+
+def slots_of(plan: LayerPlan, native: nn.Module, lowering: Lowering | None) -> Mapping[str, Slot]:
+    """The layer's own weights in its module, an adapter or what a lowering made."""
+    if lowering is None or isinstance(native, Adapter):
+        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
+    return lowering.slots(plan, native)  # type: ignore[return-value]
 
 
 def child_of(module: nn.Module, key: str) -> nn.Module:

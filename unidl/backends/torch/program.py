@@ -13,11 +13,11 @@ from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.module import (
     Adapter,
     add_child,
-    attribute_name,
     call_adapter,
     child_of,
     in_mode,
     make_adapter,
+    slots_of,
 )
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
@@ -77,12 +77,9 @@ def lowered(plan: LayerPlan, native: nn.Module) -> Way:
     return Way(f"torch.nn.{own.__name__}", "native", "" if own is cls else f"{cls.__qualname__}, a subclass")
 
 
-def slots(plan: LayerPlan, native: nn.Module) -> dict[str, Slot]:
+def slots(plan: LayerPlan, native: nn.Module) -> Mapping[str, Slot]:
     """The layer's own weights in its module."""
-    lowering, _ = choose(LOWERINGS, "torch", plan)
-    if isinstance(native, Adapter) or lowering is None:
-        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
-    return lowering.slots(plan, native)  # type: ignore[return-value]
+    return slots_of(plan, native, choose(LOWERINGS, "torch", plan)[0])
 
 
 def set_trainable(plan: LayerPlan, native: nn.Module, trainable: bool) -> None:

@@ -35,7 +35,10 @@ class Slot:
         self.module = module
         self.name = name
         self.view = view
-        self._tensor()
+        # what is registered is not asked for its value: a parametrization would compute it, and may move a state (spectral norm)
+        held = module._parameters.get(name, module._buffers.get(name))
+        if held is None and not parametrize.is_parametrized(module, name):
+            self._tensor()
 
     def _tensor(self) -> torch.Tensor:
         value: Any = getattr(self.module, self.name, None)
@@ -70,6 +73,10 @@ class Slot:
     def native_shape(self) -> torch.Size:
         """The shape of the weight's native layout."""
         return self._tensor().shape
+
+    def value(self) -> torch.Tensor:
+        """The weight as a forward reads it, canonical: a view, through which gradients go."""
+        return self.view(self._tensor())
 
     def read(self) -> torch.Tensor:
         """The value now, canonical, without gradient."""

@@ -71,7 +71,7 @@ def _cost(play: Play, row: LoweringRow, plan: LayerPlan | None, training: bool, 
             shapes.append(tuple(axis or 0 for axis in tensor.shape))
             memory += math.prod(shapes[-1]) * _width(tensor.dtype)
     forward, backward = None, None
-    if limit is not None and plan is not None:
+    if limit is not None and plan is not None and plan.calls:
         forward, backward = _seconds(play, plan, training, limit)
     return LayerCost(
         row.path, row.layer, row.native, row.way, tuple(shapes), row.parameters, row.states, operations.total,

@@ -31,6 +31,9 @@ from unidl.initializers import Constant, Ones, Zeros
 _IN_LAYERS = ("random_", "scan", "while_loop", "cond", "zeros", "ones", "full", "arange", "eye", "linspace", "tensor")
 
 
+_BUILT = ".build(None)"
+
+
 class Keras(Language):
     """A functional model of Keras' layers; a layer of one's own is a keras.layers.Layer that Keras can save."""
 
@@ -104,6 +107,10 @@ class Keras(Language):
         dtype = None if spec.dtype == "float32" else spec.dtype
         return Line(f"{self.member(spec.name)} = {call('self.add_weight', **keywords, dtype=dtype, name=spec.name)}")
 
+    def made_ready(self, plan: LayerPlan, me: str) -> list[str]:
+        """A layer that is never called is built by its owner, so that its weights are there, under the owner's path."""
+        return [] if plan.calls else [f"{me}{_BUILT}"]
+
     def training(self, loop: Loop) -> str:
         """compile and fit."""
         return train_file(loop)
@@ -116,7 +123,7 @@ class Keras(Language):
                 *indented(cls.docstring),
                 *written(cls.lines, 1),
             ]
-        weights = [line for line in cls.init if " = self.add_weight(" in line.text]
+        weights = [line for line in cls.init if " = self.add_weight(" in line.text or line.text.endswith(_BUILT)]
         objects = [line for line in cls.init if line not in weights]
         lines = ["@keras.saving.register_keras_serializable()", f"class {cls.name}(layers.Layer):"]
         lines += [*indented(cls.docstring), ""]
@@ -130,6 +137,8 @@ class Keras(Language):
         if weights:
             lines += ["    def build(self, input_shape):", *written(weights, 2), ""]
         training = ["training=False"] if cls.reads_training else []
+        if not cls.is_called:
+            return lines[:-1]
         return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
     def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
@@ -232,6 +241,8 @@ class Keras(Language):
             making = author.constructor(plan.children[key], self.object_name(key))
             name = made[key] = scope.name(self.object_name(key))
             scope.say(f"{name} = {making.text}", making.note, [name])
+            for statement in self.made_ready(plan.children[key], name):
+                scope.say(statement)
         return made[key]
 
 

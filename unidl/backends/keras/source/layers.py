@@ -142,6 +142,6 @@ LAYERS: dict[type, Row] = {
     Maximum: Row(called, _tie("Maximum")),
     Minimum: Row(called, _tie("Minimum")),
     Concatenate: Row(called, made("Concatenate", axis=lambda m: None if m.layer.axis == -1 else m.layer.axis)),
-    BatchNormalization: Row(called, _batch_norm, as_they_are, trains=lambda plan: True),
-    LayerNormalization: Row(called, _layer_norm, as_they_are),
+    BatchNormalization: Row(called, _batch_norm, as_they_are, trains=lambda plan: True, reads=reads),
+    LayerNormalization: Row(called, _layer_norm, as_they_are, reads=reads),
 }

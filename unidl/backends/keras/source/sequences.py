@@ -155,12 +155,13 @@ def _attention_call(c: Calling) -> Any:
 
 
 SEQUENCES: dict[type, Row] = {
-    LSTM: Row(_lstm_call, _lstm, _lstm_arrays),
+    LSTM: Row(_lstm_call, _lstm, _lstm_arrays, reads=lambda plan, name, me: f"{me}.cell.{name}"),
     MultiHeadAttention: Row(
         _attention_call,
         _attention,
         _attention_arrays,
         trains=lambda plan: plan.layer.dropout > 0,  # type: ignore[attr-defined]
         serves=_serves_attention,
+        reads=lambda plan, name, me: f"{me}.{name.replace('_', '_dense.')}",
     ),
 }

@@ -85,6 +85,8 @@ class TensorFlow(Language):
         if cls.init:
             lines += ["    def __init__(self):", "        super().__init__()", *written(cls.init, 2), ""]
         training = ["training=False"] if cls.trains else []
+        if not cls.is_called:
+            return lines[:-1]
         if not cls.is_root:
             return [
                 *lines,

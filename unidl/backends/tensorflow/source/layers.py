@@ -235,6 +235,8 @@ LAYERS: dict[type, Row] = {
     Maximum: Row(_pairwise("tf.maximum")),
     Minimum: Row(_pairwise("tf.minimum")),
     Concatenate: Row(lambda c: call("tf.concat", list(c.args["inputs"]), axis=c.layer.axis)),
-    BatchNormalization: Row(lambda c: c.of(c.x, Code("training")), _batch_norm, as_they_are, trains=lambda plan: True),
-    LayerNormalization: Row(lambda c: c.of(c.x), _layer_norm, as_they_are),
+    BatchNormalization: Row(
+        lambda c: c.of(c.x, Code("training")), _batch_norm, as_they_are, trains=lambda plan: True, reads=reads
+    ),
+    LayerNormalization: Row(lambda c: c.of(c.x), _layer_norm, as_they_are, reads=reads),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
-from unidl.backends.tensorflow.source.layers import as_they_are, helped
+from unidl.backends.tensorflow.source.layers import as_they_are, helped, reads
 from unidl.codegen.code import Code, call
 from unidl.codegen.language import Calling, Making, Row
 from unidl.graph.spec import TensorSpec
@@ -184,11 +184,12 @@ def _attention_call(c: Calling) -> Code:
 
 
 SEQUENCES: dict[type, Row] = {
-    LSTM: Row(_lstm_call, _lstm, as_they_are),
+    LSTM: Row(_lstm_call, _lstm, as_they_are, reads=reads),
     MultiHeadAttention: Row(
         _attention_call,
         _attention,
         as_they_are,
         trains=lambda plan: plan.layer.dropout > 0,  # type: ignore[attr-defined]
+        reads=reads,
     ),
 }

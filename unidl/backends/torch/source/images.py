@@ -121,6 +121,11 @@ def _conv_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
     return {"weight": w["kernel"].transpose(3, 2, 0, 1)} | ({"bias": w["bias"]} if "bias" in w else {})
 
 
+def _conv_reads(plan: LayerPlan, name: str, me: str) -> str:
+    """(filters, channels, height, width), or (channels, filters, ...) of a transposed one -> as in the description."""
+    return f"{me}.weight.permute(2, 3, 1, 0)" if name == "kernel" else f"{me}.bias"
+
+
 # -- transposed convolution -------------------------------------------------------------------------------------------------
 
 
@@ -219,9 +224,9 @@ def _upsampling(m: Making) -> str:
 
 
 IMAGES: dict[type, Row] = {
-    Conv2D: Row(_conv_call, _conv, _conv_arrays, FIRST),
+    Conv2D: Row(_conv_call, _conv, _conv_arrays, FIRST, reads=_conv_reads),
     # (height, width, filters, channels) becomes (channels, filters, height, width): the same permutation
-    Conv2DTranspose: Row(_transposed_call, _transposed, _conv_arrays, FIRST),
+    Conv2DTranspose: Row(_transposed_call, _transposed, _conv_arrays, FIRST, reads=_conv_reads),
     MaxPooling2D: Row(_max_pool, layout=FIRST),
     AveragePooling2D: Row(_average_pool, layout=FIRST),
     GlobalAveragePooling2D: Row(_global("mean"), layout=EITHER),

@@ -149,6 +149,8 @@ class Torch(Language):
         lines = [f"class {cls.name}(nn.Module):", *indented(cls.docstring)]
         if cls.init:
             lines += ["", "    def __init__(self):", "        super().__init__()", *written(cls.init, 2)]
+        if not cls.is_called:
+            return lines
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
         return lines
 

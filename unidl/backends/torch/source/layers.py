@@ -166,6 +166,15 @@ def _named(names: dict[str, str]):  # type: ignore[no-untyped-def]
     return lambda plan, w: {names[name]: array for name, array in w.items()}
 
 
+def _reads(names: dict[str, str]):  # type: ignore[no-untyped-def]
+    """Weights whose layout is the canonical one."""
+    return lambda plan, name, me: f"{me}.{names[name]}"
+
+
+_SCALE_AND_OFFSET = {"gamma": "weight", "beta": "bias"}
+_STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
+
+
 def _serves_batch_norm(plan: LayerPlan) -> bool:
     return len(plan.input_shapes[0]) <= 5
 
@@ -176,7 +185,7 @@ LAYERS: dict[type, Row] = {
         _embedding_call,
         lambda m: call("nn.Embedding", m.layer.input_dim, m.layer.output_dim).text,
         _named({"embeddings": "weight"}),
-        reads=lambda plan, name, me: f"{me}.weight",
+        reads=_reads({"embeddings": "weight"}),
     ),
     Dropout: Row(
         lambda c: c.of(c.x),
@@ -203,6 +212,7 @@ LAYERS: dict[type, Row] = {
         FIRST,
         trains=lambda plan: True,
         serves=_serves_batch_norm,
+        reads=_reads(_SCALE_AND_OFFSET | _STATISTICS),
     ),
-    LayerNormalization: Row(_layer_norm_call, _layer_norm, _layer_norm_arrays),
+    LayerNormalization: Row(_layer_norm_call, _layer_norm, _layer_norm_arrays, reads=_reads(_SCALE_AND_OFFSET)),
 }

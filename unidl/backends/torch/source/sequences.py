@@ -114,6 +114,13 @@ def _lstm_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
     return found
 
 
+def _lstm_reads(plan: LayerPlan, name: str, me: str) -> str:
+    layer = "_l0" if _is_fused(plan) else ""
+    if name == "bias":
+        return f"{me}.bias_ih{layer}" if layer else f"{me}.bias"
+    return f"{me}.weight_{'ih' if name == 'kernel' else 'hh'}{layer}.T"
+
+
 def _lstm_call(c: Calling) -> Any:
     layer, scope, x = c.layer, c.scope, c.x
     mask, lengths, state = (c.args.get(name) for name in ("mask", "lengths", "initial_state"))
@@ -213,6 +220,22 @@ def _attention_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
     return found
 
 
+def _attention_reads(plan: LayerPlan, name: str, me: str) -> str:
+    """A part of what is packed, as (features, heads, key_dim) or (heads, key_dim)."""
+    heads, width = plan.weights["query_kernel"].shape[1:]
+    which, what = name.split("_")
+    if which == "output":
+        if what == "bias":
+            return f"{me}.out_proj.bias"
+        return f"{me}.out_proj.weight.unflatten(1, ({heads}, {width})).permute(1, 2, 0)"
+    part = ("query", "key", "value").index(which)
+    if what == "bias":
+        return f"{me}.in_proj_bias.unflatten(0, (3, {heads}, {width}))[{part}]"
+    if len(set(_features(plan))) == 1:
+        return f"{me}.in_proj_weight.unflatten(0, (3, {heads}, {width}))[{part}].permute(2, 0, 1)"
+    return f"{me}.{which[0]}_proj_weight.unflatten(0, ({heads}, {width})).permute(2, 0, 1)"
+
+
 def _attention_call(c: Calling) -> Any:
     scope, query = c.scope, c.args["query"]
     value = c.args.get("value", query)
@@ -249,12 +272,13 @@ def _attention_call(c: Calling) -> Any:
 
 
 SEQUENCES: dict[type, Row] = {
-    LSTM: Row(_lstm_call, _lstm, _lstm_arrays),
+    LSTM: Row(_lstm_call, _lstm, _lstm_arrays, reads=_lstm_reads),
     MultiHeadAttention: Row(
         _attention_call,
         _attention,
         _attention_arrays,
         trains=lambda plan: plan.layer.dropout > 0,  # type: ignore[attr-defined]
         serves=_serves_attention,
+        reads=_attention_reads,
     ),
 }
