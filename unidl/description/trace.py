@@ -398,9 +398,7 @@ def _functional_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 def _calls_before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, tuple[Any, Any]]:
     """The calls of layers in a functional graph that lead to these tensors."""
     return {
-        id(node.layer): (node.args, node.kwargs)
-        for node in ancestors((args, kwargs))
-        if isinstance(node, LayerCall)
+        id(node.layer): (node.args, node.kwargs) for node in ancestors((args, kwargs)) if isinstance(node, LayerCall)
     }
 
 

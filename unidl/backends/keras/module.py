@@ -57,6 +57,7 @@ class Part:
         reason: Why it is an adapter; "" for a functional model.
         bound: The description bound to it; None for a functional model, which Keras runs.
         children: Key -> bound description of a child; for a functional model, key -> name of the Keras layer.
+        lowerings: Of a functional model, key -> how the Keras layer is called; None for an adapter or another such model.
         training: The mode of the call in progress.
         frozen: Whether it stays in inference.
         draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
@@ -69,6 +70,7 @@ class Part:
     reason: str = ""
     bound: Layer | None = None
     children: dict[str, Any] = field(default_factory=dict)
+    lowerings: Mapping[str, Lowering | None] = field(default_factory=dict)
     training: bool = False
     frozen: bool = False
     draws: tuple[bool, bool] = (False, False)
@@ -289,8 +291,11 @@ def _item(nest: Any, step: str) -> Any:
 
 
 def bound_child(adapter: Any, key: str) -> Layer:
-    """The bound description of a child, as the adapter stands now."""
+    """The bound description of a child, as the adapter, or the functional model, stands now."""
     child = child_of(adapter, key)
+    part: Part = adapter.unidl
+    if not isinstance(adapter, Adapter):
+        return bind_child(part.plan.children[key], child, part.lowerings[key])
     bound: Layer = adapter.unidl.children[key]
     binding: Binding = bound.__dict__["_binding"]
     if binding.native is not child:  # the user put another layer there

@@ -32,7 +32,8 @@ class EngineSlot:
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
-        self.view, self.read, self.write, self.put = slot.view, slot.read, slot.write, slot.put
+        self.view, self.value, self.read = slot.view, slot.value, slot.read
+        self.write, self.put = slot.write, slot.put
 
     @property
     def native(self) -> Any:

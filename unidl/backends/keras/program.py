@@ -193,7 +193,8 @@ def make_functional(plan: LayerPlan, children: Children, device: str) -> Any:
     outputs = map_nest(value, call.outputs)
     name_operations(outputs, {*names, *(native.name for native, _ in children.values())})
     model = keras.Model(inputs, outputs, name=layer_name(plan))
-    model.unidl = Part(plan, device, children={key: native.name for key, (native, _) in children.items()})
+    held = {key: native.name for key, (native, _) in children.items()}
+    model.unidl = Part(plan, device, children=held, lowerings={key: how for key, (_, how) in children.items()})
     return model
 
 
