@@ -114,8 +114,15 @@ class ConformanceError(UnidlError, AssertionError):
     """A backend does not compute what a definition means."""
 
 
-class FileError(UnidlError, ValueError):
-    """A file is damaged, foreign, hostile, or of a version that this unidl does not know."""
+class FileError(UnidlError, OSError, ValueError):
+    """A file is damaged, foreign, hostile or of an unknown version, or cannot be read or written.
+
+    Where the operating system refused (a full disk, no permission), `errno` and `filename` say so, as in every OSError.
+    """
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file, or no such folder to write to."""
 
 
 class NotSerializableError(UnidlError, TypeError):

@@ -27,6 +27,7 @@ OPS = {"add": lifted(np.add), "multiply": lifted(np.multiply), "exp": lifted(np.
 TENSOR_TYPES = (Tensor,)
 SHARES_TENSORS = False
 ENGINE = None
+ERRORS = ()
 
 
 def accepts_tensors_of(other): return False

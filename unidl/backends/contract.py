@@ -22,13 +22,36 @@ if TYPE_CHECKING:
     from unidl.inspection.picture import Picture
     from unidl.inspection.program import Program
     from unidl.inspection.watched import Watched
+    from unidl.lazy_array import LazyArray
     from unidl.settings import Choice
 
 Tensor = Any
 Native = Any
 
 
-class Slot(Protocol):
+class Held(Protocol):
+    """A tensor of a native object or of an optimizer, in canonical layout."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its canonical shape now."""
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether reading a part of it computes all of it, as behind a parametrization."""
+
+    def read(self, index: Any = ...) -> Tensor:
+        """The value now, in canonical layout, as a tensor of its own on the device: later steps do not change it.
+
+        Args:
+            index: Of the part that is wanted: integers and slices, one for each axis.
+        """
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value with an array in canonical layout, with no second copy of it in memory."""
+
+
+class Slot(Held, Protocol):
     """One weight of a description inside the native object, which holds the only copy.
 
     The native layout may differ (a transposed kernel, a part of a packed matrix): `view` is the linear map from the native
@@ -45,14 +68,11 @@ class Slot(Protocol):
     def value(self) -> Tensor:
         """The weight in canonical layout, as a forward reads it: gradients go through it to the native tensor."""
 
-    def read(self) -> Tensor:
-        """The value now, in canonical layout, as a tensor on the device of its own: later steps do not change it."""
-
     def write(self, value: Any) -> None:
         """Overwrite the value with an array or tensor in canonical layout."""
 
-    def put(self, tensor: Any, value: Any) -> None:
-        """Overwrite another tensor or variable of the weight's native layout (an optimizer's state) with a canonical array."""
+    def held(self, tensor: Any) -> Held:
+        """Another tensor or variable of the weight's native layout (an optimizer's state), in canonical layout."""
 
 
 # One step: `step(batch, metric states, learning rates by optimizer) -> (metric states, numbers)`.
@@ -75,8 +95,12 @@ class Stepper(Protocol):
     def apply(self, gradients: Sequence[Tensor], learning_rate: Any) -> None:
         """One step; a gradient for each of `wanted`."""
 
-    def read(self) -> dict[str, Any]:
-        """{"steps": how many it took, "weights": {weight path: {state name: array in canonical layout}}}."""
+    def read(self, lazily: bool = False) -> dict[str, Any]:
+        """{"steps": how many it took, "weights": {weight path: {state name: array in canonical layout}}}.
+
+        Args:
+            lazily: Whether the arrays are lazy: read when they are asked for, and as they are then.
+        """
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Go on from what `read` gave, here or on another backend."""
@@ -174,6 +198,13 @@ class Backend(Protocol):
 
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
         """A tensor, or a variable, as an array, off its device and graph."""
+
+    def fill(self, tensor: Any, array: LazyArray) -> None:
+        """Overwrite a tensor or variable of the array's shape, with no second copy of the array in memory."""
+
+    @property
+    def ERRORS(self) -> tuple[type[Exception], ...]:  # noqa: N802
+        """What this framework raises on arguments and files that it cannot use, where these are no errors of Python's own."""
 
     # device.py
     def version(self) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 from unidl.callbacks.callback import Callback
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, CheckpointError, CheckpointWarning, FileError
+from unidl.graph.node import map_nest
+from unidl.lazy_array import whole
 from unidl.models import saving
 
 NAME = re.compile(r"step-(\d+)\.unidl")
@@ -131,7 +133,7 @@ class Checkpoint(Callback):
             OSError: It cannot be written; what was there is as it was.
         """
         path = self.directory / f"step-{trainer.steps_taken:09}.unidl"
-        saving.save(trainer.model, path, trainer.state())
+        trainer.save(path)
         self._failed = None
         for _, old in self._files()[self.keep :]:
             if old != path:
@@ -149,7 +151,9 @@ class Checkpoint(Callback):
             if steps <= beyond:
                 return None
             try:
-                return saving.training_of(path)
+                with saving.opened_training(path, "Checkpoint") as held:
+                    whole_state: Mapping[str, Any] = map_nest(whole, held)
+                return whole_state
             except (FileError, OSError) as error:
                 bad.append(f"{path.name}: {error}")
                 warnings.warn(

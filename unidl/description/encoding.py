@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from unidl.graph.node import Placeholder
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.ops.op import OPS, Op
+
+MAX_NUMBERS_AS_KEYS = 10_000  # of one dict in a file: numbers can be chosen so that they all collide
 
 # name -> class, entered by `unidl.register`
 REGISTERED: dict[str, type] = {}
@@ -85,6 +88,12 @@ class Encoder:
         if isinstance(value, tuple):
             return {"$": "tuple", "items": [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]}
         if isinstance(value, dict):
+            if sum(not isinstance(key, str) for key in value) > MAX_NUMBERS_AS_KEYS:
+                raise NotSerializableError(
+                    f"{where} is a dict with more than {MAX_NUMBERS_AS_KEYS:,} keys that are no text.",
+                    received=f"{len(value):,} keys",
+                    fix="Give keys and values as two arrays.",
+                )
             items = [[self.encode(k, where), self.encode(v, f"{where}[{k!r}]")] for k, v in value.items()]
             return {"$": "dict", "items": items}
         if isinstance(value, np.ndarray):
@@ -180,7 +189,7 @@ class Decoder:
         readers: dict[str, Callable[[], Any]] = {
             "float": lambda: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[data["value"]],
             "tuple": lambda: tuple([self.decode(item) for item in data["items"]]),
-            "dict": lambda: {self.decode(k): self.decode(v) for k, v in data["items"]},
+            "dict": lambda: self._dict(data["items"]),
             "array": lambda: self.constants[data["key"]],
             "spec": lambda: TensorSpec(tuple(data["shape"]), data["dtype"]),
             "input": lambda: placeholder(
@@ -199,6 +208,12 @@ class Decoder:
             return reader()
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
             raise error if isinstance(error, UnidlError) else damaged(f"a {data['$']}", data) from error
+
+    def _dict(self, items: Any) -> dict[Any, Any]:
+        decoded = [(self.decode(key), self.decode(value)) for key, value in items]
+        if sum(not isinstance(key, str) for key, _ in decoded) > MAX_NUMBERS_AS_KEYS:
+            raise damaged("a dict with so many keys that are no text", len(decoded))
+        return dict(decoded)
 
     def _object(self, index: Any) -> Any:
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(self.made):
@@ -242,4 +257,4 @@ class Decoder:
 
 def damaged(what: str, data: Any) -> FileError:
     """The error for data that no `save` writes."""
-    return FileError(f"The file is damaged: {what} is not what unidl writes.", received=repr(data)[:200])
+    return FileError(f"The file is damaged: {what} is not what unidl writes.", received=reprlib.repr(data)[:200])

@@ -15,8 +15,9 @@ from unidl import initializers
 from unidl.description import layer as layer_module
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
-from unidl.errors import ArgumentError, FileError, NotCalledError, NotPortableError, ShapeError, UnidlError
+from unidl.errors import ArgumentError, NotCalledError, NotPortableError, ShapeError, UnidlError
 from unidl.graph.branch import explore, questions
+from unidl.graph.limit import LAYER, spend
 from unidl.graph.node import LayerCall, WeightRead, ancestors, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
@@ -24,31 +25,6 @@ from unidl.ops.stream import noting
 from unidl.within import within
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
-
-# how many steps tracing may still take, where somebody set a limit
-_left: ContextVar[list[int] | None] = ContextVar("unidl_steps_left", default=None)
-
-
-def limited(steps: int) -> within[list[int]]:
-    """Inside, tracing takes so many calls and steps: layers that hold each other twice make a power of two of them."""
-    return within(_left, [steps])
-
-
-def spend(steps: int) -> None:
-    """Count steps.
-
-    Raises:
-        FileError: There are more than the limit; only files are limited.
-    """
-    left = _left.get()
-    if left is None:
-        return
-    left[0] -= steps
-    if left[0] < 0:
-        raise FileError(
-            "The file's description calls layers within layers too many times.",
-            fix="Build a model that is really so large from its own code, and use model.set_weights.",
-        )
 
 
 class ChildKey(str):
@@ -240,7 +216,7 @@ class Tracer:
         return result
 
     def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        spend(1)
+        spend(LAYER)
         bound = self.bound(plan)
         if not plan.reached:
             self._set_up(plan, bound, args, kwargs)

@@ -1,31 +1,36 @@
 """A zip of one JSON document and some sets of arrays (safetensors).
 
 Nothing is unpacked before its size is known: entries are stored, not compressed, so the file's own size bounds what reading it
-takes. Writing goes to a file beside the target, which is then renamed: a full disk leaves the old file as it was.
+takes. Arrays are written and read a piece at a time, and every entry's checksum is compared before anything of it is used.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 import struct
-import tempfile
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import safetensors
-import safetensors.numpy
-
+from unidl import habits
 from unidl.errors import FileError
+from unidl.files.aside import replacing
+from unidl.files.document import MAX_BYTES, dump, parse
+from unidl.files.path import file_errors
+from unidl.files.tensors import header_of, read_arrays, read_exactly, write_arrays
+from unidl.lazy_array import Array
 
 DOCUMENT = "unidl.json"
-ENTRIES = (DOCUMENT, "weights.safetensors", "constants.safetensors", "training.safetensors")
-MAX_DOCUMENT = 64 * 2**20  # bytes of JSON, for it is parsed whole in memory
+SETS = ("weights", "constants", "training")
+ENTRIES = (DOCUMENT, *[f"{name}.safetensors" for name in SETS])
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+MAX_DIRECTORY = 2**16  # bytes of the zip's own list of four entries
+CHUNK = 2**20
 
 
 @dataclass
@@ -36,141 +41,130 @@ class Archive:
         document: The JSON document.
         weights: Path -> array.
         constants: Key -> array that the document refers to.
-        training: Place -> array of a training that can be gone on with, to which the document's "training" refers.
+        training: Place -> array of a training that can be resumed, to which the document's "training" refers.
     """
 
     document: dict[str, Any]
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-    constants: dict[str, np.ndarray] = field(default_factory=dict)
-    training: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    constants: Mapping[str, Array] = field(default_factory=dict)
+    training: Mapping[str, Array] = field(default_factory=dict)
 
 
-def write(path: str | os.PathLike[str], archive: Archive) -> None:
+def write(path: Path, archive: Archive, what: str) -> None:
     """Write a file, whole or not at all.
 
+    Args:
+        path: The file.
+        archive: Its content; lazy arrays are read while it is written.
+        what: What was attempted, for messages.
+
     Raises:
-        OSError: The folder is not there, not writable, or full; a file that was there is as it was.
+        FileError: The folder is not there, not writable, or full; a file that was there is as it was.
+        NotSerializableError: The description is larger than a file's may be, or an array has a dtype that no file holds.
     """
-    target = Path(path)
-    handle, aside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as zipped:
-                _add(zipped, DOCUMENT, json.dumps(archive.document, indent=1, allow_nan=False).encode())
-                _add(zipped, "weights.safetensors", _pack(archive.weights))
-                if archive.constants:
-                    _add(zipped, "constants.safetensors", _pack(archive.constants))
-                if archive.training:
-                    _add(zipped, "training.safetensors", _pack(archive.training))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(aside, target)
-        _flush_folder(target.parent)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    document = dump(archive.document)
+    sets = {f"{name}.safetensors": header_of(getattr(archive, name)) for name in SETS if getattr(archive, name)}
+    sets.setdefault("weights.safetensors", header_of({}))
+    with replacing(path, what) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as zipped:
+        zipped.writestr(_entry(DOCUMENT, len(document)), document)
+        for name in ENTRIES[1:]:
+            if name in sets:
+                header, arrays = sets[name]
+                info = _entry(name, len(header) + sum(array.nbytes for array in arrays))
+                with zipped.open(info, "w") as entry:
+                    write_arrays(entry, header, arrays)
 
 
-def _flush_folder(folder: Path) -> None:
-    """Let the disk know of a new name too, where folders can be opened (not on Windows)."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
+def _entry(name: str, size: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, EPOCH)
+    entry.external_attr = 0o644 << 16
+    entry.file_size = size
+    return entry
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[Archive]:
+    """A file that `write` wrote; its arrays are lazy, and can be read inside the block. Anything else gives a typed error.
+
+    Args:
+        path: The file.
+        what: What was attempted, for messages.
+
+    Raises:
+        FileError: It is damaged, foreign, or made to take memory; or it cannot be read.
+        MissingFileError: There is none.
+    """
+    with file_errors(path, what):
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+        )
         try:
-            os.fsync(handle)
+            yield _read(handle, path, what)
         finally:
             os.close(handle)
 
 
-def _add(zipped: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, EPOCH)
-    entry.external_attr = 0o644 << 16
-    zipped.writestr(entry, content)
+def _read(handle: int, path: Path, what: str) -> Archive:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a device, pipe or socket"
+        raise FileError(f"{what}: {str(path)!r} is no file.", expected="a file that model.save wrote", received=kind)
+    try:
+        _check_directory(handle, found.st_size)
+        with os.fdopen(os.dup(handle), "rb") as stream, zipfile.ZipFile(stream) as zipped:
+            infos = zipped.infolist()
+        _check_entries(infos, found.st_size)
+        spans = {info.filename: _verified(handle, info) for info in infos}
+    # what zipfile raises on damaged directories: its own errors, and seeks to places that are not there
+    except (
+        zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError, OSError, struct.error,
+    ) as error:  # fmt: skip
+        raise FileError(
+            f"{what}: {str(path)!r} is no whole unidl file.",
+            expected="a file that model.save wrote",
+            received=error.attempted if isinstance(error, FileError) else f"{type(error).__name__}: {error!s:.200}",
+            fix=habits.FOREIGN_FILES.get(path.suffix.lower()),
+        ) from error
+    start, size = spans[DOCUMENT]
+    document = parse(bytes(read_exactly(handle, start, size)), DOCUMENT)
+    sets = {name: spans.get(f"{name}.safetensors") for name in SETS}
+    return Archive(document, **{name: read_arrays(handle, *span) for name, span in sets.items() if span is not None})
 
 
-def _pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    packed: bytes = safetensors.numpy.save(
-        {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    )
-    return packed
+def _check_directory(handle: int, size: int) -> None:
+    """Refuse a zip whose own list of entries is long, before it is read: each entry in it takes memory."""
+    tail = bytes(read_exactly(handle, max(size - 98, 0), min(size, 98)))
+    end = tail[-22:]
+    if len(end) < 22 or end[:4] != b"PK\5\6":
+        raise zipfile.BadZipFile("File is not a zip file")
+    count, length = struct.unpack("<HL", end[10:16])
+    if len(tail) == 98 and tail[56:60] == b"PK\6\7":  # a file above 4 GB has the numbers in front of that
+        count, length = struct.unpack("<QQ", tail[32:48])
+    if count > len(ENTRIES) or length > MAX_DIRECTORY:
+        raise FileError(f"A zip with {count:,} entries, listed in {length:,} bytes.")
 
 
-def read(path: str | os.PathLike[str]) -> Archive:
-    """Read a file that `write` wrote; what is anything else gives a typed error, and executes nothing.
-
-    Raises:
-        FileError: It is damaged, foreign, or made to take memory.
-        OSError: It cannot be read.
-    """
-    with open(path, "rb") as stream:
-        try:
-            with zipfile.ZipFile(stream) as zipped:
-                contents = _entries(zipped, Path(path))
-        except FileError:
-            raise
-        # what zipfile raises on damaged directories: its own errors, and seeks to places that are not there
-        except (
-            zipfile.BadZipFile,
-            NotImplementedError,
-            EOFError,
-            RuntimeError,
-            ValueError,
-            OSError,
-            struct.error,
-        ) as error:
-            raise FileError(
-                f"{os.fspath(path)!r} is no whole unidl file.",
-                expected="a file that model.save wrote",
-                received=f"{type(error).__name__}: {error}",
-            ) from error
-    return Archive(
-        _parse(contents[DOCUMENT]),
-        _unpack(contents.get("weights.safetensors", _pack({}))),
-        _unpack(contents.get("constants.safetensors", _pack({}))),
-        _unpack(contents.get("training.safetensors", _pack({}))),
-    )
-
-
-def _entries(zipped: zipfile.ZipFile, path: Path) -> dict[str, bytes]:
-    infos = zipped.infolist()
+def _check_entries(infos: list[zipfile.ZipInfo], size: int) -> None:
     names = [info.filename for info in infos]
     if DOCUMENT not in names or len(set(names)) != len(names) or any(name not in ENTRIES for name in names):
-        raise FileError(
-            f"{str(path)!r} is a zip, but none of unidl's.",
-            expected=", ".join(ENTRIES),
-            received=", ".join(names[:9]) or "nothing",
-        )
-    size = path.stat().st_size
+        raise FileError(f"A zip, but none of unidl's: it holds {', '.join(map(ascii, names[:9])) or 'nothing'}."[:300])
     for info in infos:
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
-            raise FileError(
-                f"{info.filename} in {str(path)!r} is compressed or encrypted, and unidl stores it plainly.",
-                fix="Save the model again; a compressed entry could unpack to any size.",
-            )
-        if info.file_size > size or (info.filename == DOCUMENT and info.file_size > MAX_DOCUMENT):
-            raise FileError(
-                f"{info.filename} in {str(path)!r} claims {info.file_size:,} bytes.",
-                expected=f"at most {MAX_DOCUMENT if info.filename == DOCUMENT else size:,}",
-            )
-    return {info.filename: zipped.read(info) for info in infos}
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1 or info.compress_size != info.file_size:
+            raise FileError(f"{info.filename} is compressed or encrypted; it could unpack to any size.")
+        most = MAX_BYTES if info.filename == DOCUMENT else size
+        if info.file_size > min(most, size):
+            raise FileError(f"{info.filename} claims {info.file_size:,} bytes, of at most {min(most, size):,}.")
 
 
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise FileError(
-            f"{DOCUMENT} is no JSON document that can be read.", received=f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(document, dict):
-        raise FileError(f"{DOCUMENT} holds no object.", received=type(document).__name__)
-    return document
-
-
-def _unpack(content: bytes) -> dict[str, np.ndarray]:
-    try:
-        arrays: dict[str, np.ndarray] = safetensors.numpy.load(content)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise FileError(
-            "The arrays in the file cannot be read.", received=f"{type(error).__name__}: {error}"
-        ) from error
-    return arrays
+def _verified(handle: int, info: zipfile.ZipInfo) -> tuple[int, int]:
+    """Where an entry's content begins, and its size; its checksum is compared."""
+    head = bytes(read_exactly(handle, info.header_offset, 30))
+    if head[:4] != b"PK\3\4":
+        raise zipfile.BadZipFile(f"{info.filename} is not where the zip's list of entries says")
+    name, extra = struct.unpack("<HH", head[26:30])
+    start, checksum = info.header_offset + 30 + name + extra, 0
+    for at in range(0, info.file_size, CHUNK):
+        checksum = zlib.crc32(read_exactly(handle, start + at, min(CHUNK, info.file_size - at)), checksum)
+    if checksum != info.CRC:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
+    return start, info.file_size

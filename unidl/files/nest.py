@@ -9,56 +9,68 @@ from typing import Any
 import numpy as np
 
 from unidl.errors import FileError, NotSerializableError
+from unidl.files.document import MAX_DEPTH
+from unidl.lazy_array import Array, LazyArray
 
 
-def split(nest: Any) -> tuple[Any, dict[str, np.ndarray]]:
+def split(nest: Any) -> tuple[Any, dict[str, Array]]:
     """A document that JSON can hold, and the arrays that it names.
 
     Args:
         nest: Numbers, texts, None, arrays, and lists and dicts of these (with texts as keys).
 
     Raises:
-        NotSerializableError: Something else is in it.
+        NotSerializableError: Something else is in it, or it is deeper than a file may be.
     """
-    arrays: dict[str, np.ndarray] = {}
-    return _split(nest, "", arrays), arrays
+    arrays: dict[str, Array] = {}
+    return _split(nest, "", arrays, 0), arrays
 
 
-def _split(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(value, np.ndarray):
-        arrays[place] = value
-        return {"$array": place}
+def _split(value: Any, place: str, arrays: dict[str, Array], depth: int) -> Any:
+    if isinstance(value, (np.ndarray, LazyArray)):
+        number, key = 1, place
+        while key in arrays:  # a key with a "/" in it can make two places alike
+            number, key = number + 1, f"{place}#{number}"
+        arrays[key] = value
+        return {"$array": key}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": repr(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, (list, tuple)):
-        return [_split(item, f"{place}/{i}", arrays) for i, item in enumerate(value)]
-    if isinstance(value, dict) and all(isinstance(key, str) and not key.startswith("$") for key in value):
-        return {key: _split(item, f"{place}/{key}", arrays) for key, item in value.items()}
+    if depth < MAX_DEPTH and isinstance(value, (list, tuple)):
+        return [_split(item, f"{place}/{i}", arrays, depth + 1) for i, item in enumerate(value)]
+    if depth < MAX_DEPTH and isinstance(value, dict) and all(_is_key(key) for key in value):
+        return {key: _split(item, f"{place}/{key}", arrays, depth + 1) for key, item in value.items()}
     raise NotSerializableError(
-        f"{place.lstrip('/') or 'The state'} cannot be written to a file that executes nothing when it is read.",
-        expected="numbers, texts, None, arrays, and lists and dicts of these, with texts as keys",
+        f"{place.lstrip('/')[:200] or 'The state'} cannot be written to a file that executes nothing when it is read.",
+        expected=f"numbers, texts, None, arrays, and at most {MAX_DEPTH} lists and dicts of these in one another, with texts as keys",
         received=type(value).__name__,
     )
 
 
-def join(document: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _is_key(key: Any) -> bool:
+    return isinstance(key, str) and not key.startswith("$")
+
+
+def join(document: Any, arrays: Mapping[str, Array]) -> Any:
     """The nest again.
 
     Raises:
-        FileError: An array is missing.
+        FileError: It is none that `split` made: an array is missing, or something has no meaning.
     """
     if isinstance(document, list):
         return [join(item, arrays) for item in document]
     if not isinstance(document, dict):
         return document
-    if document.keys() == {"$array"}:
-        if document["$array"] not in arrays:
-            raise FileError("An array that the file names is not in it.", received=repr(document["$array"])[:100])
-        return arrays[document["$array"]]
+    if all(_is_key(key) for key in document):
+        return {key: join(item, arrays) for key, item in document.items()}
+    name = document.get("$array")
+    if document.keys() == {"$array"} and isinstance(name, str) and name in arrays:
+        return arrays[name]
     if document.keys() == {"$float"} and document["$float"] in ("inf", "-inf", "nan"):
         return float(document["$float"])
-    return {key: join(item, arrays) for key, item in document.items()}
+    raise FileError(
+        "The file names an array that is not in it, or a number that is none.", received=f"{document!r:.200}"
+    )

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from unidl.errors import DtypeError
+from unidl.errors import DtypeError, ShapeError
 
 Shape = tuple[int | None, ...]
+
+MAX_AXES = 64  # NumPy's and torch's limit
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
@@ -52,6 +54,10 @@ class TensorSpec:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        if len(self.shape) > MAX_AXES:
+            raise ShapeError(
+                "A tensor has too many axes.", expected=f"at most {MAX_AXES}", received=str(len(self.shape))
+            )
         object.__setattr__(self, "shape", tuple(None if axis is None else int(axis) for axis in self.shape))
         object.__setattr__(self, "dtype", dtype_name(self.dtype))
 

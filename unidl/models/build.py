@@ -19,6 +19,7 @@ from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, 
 from unidl.graph.spec import FLOATS
 from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import draw
+from unidl.lazy_array import Array, lazy
 from unidl.models.input import to_specs
 from unidl.ops.portable import inside_control_flow
 from unidl.settings import chosen_device
@@ -128,7 +129,7 @@ def build(
     precision: str,
     seed: int,
     random: str,
-    initial: Mapping[str, Any] | None = None,
+    initial: Mapping[str, Array] | None = None,
 ) -> Built:
     """Trace the description and make the native object; on any error the description stays as it was.
 
@@ -161,7 +162,7 @@ def build(
         _draw_weights(built, shared)
     else:
         for path, slot in built.slots().items():
-            slot.write(initial[path])
+            slot.fill(lazy(initial[path]))
     made = built.natives()
     for part in plan.walk():
         if part.reached and part.layer._unidl.frozen:

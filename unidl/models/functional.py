@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from unidl.description.layer import Layer
-from unidl.description.trace import spend
 from unidl.errors import ArgumentError, NotPortableError
 from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, ancestors, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
@@ -128,7 +127,6 @@ class Functional(Model):
 
     def forward(self, inputs: Any) -> Any:
         """Replay the graph on the inputs, which have the structure that the constructor was given."""
-        spend(len(self._steps))
         values: dict[int, Any] = {}
         _assign(self._input_refs, inputs, values)
         for step in self._steps:

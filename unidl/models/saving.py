@@ -6,34 +6,32 @@ A file holds the description, the inputs it was built for, and the weights in ca
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from unidl import layers
 from unidl.backends import registry
 from unidl.description.encoding import REGISTERED, Decoder, Encoder, damaged
 from unidl.description.layer import Layer
-from unidl.description.plan import LayerPlan
-from unidl.description.trace import Tracer, limited
+from unidl.description.trace import Tracer
 from unidl.errors import FileError, NotSerializableError
-from unidl.files import Archive, join, read, split, write
-from unidl.graph.node import map_nest
-from unidl.graph.spec import FLOATS, TensorSpec
-from unidl.models.build import build, weight_path
+from unidl.files import Archive, checked_path, dump, join, opened, refuse_foreign_ending, split, write
+from unidl.graph.limit import limited
+from unidl.graph.spec import FLOATS
+from unidl.lazy_array import whole
+from unidl.models.build import build
+from unidl.models.faithful import inputs_of, refuse_changed, refuse_other_weights, weight_specs
 from unidl.models.functional import Functional
 from unidl.models.model import Model
-from unidl.models.paths import leaves
 from unidl.models.sequential import Sequential
-
-if TYPE_CHECKING:
-    from unidl.models.build import Built
+from unidl.models.weights import lazy_weights
+from unidl.settings import chosen_device
 
 FORMAT = "unidl model"
 VERSION = 1
-MAX_STEPS = 50_000  # calls of layers and steps of graphs that reading a file may trace: some seconds
+MAX_COST = 1_000_000  # of what reading a file may trace (unidl.graph.limit): about 10,000 layers, some seconds
 
 # From each version to the next: a function of the document. The first version has none yet.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -46,7 +44,9 @@ OWN: dict[str, type] = {
 }
 
 
-def save(model: Model, path: str | os.PathLike[str], training: Any = None) -> None:
+def save(
+    model: Model, path: str | os.PathLike[str], training: Mapping[str, Any] | None = None, what: str = "model.save"
+) -> None:
     """Write a model (see Model.save).
 
     Args:
@@ -54,39 +54,60 @@ def save(model: Model, path: str | os.PathLike[str], training: Any = None) -> No
         path: The file.
         training: What a Trainer's `state` gave, to be written beside it. A description that cannot be written does not hinder
             that: the file then holds the training alone, and why.
+        what: What was attempted, for messages.
     """
+    target = checked_path(path, what)
+    refuse_foreign_ending(target, what)
     if training is None:
-        write(path, packed(model))
+        write(target, packed(model), what)
         return
+    document, arrays = split({name: value for name, value in training.items() if name != "weights"})
     try:
         archive = packed(model)
+        archive.document["training"] = document
+        dump(archive.document)
     except NotSerializableError as error:
-        archive = Archive({"format": FORMAT, "version": VERSION, "no_description": str(error)})
-    rest = {name: value for name, value in training.items() if name != "weights"}
-    archive.document["training"], archive.training = split(rest)
-    archive.weights = training["weights"]
-    write(path, archive)
+        archive = Archive({"format": FORMAT, "version": VERSION, "no_description": str(error), "training": document})
+    archive.training, archive.weights = arrays, training["weights"]
+    write(target, archive, what)
 
 
-def training_of(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save` was given as `training`.
+@contextmanager
+def opened_training(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, Any]]:
+    """What `save` was given as `training`; its arrays are lazy, and can be read inside the block.
 
     Raises:
         FileError: The file is damaged or foreign, or holds no training.
     """
-    archive = read(path)
-    document = _migrated(archive.document)
-    training = document.get("training")
-    if not isinstance(training, dict):
-        raise FileError(
-            f"{os.fspath(path)!r} holds no training.", expected="a file that a Trainer or a Checkpoint wrote"
-        )
-    return {"weights": archive.weights, **join(training, archive.training)}
+    target = checked_path(path, what)
+    with opened(target, what) as archive:
+        training = _migrated(archive.document).get("training")
+        if not isinstance(training, dict):
+            raise FileError(
+                f"{what}: {str(target)!r} holds no training.", expected="a file that a Trainer or a Checkpoint wrote"
+            )
+        yield {**join(training, archive.training), "weights": archive.weights}
 
 
 def packed(model: Model) -> Archive:
-    """What a file holds of a model."""
+    """What a file holds of a model; its weights are read when they are written.
+
+    Raises:
+        NotSerializableError: Something of it cannot be written, or a file of it would be refused.
+    """
     encoder = Encoder({**{cls: name for name, cls in OWN.items()}, **{cls: name for name, cls in REGISTERED.items()}})
+    try:
+        with limited(MAX_COST // 2):  # loading traces twice
+            return _packed(model, encoder)
+    except (FileError, RecursionError) as error:
+        raise NotSerializableError(
+            f"{model.name!r} is too large or too deep for a file's description.",
+            received=error.attempted if isinstance(error, FileError) else f"{type(error).__name__}: {error}",
+            fix="Keep its code, and model.weights(), model.set_weights for the weights.",
+        ) from error
+
+
+def _packed(model: Model, encoder: Encoder) -> Archive:
     root = encoder.add(model, f"the model {model.name!r}")
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -95,95 +116,21 @@ def packed(model: Model) -> Archive:
         "root": root,
         "built": None,
     }
-    classes = {**OWN, **REGISTERED}
-    again = Decoder(encoder.objects, encoder.constants, classes).made[root]
-    _refuse_changed(model, again, "")
-    weights: dict[str, np.ndarray] = {}
-    if model.is_built:
-        built = model._need_built()
-        inputs, named = _inputs(built)
-        document["built"] = {
-            "precision": built.precision,
-            "seed": built.seed,
-            "random": built.random,
-            "inputs": encoder.encode(inputs, "the inputs"),
-            "named_inputs": encoder.encode(named, "the inputs"),
-        }
-        _refuse_other_weights(model, again, built)
-        weights = model.weights()
-    return Archive(document, weights, encoder.constants)
-
-
-def _inputs(built: Built) -> tuple[Any, Any]:
-    call = built.plan.calls[0]
-    inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
-    return inputs, named
-
-
-def _refuse_changed(layer: Layer, again: Layer, path: str) -> None:
-    """Refuse a description that its constructor's arguments do not rebuild, naming the attribute."""
-    where = f"{type(layer).__name__} {path or layer.name!r}"
-    mine, theirs = _plain(layer), _plain(again)
-    for name in sorted(mine.keys() | theirs.keys()):
-        if name not in mine or name not in theirs or not _same(mine[name], theirs[name]):
-            raise NotSerializableError(
-                f"{where}: its attribute {name!r} is not what its constructor's arguments make of it, and a file holds only those.",
-                expected=f"{name} = {theirs.get(name, 'not there')!r}"[:200],
-                received=f"{name} = {mine.get(name, 'not there')!r}"[:200],
-                fix=f"Give {name} to the constructor, or declare it as a weight or state in setup.",
-            )
-    below, rebuilt = dict(leaves(layer)), dict(leaves(again))
-    if [(k, type(v)) for k, v in below.items()] != [(k, type(v)) for k, v in rebuilt.items()]:
-        differing = sorted(k for k in below.keys() | rebuilt.keys() if type(below.get(k)) is not type(rebuilt.get(k)))
-        raise NotSerializableError(
-            f"{where}: its sublayers are not those that its constructor makes; {', '.join(differing)} differ.",
-            fix="Make sublayers in __init__ from its arguments, or give them to it.",
-        )
-    for key, child in below.items():
-        _refuse_changed(child, rebuilt[key], f"{path}/{key}" if path else key)
-
-
-def _plain(layer: Layer) -> dict[str, Any]:
-    """The attributes that are simple values."""
-    simple = (bool, int, float, str, tuple, list, dict, np.ndarray, type(None))
-    held = layer.sublayers()
-    return {
-        k: v
-        for k, v in vars(layer).items()
-        if isinstance(v, simple) and k not in held and k not in ("_named", "_steps")
+    again = Decoder(encoder.objects, encoder.constants, {**OWN, **REGISTERED}).made[root]
+    refuse_changed(model, again, "")
+    if not model.is_built:
+        return Archive(document, {}, encoder.constants)
+    built = model._need_built()
+    inputs, named = inputs_of(built)
+    document["built"] = {
+        "precision": built.precision,
+        "seed": built.seed,
+        "random": built.random,
+        "inputs": encoder.encode(inputs, "the inputs"),
+        "named_inputs": encoder.encode(named, "the inputs"),
     }
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return type(a) is type(b) and len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(value, b[key]) for key, value in a.items())
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return type(a) is type(b) and a.shape == b.shape and bool((a == b).all())
-    plain = (bool, int, float, str, type(None))
-    if isinstance(a, plain) and isinstance(b, plain):
-        return a == b or repr(a) == repr(b) == "nan"
-    return type(a) is type(b)
-
-
-def _refuse_other_weights(model: Model, again: Model, built: Built) -> None:
-    inputs, named = _inputs(built)
-    shapes = weight_specs(Tracer(built.precision).trace(again, inputs, named))
-    mine = weight_specs(built.plan)
-    if shapes != mine:
-        differing = sorted(p for p in shapes.keys() | mine.keys() if shapes.get(p) != mine.get(p))
-        raise NotSerializableError(
-            f"{model.name!r} would be rebuilt with other weights than it has.",
-            expected=", ".join(f"{p} {mine.get(p)}" for p in differing),
-            received=", ".join(f"{p} {shapes.get(p)}" for p in differing),
-            fix="Let the constructor's arguments say all that decides the weights' shapes.",
-        )
-
-
-def weight_specs(plan: LayerPlan) -> dict[str, TensorSpec]:
-    """Path -> shape and dtype of every weight."""
-    return {weight_path(p, n): TensorSpec(w.shape, w.dtype) for p in plan.walk() for n, w in p.weights.items()}
+    refuse_other_weights(model, again, built)
+    return Archive(document, lazy_weights(built), encoder.constants)
 
 
 def load(
@@ -215,28 +162,39 @@ def load(
         >>> bool((twin.weights()["dense/kernel"] == m.weights()["dense/kernel"]).all())
         True
     """
-    with limited(MAX_STEPS):
-        return _load(path, backend, device, classes)
+    target = checked_path(path, "unidl.load")
+    with limited(MAX_COST), opened(target, "unidl.load") as archive:
+        with _file_at_fault():
+            model, built = _described(archive, target, classes)
+        if built is None:
+            return model
+        chosen = registry.load(backend)  # so that a missing framework, or a wrong device, is reported as such
+        chosen.device(chosen_device(device))
+        with _file_at_fault(chosen.ERRORS):
+            _compare(model, built["inputs"], built["kwargs"], built["precision"], archive.weights)
+            build(model, **built, backend=backend, device=device, initial=archive.weights)
+    return model
 
 
-def _load(path: str | os.PathLike[str], backend: str | None, device: str | None, classes: Iterable[type]) -> Model:
-    archive = read(path)
+def _described(archive: Archive, path: Path, classes: Iterable[type]) -> tuple[Model, dict[str, Any] | None]:
+    """The description in a file, and the arguments of `build` if it was built."""
     document = _migrated(archive.document)
     if "no_description" in document:
         raise FileError(
-            f"{os.fspath(path)!r} is a checkpoint of a model whose description could not be written.",
-            received=str(document["no_description"]),
-            fix="Make the model and a Trainer, and go on with fit(…, resume=True).",
+            f"{str(path)!r} is a checkpoint of a model whose description could not be written.",
+            received=f"{document['no_description']!s:.500}",
+            fix="Make the model and a Trainer, and resume with fit(…, resume=True).",
         )
     known = {**OWN, **REGISTERED, **{cls.__name__: cls for cls in classes}}
-    decoder = Decoder(document.get("objects"), archive.constants, known)
+    constants = {name: whole(array) for name, array in archive.constants.items()}
+    decoder = Decoder(document.get("objects"), constants, known)
     model = decoder.decode({"$": "object", "index": document.get("root")})
     if not isinstance(model, Model):
         raise damaged("the root", document.get("root"))
     built = document.get("built")
     if built is None:
-        return model
-    if not isinstance(built, dict) or built.get("precision") not in FLOATS or not isinstance(built.get("seed"), int):
+        return model, None
+    if not isinstance(built, dict) or built.get("precision") not in FLOATS or type(built.get("seed")) is not int:
         raise damaged("the build", built)
     random = built.get("random", "native")  # a file of the first versions does not say
     if random not in ("native", "portable"):
@@ -244,35 +202,36 @@ def _load(path: str | os.PathLike[str], backend: str | None, device: str | None,
     inputs, named = decoder.decode(built.get("inputs")), decoder.decode(built.get("named_inputs"))
     if not isinstance(inputs, tuple) or not isinstance(named, dict):
         raise damaged("the inputs", built.get("inputs"))
-    registry.load(backend)  # so that a missing framework is told as such
-    with _file_at_fault():
-        _compare(model, inputs, named, built["precision"], archive.weights)
-        build(
-            model, inputs, named, backend=backend, device=device, precision=built["precision"], seed=built["seed"],
-            random=random, initial=archive.weights,
-        )  # fmt: skip
-    return model
+    given = {
+        "inputs": inputs,
+        "kwargs": named,
+        "precision": built["precision"],
+        "seed": built["seed"],
+        "random": random,
+    }
+    return model, given
+
+
+# RecursionError is a RuntimeError; SystemError is TensorFlow's, of an integer beyond 64 bits
+AT_FAULT: tuple[type[Exception], ...] = (
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError, RuntimeError, SystemError,
+)  # fmt: skip
 
 
 @contextmanager
-def _file_at_fault() -> Iterator[None]:
-    """What a constructor, a forward or a framework raises on arguments that no `save` writes is the file's fault."""
+def _file_at_fault(errors: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """What a constructor, a forward or a framework raises on arguments that no `save` writes is the file's fault.
+
+    Args:
+        errors: The framework's own.
+    """
     try:
         yield
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        RuntimeError,
-    ) as error:
-        if isinstance(error, FileError):
-            raise
+    except FileError:
+        raise
+    except (*AT_FAULT, *errors) as error:
         raise FileError(
-            "The file's description cannot be built.", received=f"{type(error).__name__}: {error}"
+            "The file's description cannot be built.", received=f"{type(error).__name__}: {error!s:.500}"
         ) from error
 
 
@@ -294,7 +253,7 @@ def _migrated(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _compare(model: Model, inputs: Any, named: Any, precision: str, weights: dict[str, np.ndarray]) -> None:
+def _compare(model: Model, inputs: Any, named: Any, precision: str, weights: Mapping[str, Any]) -> None:
     """Trace the description, which takes no memory, and compare with the arrays that the file really holds."""
     expected = weight_specs(Tracer(precision).trace(model, inputs, named))
     have = {p: (tuple(a.shape), a.dtype.name) for p, a in weights.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph import length
+from unidl.graph.limit import spend_outputs
 from unidl.graph.operand import meeting_dtype, shape_of
 from unidl.graph.shape import broadcast, canonical_axes, canonical_axis
 from unidl.graph.spec import Shape, TensorSpec
@@ -248,8 +249,9 @@ def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 def _unstack(x: Any, axis: int) -> list[TensorSpec]:
     axis = canonical_axis(axis, len(shape_of(x)))
-    rest = TensorSpec(x.shape[:axis] + x.shape[axis + 1 :], x.dtype)
-    return [rest] * _known(x, axis, "Unstacking")
+    rest, count = TensorSpec(x.shape[:axis] + x.shape[axis + 1 :], x.dtype), _known(x, axis, "Unstacking")
+    spend_outputs(count, "Unstacking")
+    return [rest] * count
 
 
 def _known(x: Any, axis: int, what: str) -> int:
@@ -290,6 +292,7 @@ def part_lengths(n: int | None, parts: int | Sequence[int]) -> list[int]:
                 received=str(n),
                 fix="Give the lengths of the parts: ops.split(x, [3, 2], axis).",
             )
+        spend_outputs(parts, "A split")
         return [n // parts] * parts
     if min(parts, default=0) < 0 or (n is not None and sum(parts) != n):
         raise ShapeError(

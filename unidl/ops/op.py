@@ -26,6 +26,7 @@ from unidl.backends import registry
 from unidl.backends.contract import Backend
 from unidl.errors import BackendMismatchError, NotPortableError, UnidlError
 from unidl.graph.branch import exploring
+from unidl.graph.limit import OP, spend
 from unidl.graph.node import OpCall, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import OPERATORS, SymbolicTensor
@@ -228,6 +229,7 @@ class Op:
                 expected="symbolic tensors, Python scalars and NumPy arrays while a model is described",
                 fix="Give the constant as a NumPy array: unidl.to_numpy(tensor).",
             )
+        spend(OP)
         bound = self.signature.bind(*args, **kwargs)  # a wrong argument fails here, with Python's own message
         bound.apply_defaults()
         if self.rule is None:

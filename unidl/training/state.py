@@ -9,6 +9,9 @@ import numpy as np
 
 from unidl.callbacks import Callback
 from unidl.errors import ArgumentError
+from unidl.graph.node import map_nest
+from unidl.lazy_array import whole
+from unidl.models.weights import lazy_weights
 from unidl.training.compiling import Choice
 from unidl.training.progress import Progress
 
@@ -16,16 +19,20 @@ if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
 
 
-def read(trainer: Trainer) -> dict[str, Any]:
-    """See Trainer.state."""
+def read(trainer: Trainer, lazily: bool = False) -> dict[str, Any]:
+    """See Trainer.state.
+
+    Args:
+        lazily: Whether weights and optimizers' states are lazy arrays: for a file that is written now.
+    """
     engine = trainer.engine
     engine.look_at_model()
-    held_by = [(key, stepper.read()) for key, stepper in engine.steppers.items()]
+    held_by = [(key, stepper.read(lazily)) for key, stepper in engine.steppers.items()]
     held_by += list(engine.waiting.items())
     progress = trainer.progress
     generator = engine.drawn if engine.generator is None else engine.generator.read()
     return {
-        "weights": trainer.model.weights(),
+        "weights": lazy_weights(trainer.model._need_built()) if lazily else trainer.model.weights(),
         "frozen": sorted(plan.path for plan in trainer.model._need_built().plan.walk() if plan.layer._unidl.frozen),
         "optimizers": [
             [name, type(trainer.optimizers[name]).__name__, part, list(trained), held]
@@ -66,7 +73,7 @@ def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
             received=", ".join(sorted(f"{name}: {kind}" for name, kind in given)),
             fix="Give the Trainer the optimizers that it was trained with; trainer.model.set_weights takes the weights alone.",
         )
-    trainer.model.set_weights(saved["weights"])
+    trainer.model.set_weights({path: whole(array) for path, array in saved["weights"].items()})
     _freeze(trainer, set(saved["frozen"]))
     engine.look_at_model()
     engine.waiting.clear()
@@ -75,7 +82,7 @@ def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
         if key in engine.steppers:
             engine.steppers[key].write(held)
         else:
-            engine.waiting[key] = held
+            engine.waiting[key] = map_nest(whole, held)
     for key in engine.steppers.keys() - {
         (name, part, tuple(trained)) for name, _, part, trained, _ in saved["optimizers"]
     }:
@@ -83,12 +90,16 @@ def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
     engine.steps_of = dict(saved["steps_of"])
     trainer.epoch, trainer.steps_taken, trainer.seed = saved["epoch"], saved["steps_taken"], saved["seed"]
     # another backend's generators have other states: there the epoch's seed is begun with
-    engine.drawn = saved["generator"] if saved["backend"] == trainer.model.backend else None
+    generator = saved["generator"]
+    engine.drawn = (
+        {k: whole(v) for k, v in generator.items()} if generator and saved["backend"] == trainer.model.backend else None
+    )
     engine.choice = None if saved["choice"] is None else Choice(**saved["choice"])
     restore_callbacks(trainer.callbacks, saved["callbacks"])
     trainer.progress = None
     if saved["progress"] is not None:
-        progress = Progress(**{**saved["progress"], "sizes": saved["progress"]["sizes"].tolist()})
+        held = map_nest(whole, saved["progress"])
+        progress = Progress(**{**held, "sizes": held["sizes"].tolist()})
         if progress.states is not None:
             progress.states = engine.states_from(progress.states)
         trainer.progress = progress
@@ -105,7 +116,7 @@ def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[An
     for callback in callbacks:
         place = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
         if place is not None:
-            callback.restore(left.pop(place)[1])
+            callback.restore(map_nest(whole, left.pop(place)[1]))
 
 
 def _freeze(trainer: Trainer, frozen: set[str]) -> None:

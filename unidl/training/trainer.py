@@ -345,7 +345,11 @@ class Trainer:
             FileError: The file is damaged or foreign, or holds a model alone.
             NotBuiltError: The model is not built yet.
         """
-        state.write(self, saved if isinstance(saved, Mapping) else saving.training_of(saved))
+        if isinstance(saved, Mapping):
+            state.write(self, saved)
+        else:
+            with saving.opened_training(saved, "trainer.restore") as held:
+                state.write(self, held)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model and all that training goes on from to a file; `restore` and, for the model alone, `unidl.load` read it.
@@ -357,7 +361,7 @@ class Trainer:
             NotBuiltError: The model is not built yet.
             NotSerializableError: A callback's state is no plain data.
         """
-        saving.save(self.model, path, self.state())
+        saving.save(self.model, path, state.read(self, lazily=True), "trainer.save")
 
     def converted(self, backend: str, device: str | None = None, precision: str | None = None) -> Self:
         """The same training on another backend (see unidl.convert). Parts of the model that a subclass keeps are those of the old one."""

@@ -11,6 +11,7 @@ from unidl.backends.keras.device import device as device
 from unidl.backends.keras.device import devices as devices
 from unidl.backends.keras.device import version as version
 from unidl.backends.keras.engine import ENGINE as ENGINE
+from unidl.backends.keras.engine import ERRORS as ERRORS
 from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.export import WRITERS as WRITERS
 from unidl.backends.keras.gradient import jit as jit
@@ -29,6 +30,7 @@ from unidl.backends.keras.stream import set_random_state as set_random_state
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
 from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.keras.tensor import fill as fill
 from unidl.backends.keras.tensor import is_compiling as is_compiling
 from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor

@@ -35,6 +35,9 @@ CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywher
 # What only an engine knows, and Keras has no name for. Gradients are in gradient.py, devices in device.py.
 _engine: Any = sys.modules[ENGINE]  # imported by Keras
 
+# what it raises on arguments that it cannot use; torch and jax derive their errors from Python's
+ERRORS: tuple[type[Exception], ...] = (_engine.errors.OpError,) if ENGINE == "tensorflow" else ()
+
 
 @cache
 def own_backend() -> Backend | None:
@@ -110,12 +113,3 @@ def flat(graph: Any) -> Callable[..., Any]:
         return concrete.inference_fn.call_preflattened([*tensors, *held])
 
     return run
-
-
-def write(variable: Any, value: Any) -> None:
-    """Overwrite a variable of Keras', or of the engine's own."""
-    if ENGINE == "torch" and not isinstance(variable, keras.Variable):
-        with _engine.no_grad():
-            variable.copy_(value)
-        return
-    variable.assign(value)

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from unidl.backends.contract import Slot, Stepper
 from unidl.backends.keras.engine import keras, outside_graph, own_backend, without_gradient
+from unidl.backends.keras.tensor import to_numpy
+from unidl.backends.keras.weight import Held
+from unidl.backends.stepper import StepperState
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 FUSED = (SGD, Adam, AdamW)
@@ -33,7 +38,8 @@ class EngineSlot:
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
         self.view, self.value, self.read = slot.view, slot.value, slot.read
-        self.write, self.put = slot.write, slot.put
+        self.write, self.fill, self.held = slot.write, slot.fill, slot.held
+        self.shape, self.is_computed = slot.shape, slot.is_computed
 
     @property
     def native(self) -> Any:
@@ -54,7 +60,7 @@ class EngineSlot:
 # -- the definition ----------------------------------------------------------------------------------------------------------
 
 
-class Defined:
+class Defined(StepperState):
     """The definition, on canonical weights.
 
     Args:
@@ -88,23 +94,21 @@ class Defined:
                 for name, value in state.items():
                     held[name].assign(value)
 
-    def read(self) -> dict[str, Any]:
-        weights = {
-            path: {name: _array(variable) for name, variable in held.items()} for path, held in self.state.items()
-        }
-        return {"steps": int(_array(self.steps)), "weights": weights}
+    def count_steps(self, steps: int | None = None) -> int:
+        if steps is not None:
+            self.steps.assign(steps)
+        return int(to_numpy(self.steps))
+
+    def held(self) -> dict[str, dict[str, Held]]:
+        return {path: {name: Held(variable) for name, variable in held.items()} for path, held in self.state.items()}
 
     def write(self, state: Mapping[str, Any]) -> None:
         with outside_graph():  # a Trainer may ask for an optimizer while its step is traced
-            self.steps.assign(state["steps"])
-            for path, held in self.state.items():
-                for name, variable in held.items():
-                    variable.assign(state["weights"][path][name])
+            super().write(state)
+
+    def to_numpy(self, tensor: Any) -> np.ndarray:
+        return to_numpy(tensor)
 
 
 def _zeros(slot: Slot) -> Any:
     return keras.Variable(keras.ops.zeros_like(slot.read()), dtype=slot.native.dtype, trainable=False, name="state")
-
-
-def _array(variable: Any) -> Any:
-    return keras.ops.convert_to_numpy(variable).copy()

@@ -13,6 +13,7 @@ from unidl.backends.keras.engine import ENGINE, keras, own_backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import is_float
+from unidl.lazy_array import LazyArray
 
 # jax has no backend of its own here, so its tensors are Keras'; the other engines' belong to the backends of their names.
 TENSOR_TYPES: tuple[type, ...] = (keras.KerasTensor, keras.Variable)
@@ -80,6 +81,15 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
 def plain(value: Any) -> Any:
     """The tensor in a Keras variable, which keras.ops.convert_to_tensor hands back as it is on TensorFlow; others unchanged."""
     return keras.ops.cast(value, value.dtype) if isinstance(value, keras.Variable) else value
+
+
+def fill(tensor: Any, array: LazyArray) -> None:
+    """Overwrite a variable of Keras', or of the engine's own, as the engine's own backend does."""
+    own = own_backend()
+    if own is None:
+        tensor.assign(array.read())
+    else:
+        own.fill(tensor.value if isinstance(tensor, keras.Variable) else tensor, array)
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

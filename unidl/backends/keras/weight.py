@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.engine import keras, write
-from unidl.backends.keras.tensor import plain
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.tensor import fill, plain
 from unidl.errors import NativeStructureError
-
-
-def as_it_is(tensor: Any) -> Any:
-    """The view of a weight whose native layout is the canonical one, as nearly all of Keras' are."""
-    return tensor
+from unidl.lazy_array import LazyArray
 
 
 class Slot:
-    """One canonical weight in a layer's variable.
+    """One canonical weight in a layer's variable. Keras' layouts are the canonical ones.
 
     Args:
         layer: The layer that holds it.
         name: Its attribute there; dots lead through parts, as in "cell.kernel".
-        view: The canonical tensor in a tensor of the native layout.
-        store: The tensor of the native layout for a canonical one.
     """
 
-    def __init__(
-        self,
-        layer: Any,
-        name: str,
-        view: Callable[[Any], Any] = as_it_is,
-        store: Callable[[Any], Any] = as_it_is,
-    ) -> None:
+    is_computed = False
+
+    def __init__(self, layer: Any, name: str) -> None:
         self.layer = layer
         self.name = name
-        self.view = view
-        self.store = store
         self._variable()
 
     def _variable(self) -> Any:
@@ -56,20 +43,63 @@ class Slot:
         """The Keras variable that an optimizer steps."""
         return self._variable()
 
-    def value(self) -> Any:
-        """The weight as a forward reads it, canonical: gradients go through it."""
-        return self.view(plain(self._variable()))
+    def view(self, tensor: Any) -> Any:
+        """The tensor as it is: the layout is canonical."""
+        return tensor
 
-    def read(self) -> Any:
-        """The value now, canonical, without gradient."""
-        return self.view(keras.ops.stop_gradient(keras.ops.copy(keras.ops.convert_to_tensor(self._variable()))))
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape now."""
+        return tuple(self._variable().shape)
+
+    def value(self) -> Any:
+        """The weight as a forward reads it: gradients go through it."""
+        return plain(self._variable())
+
+    def read(self, index: Any = ...) -> Any:
+        """The value now, without gradient."""
+        return read(self._variable(), index)
 
     def write(self, value: Any) -> None:
         """Overwrite the value."""
         variable = self._variable()
-        variable.assign(self.store(keras.ops.convert_to_tensor(value, variable.dtype)))
+        variable.assign(keras.ops.convert_to_tensor(value, variable.dtype))
 
-    def put(self, tensor: Any, value: Any) -> None:
-        """Overwrite another variable of the native layout: Keras' own, or one of the engine's."""
-        stored = self.store(keras.ops.convert_to_tensor(value, keras.backend.standardize_dtype(tensor.dtype)))
-        write(tensor, stored)
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        fill(self._variable(), array)
+
+    def held(self, tensor: Any) -> Held:
+        """Another variable of the native layout: Keras' own, or one of the engine's."""
+        return Held(tensor)
+
+
+class Held:
+    """An optimizer's state of one weight.
+
+    Args:
+        variable: The variable, Keras' own or one of the engine's, that holds it.
+    """
+
+    is_computed = False
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self.variable.shape)
+
+    def read(self, index: Any = ...) -> Any:
+        """The value now."""
+        return read(self.variable, index)
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        fill(self.variable, array)
+
+
+def read(variable: Any, index: Any) -> Any:
+    """The value of a variable, or of a part of it."""
+    return keras.ops.stop_gradient(keras.ops.copy(keras.ops.convert_to_tensor(variable)[index]))

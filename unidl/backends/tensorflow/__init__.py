@@ -28,8 +28,10 @@ from unidl.backends.tensorflow.program import slots as slots
 from unidl.backends.tensorflow.source import SOURCE as SOURCE
 from unidl.backends.tensorflow.stream import next_random_state as next_random_state
 from unidl.backends.tensorflow.stream import set_random_state as set_random_state
+from unidl.backends.tensorflow.tensor import ERRORS as ERRORS
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.tensorflow.tensor import fill as fill
 from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
 from unidl.backends.tensorflow.tensor import to_tensor as to_tensor

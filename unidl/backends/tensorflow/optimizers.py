@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from unidl.backends.contract import Slot
+from unidl.backends.contract import Held, Slot
+from unidl.backends.stepper import StepperState
+from unidl.backends.tensorflow.tensor import to_numpy
 from unidl.backends.tensorflow.weight import make_variable
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
@@ -22,7 +25,7 @@ def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Kernels:
     return Kernels(definition, slots, NATIVE.get(type(definition), defined))
 
 
-class Kernels(tf.Module):
+class Kernels(tf.Module, StepperState):
     """Steps variables, with its own state beside each; all of it is tracked, so a tf.train.Checkpoint takes it along.
 
     Args:
@@ -63,19 +66,21 @@ class Kernels(tf.Module):
                 moves = [(self.wanted[i], clipped[i], self.state[i]) for i in chosen]
                 self.move(self.definition, moves, rate, step)
 
-    def read(self) -> dict[str, Any]:
-        weights = {
-            path: {name: slot.view(tf.convert_to_tensor(variable)).numpy() for name, variable in state.items()}
-            for (path, slot), state in zip(self.slots.items(), self.state, strict=True)
-        }
-        return {"steps": int(self.steps.numpy()), "weights": weights}
+    def count_steps(self, steps: int | None = None) -> int:
+        if steps is not None:
+            self.steps.assign(steps)
+        return int(self.steps.numpy())
+
+    def held(self) -> dict[str, dict[str, Held]]:
+        places = zip(self.slots.items(), self.state, strict=True)
+        return {path: {name: slot.held(one) for name, one in state.items()} for (path, slot), state in places}
 
     def write(self, state: Mapping[str, Any]) -> None:
         with tf.init_scope():  # a Trainer may ask for an optimizer while its step is traced
-            self.steps.assign(state["steps"])
-            for (path, slot), held in zip(self.slots.items(), self.state, strict=True):
-                for name, variable in held.items():
-                    slot.put(variable, state["weights"][path][name])
+            super().write(state)
+
+    def to_numpy(self, tensor: tf.Tensor) -> np.ndarray:
+        return to_numpy(tensor)
 
 
 # Ops whose result is their input's memory by another name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from unidl.backends.contract import Backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
+from unidl.lazy_array import LazyArray
 
 
 def accepts_tensors_of(other: Backend) -> bool:
@@ -80,6 +82,20 @@ def _lent(array: np.ndarray, dtype: str | None, share: bool) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack((array if fits else _aligned(array, wanted)).__dlpack__())
 
 
+def fill(tensor: tf.Variable, array: LazyArray) -> None:
+    """Overwrite a variable; the memory that the array is read into becomes the variable's own."""
+    dtype = array.dtype.name
+    if dtype in LENT and array.nbytes:
+        whole = array.read(_room(array.shape, array.dtype))
+        value = tf.experimental.dlpack.from_dlpack(whole.__dlpack__())
+    else:
+        value = tf.convert_to_tensor(array.read())
+    tensor.assign(value if tensor.dtype == value.dtype else tf.cast(value, tensor.dtype))
+
+
+ERRORS: tuple[type[Exception], ...] = (tf.errors.OpError,)
+
+
 def _address(array: np.ndarray) -> int:
     """Where its memory begins."""
     address: int = array.__array_interface__["data"][0]
@@ -88,13 +104,18 @@ def _address(array: np.ndarray) -> int:
 
 def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """A copy that begins where TensorFlow wants it."""
-    size = array.size * dtype.itemsize
-    room = np.empty(size + ALIGNED, np.uint8)
-    start = -_address(room) % ALIGNED
-    copy = room[start : start + size].view(dtype).reshape(array.shape)
+    copy = _room(array.shape, dtype)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, as TensorFlow has it
         np.copyto(copy, array, casting="unsafe")
     return copy
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Memory for an array, which begins where TensorFlow wants it."""
+    size = math.prod(shape) * dtype.itemsize
+    room = np.empty(size + ALIGNED, np.uint8)
+    start = -_address(room) % ALIGNED
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

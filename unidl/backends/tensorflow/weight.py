@@ -6,7 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.tensor import fill
 from unidl.errors import NativeStructureError
+from unidl.lazy_array import LazyArray
 
 
 def make_variable(shape: Any, dtype: Any, device: str, name: str, trainable: bool = False) -> tf.Variable:
@@ -45,6 +47,8 @@ class Slot:
         name: Its attribute there.
     """
 
+    is_computed = False
+
     def __init__(self, module: tf.Module, name: str) -> None:
         self.module = module
         self.name = name
@@ -59,19 +63,59 @@ class Slot:
         """The tensor as it is: the layout is canonical."""
         return tensor
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape now."""
+        return tuple(self.native.shape)
+
     def value(self) -> tf.Tensor:
         """The weight as a forward reads it."""
         return tf.convert_to_tensor(self.native)
 
-    def read(self) -> tf.Tensor:
+    def read(self, index: Any = ...) -> tf.Tensor:
         """The value now."""
-        return tf.identity(self.native)
+        return read(self.native, index)
 
     def write(self, value: Any) -> None:
         """Overwrite the value."""
         variable = self.native
         variable.assign(tf.cast(value, variable.dtype))
 
-    def put(self, tensor: tf.Variable, value: Any) -> None:
-        """Overwrite another variable of the native layout."""
-        tensor.assign(tf.cast(value, tensor.dtype))
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        fill(self.native, array)
+
+    def held(self, tensor: tf.Variable) -> Held:
+        """Another variable of the native layout."""
+        return Held(tensor)
+
+
+class Held:
+    """An optimizer's state of one weight.
+
+    Args:
+        variable: The variable that holds it.
+    """
+
+    is_computed = False
+
+    def __init__(self, variable: tf.Variable) -> None:
+        self.variable = variable
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self.variable.shape)
+
+    def read(self, index: Any = ...) -> tf.Tensor:
+        """The value now."""
+        return read(self.variable, index)
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        fill(self.variable, array)
+
+
+def read(variable: tf.Variable, index: Any) -> tf.Tensor:
+    """The value of a variable, or of a part of it."""
+    return tf.identity(variable) if index is ... else tf.convert_to_tensor(variable)[index]

@@ -26,8 +26,10 @@ from unidl.backends.torch.program import slots as slots
 from unidl.backends.torch.source import SOURCE as SOURCE
 from unidl.backends.torch.stream import next_random_state as next_random_state
 from unidl.backends.torch.stream import set_random_state as set_random_state
+from unidl.backends.torch.tensor import ERRORS as ERRORS
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.torch.tensor import fill as fill
 from unidl.backends.torch.tensor import is_compiling as is_compiling
 from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor

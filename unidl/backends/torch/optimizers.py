@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from unidl.backends.contract import Stepper
+from unidl.backends.stepper import StepperState
+from unidl.backends.torch.tensor import to_numpy
+from unidl.backends.torch.weight import Held
 from unidl.optimizers import SGD, Adam, AdamW, Optimizer
 
 Tensors = list[torch.Tensor]
@@ -88,7 +92,7 @@ def move_adam(
 NATIVE: dict[type[Optimizer], Callable[..., None]] = {SGD: move_sgd, Adam: move_adam, AdamW: move_adam}
 
 
-class Fused:
+class Fused(StepperState):
     """Steps the module's own parameters, all of one weight decay, dtype and device in one call.
 
     Args:
@@ -133,41 +137,37 @@ class Fused:
                 given = clipped if len(places) == len(clipped) else [clipped[i] for i in places]
                 self.move(self.definition, weights, given, state, steps, learning_rate, decay)
 
-    def read(self) -> dict[str, Any]:
-        weights = {
-            path: {name: view(held[place]).cpu().numpy().copy() for name, held in self.state.items()}
-            for path, place, view, _ in self._places()
+    def count_steps(self, steps: int | None = None) -> int:
+        if steps is not None:
+            self._taken = steps
+            for counted in self.steps:
+                counted.fill_(steps)
+        return self._taken
+
+    def held(self) -> dict[str, dict[str, Held]]:
+        return {
+            path: {name: of(held[place]) for name, held in self.state.items()} for path, place, of in self._places()
         }
-        return {"steps": self._taken, "weights": weights}
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        self._taken = int(state["steps"])
-        for counted in self.steps:
-            counted.fill_(self._taken)
-        for path, place, _, put in self._places():
-            for name, held in self.state.items():
-                put(held[place], state["weights"][path][name])
+    def to_numpy(self, tensor: torch.Tensor) -> np.ndarray:
+        return to_numpy(tensor)
 
-    def _places(self) -> Iterator[tuple[str, int, Callable[..., Any], Callable[..., None]]]:
-        """(path, position in `wanted`, to canonical layout, from it) of each weight; behind a parametrization, of its tensors."""
+    def _places(self) -> Iterator[tuple[str, int, Callable[[torch.Tensor], Held]]]:
+        """(path, position in `wanted`, what shows a tensor so) of each weight; behind a parametrization, of its tensors."""
         position = {id(parameter): i for i, parameter in enumerate(self.wanted)}
         for path, slot in self.slots.items():
             natives = slot.natives
             if len(natives) == 1 and natives[0].shape == slot.native_shape:
-                yield path, position[id(natives[0])], slot.view, slot.put
+                yield path, position[id(natives[0])], slot.held
             else:
                 for i, native in enumerate(natives):
-                    yield f"{path}#{i}", position[id(native)], torch.Tensor.detach, _copy
-
-
-def _copy(tensor: torch.Tensor, value: Any) -> None:
-    tensor.copy_(torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device))
+                    yield f"{path}#{i}", position[id(native)], Held
 
 
 # -- the definition ----------------------------------------------------------------------------------------------------------
 
 
-class Defined:
+class Defined(StepperState):
     """The definition, on canonical weights.
 
     Args:
@@ -200,12 +200,13 @@ class Defined:
             weight, self.state[path] = self.definition.update(weight, gradient, self.state[path], rate, step)
             slot.write(weight)
 
-    def read(self) -> dict[str, Any]:
-        weights = {p: {n: t.cpu().numpy().copy() for n, t in held.items()} for p, held in self.state.items()}
-        return {"steps": self.steps, "weights": weights}
+    def count_steps(self, steps: int | None = None) -> int:
+        if steps is not None:
+            self.steps = steps
+        return self.steps
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        self.steps = int(state["steps"])
-        for path, held in self.state.items():
-            for name, tensor in held.items():
-                _copy(tensor, state["weights"][path][name])
+    def held(self) -> dict[str, dict[str, Held]]:
+        return {path: {name: Held(tensor) for name, tensor in held.items()} for path, held in self.state.items()}
+
+    def to_numpy(self, tensor: torch.Tensor) -> np.ndarray:
+        return to_numpy(tensor)

@@ -10,6 +10,7 @@ import torch
 from unidl.backends.contract import Backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
+from unidl.lazy_array import LazyArray
 
 
 def accepts_tensors_of(other: Backend) -> bool:
@@ -79,6 +80,16 @@ _SHARED = {
 def _plain(array: Any) -> np.ndarray:
     """A copy that torch takes: writable, in C order, of a dtype NumPy has itself."""
     return np.array(array, dtype=np.float32 if array.dtype.name == "bfloat16" else None, order="C")
+
+
+@torch.no_grad()
+def fill(tensor: torch.Tensor, array: LazyArray) -> None:
+    """Overwrite a tensor, or what a view of one shows, piece by piece."""
+    for index, piece in array.pieces():
+        tensor[index].copy_(torch.from_numpy(np.require(piece, requirements=["C", "W"])))
+
+
+ERRORS: tuple[type[Exception], ...] = ()  # torch raises RuntimeErrors
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

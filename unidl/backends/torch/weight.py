@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from unidl.backends.torch.tensor import fill
 from unidl.errors import NativeStructureError
+from unidl.lazy_array import LazyArray
 
 
 def as_it_is(tensor: torch.Tensor) -> torch.Tensor:
@@ -74,14 +76,31 @@ class Slot:
         """The shape of the weight's native layout."""
         return self._tensor().shape
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The canonical shape now."""
+        return tuple(self.view(self._tensor().detach()).shape)
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it stands behind a parametrization."""
+        return parametrize.is_parametrized(self.module, self.name)
+
     def value(self) -> torch.Tensor:
         """The weight as a forward reads it, canonical: a view, through which gradients go."""
         return self.view(self._tensor())
 
-    def read(self) -> torch.Tensor:
+    def read(self, index: Any = ...) -> torch.Tensor:
         """The value now, canonical, without gradient."""
         with torch.no_grad():
-            return self.view(self._tensor().detach()).clone()
+            return self.view(self._tensor().detach())[index].clone()
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value, piece by piece."""
+        if self.is_computed:
+            self.write(array.read())
+        else:
+            fill(self.view(self._tensor().detach()), array)
 
     def write(self, value: Any) -> None:
         """Overwrite the value."""
@@ -92,8 +111,34 @@ class Slot:
             if parametrize.is_parametrized(self.module, self.name):
                 setattr(self.module, self.name, tensor)  # torch runs the parametrization's right_inverse
 
-    @torch.no_grad()
-    def put(self, tensor: torch.Tensor, value: Any) -> None:
-        """Overwrite another tensor of the native layout."""
-        target = self.view(tensor)
-        target.copy_(torch.as_tensor(value, dtype=target.dtype, device=target.device))
+    def held(self, tensor: torch.Tensor) -> Held:
+        """Another tensor of the native layout, in canonical layout."""
+        return Held(tensor, self.view)
+
+
+class Held:
+    """An optimizer's state of one weight.
+
+    Args:
+        tensor: Of the weight's native layout.
+        view: As that of its slot.
+    """
+
+    is_computed = False
+
+    def __init__(self, tensor: torch.Tensor, view: Callable[[torch.Tensor], torch.Tensor] = as_it_is) -> None:
+        self.tensor = tensor.detach()
+        self.view = view
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its canonical shape."""
+        return tuple(self.view(self.tensor).shape)
+
+    def read(self, index: Any = ...) -> torch.Tensor:
+        """The value now, canonical."""
+        return self.view(self.tensor)[index].clone()
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value, piece by piece."""
+        fill(self.view(self.tensor), array)

@@ -66,9 +66,9 @@ class MarkedStepper:
         with self.lane.running("update"):
             self.stepper.apply(gradients, learning_rate)
 
-    def read(self) -> dict[str, Any]:
+    def read(self, lazily: bool = False) -> dict[str, Any]:
         """As the other's."""
-        return self.stepper.read()
+        return self.stepper.read(lazily)
 
     def write(self, state: Mapping[str, Any]) -> None:
         """As the other's."""
