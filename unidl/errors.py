@@ -95,7 +95,7 @@ class NotBuiltError(UnidlError, RuntimeError):
 
 
 class NotCalledError(NotBuiltError, AttributeError):
-    """A weight of a layer is read in a forward before the layer was called, so its shape is not known yet."""
+    """A weight is read where there is none: before the layer's first call, or outside a forward."""
 
 
 class ForeignNameError(UnidlError, AttributeError):

@@ -8,6 +8,7 @@ import numpy as np
 
 import unidl
 from tests.interchange import source_page
+from tests.models.tied import TIED
 from unidl import layers, losses, ops, optimizers, schedules
 
 RNG = np.random.default_rng(0)
@@ -247,6 +248,15 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "a skip over images": (Skip, [(6, 6, 2)], [floats(2, 6, 6, 2)]),
     "the page's": (source_page.model, [], [floats(2, 28, 28, 1)]),
     "unequal layers": (Widths, [(5,)], [floats(2, 5)]),
+    **{
+        f"tied weights, {name}": (
+            tied.make,
+            [unidl.Input(tied.x.shape[1:], "int64" if tied.x.dtype.kind == "i" else None)],
+            [tied.x],
+        )
+        for name, tied in TIED.items()
+        if name != "nested"
+    },
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from unidl import habits
 from unidl.capture import Captured, Record, snake_case
 from unidl.description.binding import Binding
-from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, ShapeError
+from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, NotCalledError, ShapeError
 from unidl.graph.node import leaves, symbols
 from unidl.graph.spec import Shape
 
@@ -166,6 +166,14 @@ class Layer(metaclass=Captured):
         way = habits.MODEL.get(name)
         if way is not None:
             return ForeignNameError(f"{type(self).__name__} has no {name!r}.", fix=habits.sentence(way))
+        built = self.__dict__["_unidl"].built if "_unidl" in self.__dict__ and "_binding" not in self.__dict__ else None
+        if built is not None and name in built.plan.weights:
+            path = f"{built.plan.path}/{name}" if built.plan.path else name
+            return NotCalledError(
+                f"The weight {name!r} of {built.plan.title} was read outside a forward.",
+                expected="a read in the forward of a layer or model that holds it",
+                fix=f"model.weights()[{path!r}] is its value now, as an array.",
+            )
         return AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:

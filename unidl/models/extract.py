@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.description.layer import Layer
 from unidl.description.plan import Call, LayerPlan
 from unidl.errors import NotPortableError
 from unidl.graph.node import LayerCall, OpCall, Placeholder, WeightRead, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.models.functional import Functional
 from unidl.models.input import Input
+
+
+class WeightOf(Layer):
+    """A weight of another layer as a tensor, which a forward that is taken apart reads.
+
+    Args:
+        layer: The other layer.
+        weight: The weight's name.
+    """
+
+    def __init__(self, layer: Layer, weight: str) -> None:
+        self.layer = layer
+        self.weight = weight
+
+    def forward(self, x: Any) -> Any:
+        """Anything -> the weight, in its canonical layout."""
+        return getattr(self.layer, self.weight)
 
 
 def outputs_at(plan: LayerPlan, paths: list[str]) -> Functional:
@@ -47,6 +65,9 @@ def _replay(plan: LayerPlan, call: Call, args: tuple[Any, ...], found: dict[str,
     turn: dict[int, int] = {}
     for node in call.nodes:
         if isinstance(node, Placeholder):
+            continue
+        if isinstance(node, WeightRead) and node.layer is not plan.layer:
+            _pair(node.outputs, WeightOf(node.layer, node.name)(next(symbols(args))), values)
             continue
         if isinstance(node, WeightRead):
             raise NotPortableError(

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import unidl
+from tests.models.tied import TIED
+from tests.models.tied import built as tied_model
 from unidl import Model, Sequential, layers, ops
 from unidl.errors import NativeStructureError, NotPortableError
 
@@ -370,3 +372,16 @@ def test_a_definition_in_float64_is_exact(backend):
     expected = Net().build((4,), backend="torch", precision="float64")
     for y, other in zip(flat(model(X)), flat(expected(X)), strict=True):
         np.testing.assert_allclose(y, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.refused_on_jax
+def test_keras_own_fit_trains_a_weight_that_another_layer_reads(backend):
+    tied = TIED["language model"]
+    model = tied_model(tied, "keras", "float32")
+    assert model.lowering()[0].reason.endswith("reads a weight of its layers")
+    y = np.ones((4, 3, 11), "float32")
+    model.native.compile(keras.optimizers.SGD(0.1), "mse")
+    losses = model.native.fit(tied.x, y, epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[1] < losses[0]
+    np.testing.assert_allclose(model.predict(tied.x), tied.reference(model.weights(), tied.x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.native.predict(tied.x, verbose=0), model.predict(tied.x), rtol=1e-5, atol=1e-6)

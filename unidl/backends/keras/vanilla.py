@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 import unidl.backends.keras as backend
 from unidl.backends.keras.deferred import Deferred, Length, plainly
 from unidl.backends.keras.engine import ENGINE, keras
@@ -36,6 +38,7 @@ from unidl.layers import (
     LSTM,
     BatchNormalization,
     Conv2D,
+    Embedding,
     GlobalMaxPooling2D,
     LayerNormalization,
     Maximum,
@@ -122,6 +125,11 @@ INFERENCE: dict[type, Lowering] = {
 SAME_WEIGHTS = (LSTM, MultiHeadAttention)
 
 
+CUSTOM = (
+    'unidl.export(model, "keras", path, custom="constants") writes its definition as operations, for inference only, its weights '
+    'as constants; custom="layers" writes a file with a real Keras layer beside it.'
+)
+
 # -- playing -----------------------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +152,7 @@ class Part:
 
     def attribute(self, layer: Layer, name: str) -> Any:
         if name in self.plan.weights:
-            return keras.ops.convert_to_tensor(keras.ops.copy(slots(self.plan, self.native)[name].read()))
+            return self.player.weight(self, name)
         if name in self.plan.structure:
             nest = self.plan.structure[name]
             return map_nest(lambda leaf: self.child(leaf) if isinstance(leaf, ChildKey) else leaf, nest)
@@ -172,6 +180,7 @@ class Player:
 
     def __init__(self, custom: str | None) -> None:
         self.custom = custom
+        self.anchor: Any = None  # one of the model's inputs: what depends on none is no part of a functional model
         self.made: dict[int, tuple[Lowering | None, str, Any]] = {}
         self.filled: list[tuple[LayerPlan, Any, Any, Lowering]] = []
 
@@ -181,14 +190,33 @@ class Player:
 
     def played(self, part: Part, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call of a layer."""
-        if id(part.plan) not in self.made:
-            self.made[id(part.plan)] = self._make(part)
-        lowering, why, vanilla = self.made[id(part.plan)]
+        lowering, why, vanilla = self._made(part)
         if lowering is not None:
             return lowering.call(layer, vanilla, *args, **kwargs)
         self._check(part.plan, why)
         with _telling(part.plan):
             return layer.forward(*args, **kwargs)
+
+    def weight(self, part: Part, name: str) -> Any:
+        """A weight that a definition reads: of the layer that is played, or of another one."""
+        lowering, why, vanilla = self._made(part)
+        if lowering is None:
+            self._check(part.plan, why)
+        elif isinstance(part.plan.layer, Embedding):  # called on every index it gives its table: no copy of it
+            zero = keras.ops.cast(keras.ops.sum(keras.ops.zeros_like(self.anchor)), "int64")
+            return vanilla(keras.ops.add(zero, np.arange(part.plan.layer.input_dim)))
+        elif self.custom is None:
+            raise ExportError(
+                f"The weight {name!r} of {part.plan.title} is read by another layer, and in plain Keras only the layer itself does.",
+                expected="to be told how it is to leave",
+                fix=CUSTOM,
+            )
+        return keras.ops.convert_to_tensor(keras.ops.copy(slots(part.plan, part.native)[name].read()))
+
+    def _made(self, part: Part) -> tuple[Lowering | None, str, Any]:
+        if id(part.plan) not in self.made:
+            self.made[id(part.plan)] = self._make(part)
+        return self.made[id(part.plan)]
 
     def _make(self, part: Part) -> tuple[Lowering | None, str, Any]:
         lowering, why = choose(INFERENCE, backend.NAME, part.plan)
@@ -216,8 +244,7 @@ class Player:
             raise ExportError(
                 f"{plan.title} has {own}, and plain Keras has no class for it: {why}.",
                 expected="to be told how it is to leave",
-                fix='unidl.export(model, "keras", path, custom="constants") writes its definition as operations, for inference '
-                'only, its weights as constants; custom="layers" writes a file with a real Keras layer beside it.',
+                fix=CUSTOM,
             )
 
     def fill(self) -> None:
@@ -287,6 +314,7 @@ def vanilla_model(plan: LayerPlan, native: Any, custom: str | None) -> Any:
                 keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
                 for tensor, name in zip(symbols(call.args), input_names(plan, taken), strict=True)
             ]
+            player.anchor = inputs[0]
             values = dict(zip(map(id, symbols(call.args)), inputs, strict=True))
             args = map_nest(lambda leaf: values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf, call.args)
             outputs = player.played(Part(player, plan, native), player.bound(plan, native), args, call.kwargs)
