@@ -32,9 +32,9 @@ ERRORS = ()
 
 def accepts_tensors_of(other): return False
 def is_compiling(): return False
-def is_tracing(): return False
 def to_tensor(value, dtype=None, device=None, share=False): return Tensor(np.asarray(value, dtype))
 def to_numpy(tensor): return tensor.array
+def at_hand(tensor): return tensor.array
 def version(): return "1.2.3"
 def devices(): return ("cpu",)
 def device(wanted): return None

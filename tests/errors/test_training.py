@@ -37,8 +37,12 @@ def test_a_softmax_before_a_loss_that_reads_logits(backend, refused, ends, name)
         f"CrossEntropy() reads logits, and Sequential 'sequential' ends with a {name}: the loss would apply it a second time, and "
         "training would be slow and end worse.\n"
         "Expected: a model that ends with logits, or a loss that reads probabilities\n"
-        f"Fix: Take the {name} off the model's end (ops.softmax(model(x)) gives probabilities), or use "
-        "unidl.losses.CrossEntropy(from_logits=False).",
+        f"Fix: Take the {name} off the model's end"
+        + (
+            " (ops.softmax(model(x)) gives probabilities), or use unidl.losses.CrossEntropy(from_logits=False)."
+            if name == "softmax"
+            else "."
+        ),
         fit,
         m,
     )
@@ -51,13 +55,13 @@ def test_a_softmax_before_a_loss_that_reads_probabilities(backend):
     fit(m, loss=losses.CrossEntropy(from_logits=False))
 
 
-@pytest.mark.parametrize(("labels", "received"), [(Y + 4, "4 to 4"), (Y - 1, "-1 to -1")])
+@pytest.mark.parametrize(("labels", "received"), [(Y + 4, "4"), (Y - 1, "-1"), (Y - 100, "-100")])
 def test_labels_out_of_range(model, refused, labels, received):
     text = (
-        "Cross entropy: a class number is outside the model's classes.\n"
-        "Expected: 0 to 3 (the model ends with 4 classes)\n"
-        f"Received: {received}\n"
-        "Fix: Number the classes from 0, or end the model with more units."
+        "Cross-entropy: a label is none of the classes.\n"
+        "Expected: 0 to 3, for predictions with 4 classes\n"
+        f"Received: {received}, of example 0\n"
+        "Fix: Number the classes from 0, or end the model with a unit for each of them; ignore_index= names a label to leave out."
     )
     refused(DataError, text, fit, model, y=labels)
     refused(DataError, text, fit, model, fitting={"validation_data": (X, labels)})
@@ -67,30 +71,31 @@ def test_labels_out_of_range(model, refused, labels, received):
 
 def test_labels_of_another_kind(model, refused):
     text = (
-        "Cross entropy: targets of floating numbers are probabilities and need the predictions' shape.\n"
+        "Cross-entropy: targets of floats are probabilities of the classes and need the predictions' shape.\n"
         "Expected: (None, 4)\n"
         "Received: (8,)\n"
-        'Fix: Class numbers are integers: y.astype("int64").'
+        'Fix: Integer labels are integers: targets.astype("int64").'
     )
-    refused(DataError, text, fit, model, y=Y.astype("float32"))
+    refused(ShapeError, text, fit, model, y=Y.astype("float32"))
     text = (
-        "Cross entropy: class numbers do not fit the predictions.\n"
-        "Expected: (None,), the predictions (None, 4) without the class axis\n"
+        "Cross-entropy: integer labels need the predictions' shape without the class axis.\n"
+        "Expected: (None,), for predictions (None, 4)\n"
         "Received: {}\n"
-        "Fix: One-hot targets must be floats; a last axis of length 1 goes with y[..., 0]."
+        "Fix: {}"
     )
-    refused(DataError, text.format("(8, 4)"), fit, model, y=np.eye(4, dtype="int64")[Y])
-    refused(DataError, text.format("(8, 1)"), fit, model, y=Y[:, None])
+    one_hot = text.format("(8, 4)", 'One-hot targets are floats: targets.astype("float32").')
+    refused(ShapeError, one_hot, fit, model, y=np.eye(4, dtype="int64")[Y])
+    refused(ShapeError, text.format("(8, 1)", "targets[..., 0] takes the last axis away."), fit, model, y=Y[:, None])
 
 
 def test_targets_are_not_broadcast(model, refused):
     text = (
-        "MSE: targets and predictions have different shapes.\n"
-        "Expected: (None, 4)\n"
-        "Received: (8, 1)\n"
-        "Fix: y[:, None] adds a last axis, y[..., 0] takes one away."
+        "MSE: targets and predictions have different shapes, and nothing is broadcast between them.\n"
+        "Expected: targets of the predictions' shape (None, 4)\n"
+        "Received: {}"
     )
-    refused(DataError, text, fit, model, y=X[:, :1], loss="mse")
+    refused(ShapeError, text.format("(8, 1)"), fit, model, y=X[:, :1], loss="mse")
+    refused(ShapeError, text.format("(8,)"), fit, model, y=X[:, 0], loss="mse")
 
 
 def test_data_that_cannot_be_used(model, refused):
@@ -132,13 +137,13 @@ def test_validation_data_of_another_kind(model, refused):
 
 def test_unknown_names(model, refused):
     text = "There is no {} {!r}.\nExpected: one of {}, an object of unidl.{}, or a function(targets, predictions)\nReceived: {!r}{}"
-    losses_, fix = "'cross_entropy', 'mse'", "\nFix: Write 'cross_entropy'."
+    losses_, fix = "'binary_cross_entropy', 'cross_entropy', 'mse'", "\nFix: Write 'cross_entropy'."
     word = "sparse_categorical_crossentropy"
     refused(ArgumentError, text.format("loss", word, losses_, "losses", word, fix), trainer, model, loss=word)
     refused(ArgumentError, text.format("loss", "foo", losses_, "losses", "foo", ""), trainer, model, loss="foo")
     refused(
         ArgumentError,
-        text.format("metric", "acc", "'accuracy'", "metrics", "acc", "\nFix: Write 'accuracy'."),
+        text.format("metric", "acc", "'accuracy', 'binary_accuracy'", "metrics", "acc", "\nFix: Write 'accuracy'."),
         trainer,
         model,
         metrics=["acc"],

@@ -9,7 +9,7 @@ import numpy as np
 import unidl
 from tests.interchange import source_page
 from tests.models.tied import TIED
-from unidl import layers, losses, ops, optimizers, schedules
+from unidl import layers, losses, metrics, ops, optimizers, schedules
 
 RNG = np.random.default_rng(0)
 
@@ -302,6 +302,9 @@ def convolutions() -> unidl.Model:
 IMAGES, CLASSES = floats(48, 6, 6, 2), RNG.integers(0, 3, 48)
 ROWS, NUMBERS = floats(40, 5), floats(40, 2)
 SERIES, TAGS = floats(24, 5, 3), RNG.integers(0, 3, (24, 5))
+# each series has as many labels that count: frameworks take the mean of a batch, and of an epoch's batches, apart
+SOME_TAGS = np.where(np.arange(5) < 3, TAGS, -1)
+ANSWERS = (NUMBERS > 0).astype("float32")
 
 # name -> the description, its inputs and targets, the Trainer's arguments, and the layers that rest
 TRAININGS: dict[str, tuple[Any, Any, Any, dict[str, Any], tuple[str, ...]]] = {
@@ -352,6 +355,35 @@ TRAININGS: dict[str, tuple[Any, Any, Any, dict[str, Any], tuple[str, ...]]] = {
         SERIES,
         TAGS,
         {"loss": "cross_entropy", "optimizer": optimizers.Adam(0.01, epsilon=1e-6), "metrics": ["accuracy"]},
+        (),
+    ),
+    "labels left out": (
+        Tagger,
+        SERIES,
+        SOME_TAGS,
+        {
+            "loss": losses.CrossEntropy(ignore_index=-1),
+            "optimizer": optimizers.SGD(0.1),
+            "metrics": [metrics.Accuracy(ignore_index=-1)],
+        },
+        (),
+    ),
+    "labels left out, smoothed": (
+        Tagger,
+        SERIES,
+        SOME_TAGS,
+        {"loss": losses.CrossEntropy(ignore_index=-1, label_smoothing=0.2), "optimizer": optimizers.SGD(0.1)},
+        (),
+    ),
+    "yes or no": (
+        small,
+        ROWS,
+        ANSWERS,
+        {
+            "loss": losses.BinaryCrossEntropy(label_smoothing=0.1),
+            "optimizer": optimizers.SGD(0.1),
+            "metrics": [metrics.BinaryAccuracy(threshold=0.4)],
+        },
         (),
     ),
     "several inputs": (Sum, (ROWS, ROWS[:, :3]), NUMBERS, {"loss": "mse", "optimizer": optimizers.SGD(0.1)}, ()),

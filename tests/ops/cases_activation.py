@@ -37,6 +37,23 @@ def entropy(x, labels):
     return -np.take_along_axis(x - logsumexp(x, -1, True), labels[..., None].astype("int64"), -1)[..., 0]
 
 
+def some_entropy(x, labels, ignore_index, mean=False):
+    counts = labels != ignore_index
+    loss = np.where(counts, entropy(x, np.where(counts, labels, 0)), 0.0)
+    return loss.sum() / max(counts.sum(), 1) if mean else loss
+
+
+def likelihood(log_p, labels, ignore_index=None):
+    counts = labels != (10**9 if ignore_index is None else ignore_index)
+    picked = np.take_along_axis(log_p, np.where(counts, labels, 0)[..., None].astype("int64"), -1)[..., 0]
+    return np.where(counts, -picked, 0.0)
+
+
+def binary_entropy(x, q, mean=False):
+    loss = q * softplus(-x) + (1 - q) * softplus(x)
+    return loss.mean() if mean else loss
+
+
 def logsumexp(x, axis=None, keepdims=False):
     top = x.max()
     return np.log(np.exp(x - top).sum(axis, keepdims=keepdims)) + top
@@ -106,6 +123,48 @@ CASES = [
         gradient=[np.array([-1.0, 1.0])],
         note="far out",
     ),
+    Case("softmax_cross_entropy", (CUBE, LABELS), some_entropy, {"ignore_index": 2}, note="a label left out"),
+    Case(
+        "softmax_cross_entropy",
+        (CUBE, LABELS),
+        some_entropy,
+        {"ignore_index": 2, "mean": True},
+        note="a label left out",
+    ),
+    Case(
+        "softmax_cross_entropy",
+        (CUBE, LABELS - 1),
+        some_entropy,
+        {"ignore_index": -1, "mean": True},
+        note="below the classes",
+    ),
+    Case(
+        "softmax_cross_entropy",
+        (CUBE, LABELS * 0 + 255),
+        some_entropy,
+        {"ignore_index": 255, "mean": True},
+        note="every label left out",
+    ),
+    Case("negative_log_likelihood", (CUBE, LABELS), likelihood),
+    Case("negative_log_likelihood", (CUBE, LABELS.astype("uint8")), likelihood, note="uint8"),
+    Case("negative_log_likelihood", (CUBE, LABELS - 1), likelihood, {"ignore_index": -1}, note="a label left out"),
+    Case("sigmoid_cross_entropy", (CUBE, rng.uniform(size=CUBE.shape)), binary_entropy),
+    Case("sigmoid_cross_entropy", (CUBE, (CUBE > 0) * 1.0), binary_entropy, {"mean": True}),
+    Case(
+        "sigmoid_cross_entropy",
+        (FAR, np.array([0.0, 1.0])),
+        lambda x, q: np.zeros(2),
+        gradient=[np.zeros(2), -FAR],
+        note="far out, right",
+    ),
+    Case(
+        "sigmoid_cross_entropy",
+        (FAR, np.array([1.0, 0.0])),
+        lambda x, q: np.full(2, 1000.0),
+        gradient=[np.array([-1.0, 1.0]), -FAR],
+        note="far out, wrong",
+    ),
+    Case("sigmoid_cross_entropy", (ZERO, ZERO), binary_entropy, gradient=[ZERO + 0.5, ZERO], note="at 0"),
     Case("softmax", (FAR,), softmax, gradient=[np.zeros(2)], note="far out"),
     Case("log_softmax", (FAR,), lambda x: np.array([-2000.0, 0.0]), gradient=[np.array([1.0, -1.0])], note="far out"),
     Case("logsumexp", (FAR,), lambda x: np.array(1000.0), gradient=[np.array([0.0, 1.0])], note="far out"),

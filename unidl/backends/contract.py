@@ -19,6 +19,8 @@ from unidl.backends.lowering import Way
 if TYPE_CHECKING:
     from unidl.codegen.language import Language
     from unidl.description.plan import LayerPlan
+    from unidl.errors import UnidlError
+    from unidl.graph.spec import Shape
     from unidl.inspection.picture import Picture
     from unidl.inspection.program import Program
     from unidl.inspection.watched import Watched
@@ -206,6 +208,12 @@ class Backend(Protocol):
     def ERRORS(self) -> tuple[type[Exception], ...]:  # noqa: N802
         """What this framework raises on arguments and files that it cannot use, where these are no errors of Python's own."""
 
+    def at_hand(self, tensor: Tensor) -> np.ndarray | None:
+        """A tensor's values where they are computed already and in the process' own memory; None where to look would wait."""
+
+    def ensure_shape(self, tensor: Tensor, shape: Shape) -> Tensor:
+        """The tensor, whose lengths are these where they are not known before a graph runs; what `explained` makes of its error is a ShapeError."""
+
     # device.py
     def version(self) -> str:
         """The framework's version."""
@@ -284,6 +292,9 @@ class Backend(Protocol):
         Raises:
             NotPortableError: The framework has no compiler for it.
         """
+
+    def explained(self, error: BaseException) -> UnidlError | None:
+        """What this framework's error while steps ran means in unidl's terms; None where nothing is known of it."""
 
     def training_mode(self, native: Native, training: bool) -> AbstractContextManager[object]:
         """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""

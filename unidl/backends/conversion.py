@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unidl.backends import registry
 from unidl.errors import DtypeError
+
+if TYPE_CHECKING:
+    from unidl.graph.spec import Shape
 
 
 def to_numpy(tensor: Any) -> Any:
@@ -38,3 +41,20 @@ def to_numpy(tensor: Any) -> Any:
             received=f"{type(tensor).__name__}",
         )
     return registry.load(owner).to_numpy(tensor)
+
+
+def at_hand(tensor: Any) -> np.ndarray | None:
+    """The values of an array, or of a tensor that is computed already and lies in the process' own memory; None of any other.
+
+    So values are looked at where nothing has to be waited for: not in a graph, not on an accelerator.
+    """
+    if isinstance(tensor, np.ndarray):
+        return tensor
+    owner = registry.owner_of(tensor)
+    return None if owner is None else registry.load(owner).at_hand(tensor)
+
+
+def ensure_shape(tensor: Any, shape: Shape) -> Any:
+    """The tensor, whose lengths are these: a graph that does not know them finds out as it runs. Others were compared already."""
+    owner = None if isinstance(tensor, np.ndarray) else registry.owner_of(tensor)
+    return tensor if owner is None else registry.load(owner).ensure_shape(tensor, shape)

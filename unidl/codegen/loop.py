@@ -18,8 +18,8 @@ from unidl.description.trace import tracing
 from unidl.errors import SourceError, UnidlError
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
-from unidl.losses import MSE, CrossEntropy
-from unidl.metrics import Accuracy, Mean
+from unidl.losses import MSE, BinaryCrossEntropy, CrossEntropy
+from unidl.metrics import Accuracy, BinaryAccuracy, Mean
 from unidl.optimizers import SGD, Adam, AdamW
 from unidl.schedules import Constant, Cosine
 
@@ -72,8 +72,13 @@ class Loop:
 
     @property
     def classes(self) -> bool:
-        """Whether the loss is a cross entropy."""
+        """Whether the loss is a cross-entropy of classes."""
         return type(self.loss) is CrossEntropy
+
+    @property
+    def binary(self) -> bool:
+        """Whether the loss is a cross-entropy of yes and no."""
+        return type(self.loss) is BinaryCrossEntropy
 
     @property
     def rate(self) -> float | None:
@@ -134,7 +139,7 @@ def loop_of(author: Author, trainer: Any) -> Loop:
             fix="Eject with a number or one of unidl.schedules.",
         )
     for metric in trainer.metrics:
-        if type(metric) not in (Accuracy, Mean):
+        if type(metric) not in (Accuracy, BinaryAccuracy, Mean):
             raise SourceError(f"The metric {metric.name!r} is one of your own, whose code is not written.")
     outputs = author.root.calls[0].outputs
     if not isinstance(outputs, SymbolicTensor):
@@ -189,9 +194,9 @@ def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str
     return tuple(frozen), tuple(plain)
 
 
-def mean_of(metric: Mean) -> Callable[[Any, Any], Any]:
-    """The mean of a function as a metric."""
-    return lambda targets, predictions: ops.mean(ops.cast(metric.function(targets, predictions), "float32"))
+def mean_of(metric: Mean | BinaryAccuracy) -> Callable[[Any, Any], Any]:
+    """The mean of a metric's values over a batch."""
+    return lambda targets, predictions: ops.mean(ops.cast(metric.per_example(targets, predictions), "float32"))
 
 
 def names_text(names: tuple[str, ...]) -> str:
@@ -202,5 +207,7 @@ def names_text(names: tuple[str, ...]) -> str:
 
 
 def own_loss(loop: Loop) -> bool:
-    """Whether the loss is none of unidl's."""
+    """Whether the loss is written by its definition: a user's own, or what the framework has no expression for."""
+    if loop.binary:
+        return not loop.loss.from_logits
     return type(loop.loss) not in (CrossEntropy, MSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from unidl.errors import ArgumentError, DtypeError
@@ -10,6 +11,15 @@ from unidl.graph.array import holds_floats, is_array
 from unidl.graph.shape import broadcast
 from unidl.graph.spec import DTYPES, Shape, TensorSpec, dtype_name, is_float, promote
 from unidl.graph.tensor import SymbolicTensor
+from unidl.within import within
+
+# Who wants to know which operands elementwise ops were given
+_meetings: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("unidl_meetings", default=None)
+
+
+def meetings() -> within[list[tuple[Any, ...]]]:
+    """Inside, the operands of every elementwise op that is recorded are put into the list, those inside composed ops too."""
+    return within(_meetings, [])
 
 
 def shape_of(value: Any) -> Shape:
@@ -86,6 +96,9 @@ def want(value: Any, dtype: str) -> Any:
 
 def elementwise(values: tuple[Any, ...], dtype: str) -> TensorSpec:
     """The result of an elementwise op: the broadcast shape."""
+    listener = _meetings.get()
+    if listener is not None:
+        listener.append(values)
     return TensorSpec(broadcast(*(shape_of(value) for value in values)), dtype)
 
 

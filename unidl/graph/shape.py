@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.spec import Shape
@@ -32,6 +33,21 @@ def broadcast(*shapes: Shape) -> Shape:
             )
         result.append(known.pop() if known else None if lengths else 1)
     return tuple(result)
+
+
+def known_shape(tensor: Any) -> Shape | None:
+    """The shape of an array, tensor or spec, None for an axis of unknown length; None where not even their number is known."""
+    shape = tensor.shape
+    if isinstance(shape, tuple):  # NumPy's, torch's, unidl's own: the hot path
+        return shape
+    return None if getattr(shape, "rank", 0) is None else tuple(shape)
+
+
+def fits(one: Shape | None, other: Shape | None) -> bool:
+    """Whether two shapes can be the same: an unknown length may be any."""
+    if one is None or other is None or one == other:
+        return True
+    return len(one) == len(other) and all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
 
 
 def canonical_axis(axis: int, rank: int) -> int:

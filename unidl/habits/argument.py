@@ -144,6 +144,12 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
     },
     "CrossEntropy": {
         "logits": "from_logits",
+        "ignore_class": "ignore_index",
+        "weight": "a subclass of unidl.losses.Loss whose per_example(targets, predictions) weighs each loss",
+        "reduction": "Nothing: the loss is the mean; loss.per_example(targets, predictions) gives each one.",
+    },
+    "BinaryCrossEntropy": {
+        "logits": "from_logits",
         "reduction": "Nothing: the loss is the mean; loss.per_example(targets, predictions) gives each one.",
     },
     "EarlyStopping": {

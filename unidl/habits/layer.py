@@ -44,6 +44,8 @@ LAYERS: dict[str, str] = {
     "ModuleDict": "a dict of layers as an attribute: self.heads = {name: layer}",
     "Parameter": "self.add_weight(name, shape) in setup",
     "CrossEntropyLoss": "unidl.losses.CrossEntropy()",
+    "BCEWithLogitsLoss": "unidl.losses.BinaryCrossEntropy()",
+    "BCELoss": "unidl.losses.BinaryCrossEntropy(from_logits=False)",
     "MSELoss": "unidl.losses.MSE()",
     # Keras and TensorFlow
     "Input": "unidl.Input(shape)",

@@ -1,6 +1,7 @@
 """Losses: `loss(targets, predictions)`, each a definition in unidl.ops."""
 
 from unidl import habits as _habits
+from unidl.losses.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from unidl.losses.cross_entropy import CrossEntropy as CrossEntropy
 from unidl.losses.loss import Loss as Loss
 from unidl.losses.loss import get as get

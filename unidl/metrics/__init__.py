@@ -1,10 +1,11 @@
-"""Metrics: numbers to look at, gathered over an epoch without leaving the device."""
+"""Metrics: numbers over many batches, gathered without leaving the device."""
 
 from unidl import habits as _habits
 from unidl.metrics.accuracy import Accuracy as Accuracy
-from unidl.metrics.metric import Mean as Mean
+from unidl.metrics.accuracy import BinaryAccuracy as BinaryAccuracy
+from unidl.metrics.lookup import get as get
+from unidl.metrics.mean import Mean as Mean
 from unidl.metrics.metric import Metric as Metric
-from unidl.metrics.metric import get as get
 
 
 def __getattr__(name: str) -> object:

@@ -1,45 +1,170 @@
-"""Accuracy: how often the largest prediction is the true class."""
+"""Accuracy: how often a prediction is right."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from unidl import ops
-from unidl.graph.spec import dtype_name, is_float
+from unidl.backends.conversion import at_hand
+from unidl.errors import ArgumentError
+from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.metrics.metric import Metric
+from unidl.targets import distributions, labels
+from unidl.targets.shapes import alike, with_classes
+
+# What a label that is none of the classes takes off the count, where a graph or an accelerator finds it: `result` sees it
+_OUTSIDE = 2**40
 
 
-class Accuracy(Metric, name="accuracy"):
-    """Share of places where the largest prediction is the true class; at a tie the lowest class is the prediction.
+class _Fraction(Metric):
+    """The fraction of positions that are hits. A subclass defines `per_example`, and `mask` where positions are left out."""
 
-    Input: targets (batch, ...) of class numbers or (batch, ..., classes) of probabilities; predictions (batch, ..., classes),
+    def initial(self) -> dict[str, np.ndarray]:
+        """Hits and positions, counted in integers: a float32 count would stop growing at 2^24."""
+        return {"hits": np.zeros((), "int64"), "count": np.zeros((), "int64")}
+
+    def per_example(self, targets: Any, predictions: Any) -> Any:
+        """Whether each position is a hit: (batch, ...), bool."""
+        raise ArgumentError(
+            f"{type(self).__name__} has no per_example(targets, predictions).", fix="Define it on the class."
+        )
+
+    def mask(self, targets: Any) -> Any:
+        """Which positions count: a bool tensor of the shape of `per_example`, or None where all do."""
+        return None
+
+    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+        """Count the batch's hits."""
+        hits, mask = self.per_example(targets, predictions), self.mask(targets)
+        # a tensor of the batch's own backend, where ops.size may be a Python number
+        counts = ops.ones_like(hits, "int64") if mask is None else ops.cast(mask, "int64")
+        hits = hits if mask is None else ops.logical_and(hits, mask)
+        return {
+            "hits": ops.add(state["hits"], ops.sum(ops.cast(hits, "int64"))),
+            "count": ops.add(state["count"], ops.sum(counts)),
+        }
+
+    def result(self, state: dict[str, np.ndarray]) -> float:
+        """hits / count; 0 where no position counts."""
+        return float(state["hits"] / max(int(state["count"]), 1))
+
+
+class Accuracy(_Fraction, name="accuracy"):
+    """Fraction of positions where the largest prediction is the true class; at a tie the lowest class is the prediction.
+
+    Args:
+        ignore_index: An integer label to leave out, as in losses.CrossEntropy. None leaves out no label.
+    Input: targets (batch, ...) of integer labels or (batch, ..., classes) of probabilities; predictions (batch, ..., classes),
         logits or probabilities
     Output: a number in [0, 1]
+    Raises:
+        ShapeError: The predictions have no class axis or one column only, for which this accuracy is not defined
+            (metrics.BinaryAccuracy is for yes or no), or the targets do not fit them.
+        DataError: A label is none of the classes. Where to look would wait, in a graph or on an accelerator, `result` raises it.
     Example:
         >>> import numpy, unidl
         >>> a = unidl.metrics.Accuracy()
         >>> s = a.update(a.initial(), numpy.array([0, 1]), numpy.array([[2.0, 1.0], [3.0, 1.0]], "float32"))
         >>> a.result({k: unidl.to_numpy(v) for k, v in s.items()})
         0.5
+    Where the frameworks differ: Keras' "accuracy" chooses among three metrics by the shapes, its class Accuracy compares numbers for
+    equality; torchmetrics' task="multiclass" averages over classes by default for some of its metrics.
     """
 
-    def initial(self) -> dict[str, np.ndarray]:
-        """Hits and places, counted in integers: a float32 count would stop growing at 2^24."""
-        return {"hits": np.zeros((), "int64"), "count": np.zeros((), "int64")}
+    def __init__(self, ignore_index: int | None = None) -> None:
+        if ignore_index is not None and (isinstance(ignore_index, bool) or not hasattr(ignore_index, "__index__")):
+            raise ArgumentError("ignore_index is an integer label, or None.", received=repr(ignore_index))
+        self.ignore_index = None if ignore_index is None else int(ignore_index)
+
+    def per_example(self, targets: Any, predictions: Any) -> Any:
+        """(batch, ...), without the class axis."""
+        guesses = ops.argmax(predictions, axis=-1)
+        truth = ops.argmax(targets, axis=-1) if is_float(dtype_name(targets.dtype)) else ops.cast(targets, "int64")
+        return ops.equal(guesses, truth)
+
+    def mask(self, targets: Any) -> Any:
+        """False where the label is the one to leave out."""
+        return None if self.ignore_index is None else ops.not_equal(ops.cast(targets, "int64"), self.ignore_index)
 
     def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """Count the batch's hits."""
-        guesses = ops.argmax(predictions, axis=-1)  # (batch, ...)
-        truth = ops.argmax(targets, axis=-1) if is_float(dtype_name(targets.dtype)) else ops.cast(targets, "int64")
-        hits = ops.cast(ops.equal(guesses, truth), "int64")
-        return {
-            "hits": ops.add(state["hits"], ops.sum(hits)),
-            # a tensor of the batch's own backend, where ops.size may be a Python number
-            "count": ops.add(state["count"], ops.sum(ops.ones_like(hits))),
-        }
+        targets, predictions, classes = self._fitting(targets, predictions)
+        after = super().update(state, targets, predictions)
+        if labels.are_checked() or is_float(dtype_name(targets.dtype)) or classes is None:
+            return after
+        values = at_hand(targets)
+        if values is not None:
+            labels.check("Accuracy", values, classes, self.ignore_index)
+            return after
+        number = ops.cast(targets, "int64")
+        outside = ops.logical_or(ops.less(number, 0), ops.greater_equal(number, classes))
+        mask = self.mask(targets)
+        outside = ops.cast(outside if mask is None else ops.logical_and(outside, mask), "int64")
+        return {**after, "count": ops.subtract(after["count"], ops.multiply(ops.sum(outside), _OUTSIDE))}
 
     def result(self, state: dict[str, np.ndarray]) -> float:
         """hits / count."""
-        return float(state["hits"] / max(int(state["count"]), 1))
+        if state["count"] < 0:
+            raise labels.outside_classes("Accuracy", None, (), None, self.ignore_index)
+        return super().result(state)
+
+    def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
+        """Labels that are classes, or rows that are probabilities of them; shapes that fit."""
+        *_, classes = self._fitting(targets, predictions)
+        if targets.dtype.kind == "f":
+            distributions.check_sums("Accuracy", targets, "use metrics.BinaryAccuracy()")
+        else:
+            labels.check("Accuracy", targets, classes, self.ignore_index)
+
+    def _fitting(self, targets: Any, predictions: Any) -> tuple[Any, Any, int | None]:
+        return with_classes("Accuracy", targets, predictions, "use metrics.BinaryAccuracy()")
+
+
+class BinaryAccuracy(_Fraction, name="binary_accuracy"):
+    """Fraction of positions where yes or no is predicted right; a prediction at the threshold is a no.
+
+    Args:
+        threshold: The probability above which a prediction is a yes, between 0 and 1.
+        from_logits: Whether predictions are logits; False takes probabilities.
+    Input: targets and predictions of one shape (batch, ...); targets are 0 or 1, of any dtype
+    Output: a number in [0, 1]
+    Raises:
+        ShapeError: The shapes differ; nothing is broadcast.
+        DataError: A target in an array is neither 0 nor 1.
+    Example:
+        >>> import numpy, unidl
+        >>> a = unidl.metrics.BinaryAccuracy()
+        >>> s = a.update(a.initial(), numpy.array([[0], [1]]), numpy.array([[-1.0], [-2.0]], "float32"))
+        >>> a.result({k: unidl.to_numpy(v) for k, v in s.items()})
+        0.5
+    Where the frameworks differ: Keras' and torchmetrics' read probabilities; torchmetrics takes what is outside of [0, 1] for logits.
+    """
+
+    probabilities = "sigmoid"
+
+    def __init__(self, threshold: float = 0.5, from_logits: bool = True) -> None:
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+            raise ArgumentError("threshold is a probability between 0 and 1.", received=repr(threshold))
+        self.threshold = float(threshold)
+        self.from_logits = from_logits
+        self.reads_logits = from_logits
+
+    def per_example(self, targets: Any, predictions: Any) -> Any:
+        """(batch, ...), of the predictions' shape."""
+        edge = math.log(self.threshold / (1 - self.threshold)) if self.from_logits else self.threshold
+        return ops.equal(ops.greater(predictions, edge), ops.greater(ops.cast(targets, "float32"), 0.5))
+
+    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+        """Count the batch's hits."""
+        targets, predictions = alike("Binary accuracy", targets, predictions)
+        if isinstance(targets, np.ndarray):
+            distributions.check_unit("Binary accuracy", targets, only_ends=True)
+        return super().update(state, targets, predictions)
+
+    def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
+        """Equal shapes, and targets that are 0 or 1."""
+        alike("Binary accuracy", targets, predictions)
+        distributions.check_unit("Binary accuracy", targets, only_ends=True)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from unidl import habits, ops
 from unidl.capture import Captured, snake_case
 from unidl.errors import ArgumentError
+from unidl.graph.spec import TensorSpec
 
 NAMES: dict[str, type[Metric]] = {}
 
 
 class Metric(metaclass=Captured):
-    """A number gathered over batches. The state is a dict of tensors; nothing is read before the epoch ends.
+    """Base class of metrics: a number over many batches. The state is a dict of tensors; nothing is read before the epoch ends.
 
-    A subclass defines `initial`, `update` and `result`.
+    A subclass defines `initial`, `update` and `result`. Where the number is a mean, `metrics.Mean` has all three.
     """
+
+    reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
+    probabilities: str | None = None  # the op that makes probabilities of such logits, which from_logits=False takes
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -43,66 +44,14 @@ class Metric(metaclass=Captured):
         """The number, from the state as arrays."""
         raise ArgumentError(f"{type(self).__name__} has no result(…).", fix="Define initial, update and result.")
 
+    def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
+        """Refuse data for which the number would be undefined, before any step.
 
-class Mean(Metric):
-    """The mean of a function of targets and predictions over all examples.
-
-    Args:
-        function: Gives a number for each example (batch, ...), or one for the batch.
-    """
-
-    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
-        self.function = function
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return str(self._unidl.name or getattr(self.function, "__name__", "mean"))  # type: ignore[attr-defined]
-
-    def initial(self) -> dict[str, np.ndarray]:
-        """The sum, what rounding has taken from it, and the count as an integer: a float32 count would stop growing at 2^24.
-
-        Not in float64, which not every device has (Kahan, 1965, doi:10.1145/363707.363723).
+        Args:
+            targets: All targets, as an array.
+            predictions: Shape and dtype of the model's output.
         """
-        zero = np.zeros((), "float32")
-        return {"total": zero, "lost": zero, "count": np.zeros((), "int64")}
 
-    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
-        """Add the batch's mean, weighted by its length."""
-        count = ops.shape(targets)[0]
-        value = ops.cast(ops.mean(ops.cast(self.function(targets, predictions), "float32")), "float32")
-        added = ops.add(ops.multiply(value, count), state["lost"])
-        total = ops.add(state["total"], added)
-        return {
-            "total": total,
-            "lost": ops.subtract(added, ops.subtract(total, state["total"])),
-            "count": ops.add(state["count"], count),
-        }
-
-    def result(self, state: dict[str, np.ndarray]) -> float:
-        """(total + lost) / count; beside an infinite total nothing is lost."""
-        total, lost = float(state["total"]), float(state["lost"])
-        return (total + lost if math.isfinite(total) else total) / max(float(state["count"]), 1.0)
-
-
-def get(value: Any) -> Metric:
-    """The metric for a name, a metric, or a function of targets and predictions.
-
-    Raises:
-        ArgumentError: There is none of that name.
-    """
-    if isinstance(value, Metric):
-        return value
-    if isinstance(value, str) and value in NAMES:
-        return NAMES[value]()
-    if isinstance(value, type) and issubclass(value, Metric):
-        raise ArgumentError(f"The metric is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
-    if callable(value):
-        return Mean(value)
-    way = habits.suggestion(value, habits.METRICS, NAMES) if isinstance(value, str) else None
-    raise ArgumentError(
-        f"There is no metric {value!r}.",
-        expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.metrics, or a function(targets, predictions)",
-        received=repr(value),
-        fix=habits.sentence(repr(way) if way in NAMES else way),
-    )
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in self._unidl.arguments.items())  # type: ignore[attr-defined]
+        return f"{type(self).__name__}({given})"

@@ -173,9 +173,11 @@ class Model(Layer, metaclass=_ModelType):
     def _call_unbound(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Arrays or native tensors in, native tensors out; inference unless in a training step or `training=True`."""
         if self._unidl.built is None:
+            known = () if kwargs else self.inputs()  # declared inputs stay as free as they are, whatever comes first
             build(
-                self, args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0, random="native"
-            )
+                self, known or args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0,
+                random="native",
+            )  # fmt: skip
         built = self._need_built()
         args, kwargs = admit(built, args, kwargs)
         with running(built.backend):

@@ -104,6 +104,8 @@ from unidl.ops.linear_algebra import matmul as matmul
 from unidl.ops.linear_algebra import outer as outer
 from unidl.ops.linear_algebra import tensordot as tensordot
 from unidl.ops.loss import mean_squared_error as mean_squared_error
+from unidl.ops.loss import negative_log_likelihood as negative_log_likelihood
+from unidl.ops.loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from unidl.ops.loss import softmax_cross_entropy as softmax_cross_entropy
 from unidl.ops.manipulation import broadcast_to as broadcast_to
 from unidl.ops.manipulation import concatenate as concatenate

@@ -4,43 +4,116 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.errors import ShapeError
+from unidl.graph.shape import fits, known_shape
+from unidl.graph.spec import dtype_name
 from unidl.ops.activation import log_softmax
-from unidl.ops.arithmetic import cast, negative, square, subtract
+from unidl.ops.arithmetic import abs as absolute
+from unidl.ops.arithmetic import add, cast, divide, exp, log1p, maximum, multiply, negative, square, subtract
+from unidl.ops.comparison import not_equal, where
 from unidl.ops.indexing import take_along_axis
 from unidl.ops.manipulation import expand_dims, squeeze
 from unidl.ops.op import composed
 from unidl.ops.reduction import mean as mean_of
+from unidl.ops.reduction import sum as sum_of
 
 Tensor = Any
 
 
 @composed
-def softmax_cross_entropy(logits: Tensor, labels: Tensor, mean: bool = False) -> Tensor:
+def softmax_cross_entropy(
+    logits: Tensor, labels: Tensor, mean: bool = False, ignore_index: int | None = None
+) -> Tensor:
     """-ln softmax(logits) at each label, without loss where softmax is nearly 0.
 
     Args:
         logits: (..., classes)
         labels: (...), integers from 0 to classes - 1.
-        mean: Whether to give the mean over all places, which torch's kernel takes along.
+        mean: Whether to return the mean over all positions that count, 0 where none does; torch's kernel computes it at once.
+        ignore_index: A label to leave out: 0 at its positions, which do not count in the mean.
 
     Returns:
         (...), of the logits' dtype; with `mean` a scalar.
+
+    Raises:
+        DataError: A label is none of the classes. In a graph it is raised when the graph runs; on an accelerator, and under a
+            compiler, the loss is NaN there instead, for to look would wait for the device.
 
     Example:
         >>> unidl.to_numpy(ops.softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))).round(4).tolist()
         [0.6931]
 
-    Where the frameworks differ: torch's takes the classes on axis 1; a label out of range is an error on a CPU, and on a GPU
-    TensorFlow gives NaN.
+    Where the frameworks differ: torch's takes the classes on axis 1 and leaves out the label -100 by default.
     """
-    picked = take_along_axis(log_softmax(logits), expand_dims(cast(labels, "int64"), -1), axis=-1)
-    loss = negative(squeeze(picked, axis=-1))
+    return _mean(negative_log_likelihood(log_softmax(logits), labels, ignore_index), labels, mean, ignore_index)
+
+
+@composed
+def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor, ignore_index: int | None = None) -> Tensor:
+    """-log_probabilities at each label.
+
+    Args:
+        log_probabilities: (..., classes)
+        labels: (...), integers from 0 to classes - 1.
+        ignore_index: A label to leave out: 0 at its positions.
+
+    Returns:
+        (...), of the logarithms' dtype.
+
+    Raises:
+        DataError: As `softmax_cross_entropy`.
+
+    Example:
+        >>> unidl.to_numpy(ops.negative_log_likelihood(np.array([[-1.5, -0.5]]), np.array([1]))).tolist()
+        [0.5]
+
+    Where the frameworks differ: as in `softmax_cross_entropy`.
+    """
+    labels = cast(labels, "int64")
+    if ignore_index is not None:
+        counts = not_equal(labels, ignore_index)
+        labels = where(counts, labels, 0)
+    loss = negative(squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), axis=-1), axis=-1))
+    return loss if ignore_index is None else where(counts, loss, 0.0)
+
+
+def _mean(loss: Tensor, labels: Tensor, mean: bool, ignore_index: int | None) -> Tensor:
+    if not mean:
+        return loss
+    if ignore_index is None:
+        return mean_of(loss)
+    number = sum_of(cast(not_equal(cast(labels, "int64"), ignore_index), dtype_name(loss.dtype)))
+    return divide(sum_of(loss), maximum(number, 1.0))
+
+
+@composed
+def sigmoid_cross_entropy(logits: Tensor, targets: Tensor, mean: bool = False) -> Tensor:
+    """-q ln sigmoid(x) - (1 - q) ln(1 - sigmoid(x)), exact for large logits.
+
+    Args:
+        logits: x, any shape.
+        targets: q, the same, from 0 to 1.
+        mean: Whether to return the mean over all positions.
+
+    Returns:
+        The logits' shape; with `mean` a scalar.
+
+    Raises:
+        ShapeError: The shapes differ; nothing is broadcast.
+
+    Example:
+        >>> unidl.to_numpy(ops.sigmoid_cross_entropy(np.array([0.0, 1000.0]), np.array([1.0, 1.0]))).round(4).tolist()
+        [0.6931, 0.0]
+    """
+    want_one_shape("sigmoid_cross_entropy", logits, targets)
+    beside = subtract(maximum(logits, 0.0), multiply(logits, targets))
+    loss = add(beside, log1p(exp(negative(absolute(logits)))))
     return mean_of(loss) if mean else loss
 
 
 @composed
 def mean_squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
-    """The mean of (predictions - targets)^2 over all places.
+    """The mean of (predictions - targets)^2 over all positions.
 
     Args:
         predictions: Any shape.
@@ -49,8 +122,29 @@ def mean_squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
     Returns:
         A scalar.
 
+    Raises:
+        ShapeError: The shapes differ; nothing is broadcast.
+
     Example:
         >>> float(unidl.to_numpy(ops.mean_squared_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))))
         2.0
     """
+    want_one_shape("mean_squared_error", predictions, targets)
     return mean_of(square(subtract(predictions, targets)))
+
+
+def want_one_shape(name: str, predictions: Tensor, targets: Tensor) -> None:
+    """Refuse two tensors of different shapes; a Python number has none.
+
+    Raises:
+        ShapeError: They differ.
+    """
+    if hasattr(predictions, "shape") and hasattr(targets, "shape"):
+        one, other = known_shape(predictions), known_shape(targets)
+        if not fits(one, other):
+            raise ShapeError(
+                f"ops.{name} needs predictions and targets of one shape, and broadcasts neither.",
+                expected=str(one),
+                received=str(other),
+                fix="ops.expand_dims(x, -1) adds a last axis, ops.squeeze(x, axis=-1) takes one of length 1 away.",
+            )

@@ -17,11 +17,12 @@ from unidl.metrics import Metric
 from unidl.models.model import Model
 
 
-def check_targets(loss: Loss, model: Model, targets: Any) -> None:
-    """Let the loss look at all targets, where there is one output and one array of them."""
+def check_targets(loss: Loss | None, metrics: Sequence[Metric], model: Model, targets: Any) -> None:
+    """Let the loss and the metrics look at all targets, where there is one output and one array of them."""
     outputs = model._need_built().plan.calls[0].outputs
     if isinstance(outputs, SymbolicTensor) and hasattr(targets, "dtype"):
-        loss.check(targets, outputs.spec)
+        for reader in ([] if loss is None else [loss]) + list(metrics):
+            reader.check(targets, outputs.spec)
 
 
 def check_precision(model: Model) -> None:
@@ -34,23 +35,27 @@ def check_precision(model: Model) -> None:
         )
 
 
-def refuse_softmax(loss: Loss, model: Model) -> None:
-    """Refuse a model that ends with a softmax or sigmoid before a loss that reads logits.
+def refuse_softmax(reader: Loss | Metric, model: Model) -> None:
+    """Refuse a model that ends with a softmax or sigmoid before a loss or metric that reads logits.
 
     Raises:
         ArgumentError: It does; both fixes are named.
     """
-    if not loss.reads_logits:
+    if not reader.reads_logits:
         return
     plan = model._need_built().plan
     found = _last_op(plan)
     if found in ("softmax", "sigmoid", "log_softmax"):
+        kind, module = ("loss", "losses") if isinstance(reader, Loss) else ("metric", "metrics")
+        twice = "the loss would apply it a second time, and training would be slow and end worse."
+        fix = f"Take the {found} off the model's end"
+        if found == reader.probabilities:
+            fix += f" (ops.{found}(model(x)) gives probabilities), or use unidl.{module}.{type(reader).__name__}(from_logits=False)"
         raise ArgumentError(
-            f"{loss!r} reads logits, and {plan.title} ends with a {found}: the loss would apply it a second time, and training "
-            "would be slow and end worse.",
-            expected="a model that ends with logits, or a loss that reads probabilities",
-            fix=f"Take the {found} off the model's end (ops.softmax(model(x)) gives probabilities), "
-            f"or use unidl.losses.{type(loss).__name__}(from_logits=False).",
+            f"{reader!r} reads logits, and {plan.title} ends with a {found}: "
+            + (twice if kind == "loss" else "its threshold is for logits."),
+            expected=f"a model that ends with logits, or a {kind} that reads probabilities",
+            fix=f"{fix}.",
         )
 
 

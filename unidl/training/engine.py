@@ -23,12 +23,13 @@ from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.op import running
 from unidl.ops.stream import step_of
 from unidl.schedules import Constant
+from unidl.targets import labels
 from unidl.training.allocation import keep_freed_memory
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace
 from unidl.training.feed import Feed, Load, fits
-from unidl.training.numbers import Numbers
+from unidl.training.numbers import POSITIONS, Numbers
 from unidl.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -163,6 +164,24 @@ class Engine:
             return self.model(*arguments_of(x))
         return self.backend.run(self._native, arguments_of(x), {}, in_training_step())
 
+    def loss(self, targets: Any, predictions: Any) -> Any:
+        """The Trainer's loss, a scalar."""
+        value = self.trainer.loss(targets, predictions)
+        shape = getattr(value, "shape", None)
+        if shape is None or len(shape):
+            raise ShapeError(
+                f"The loss {self.trainer.loss!r} returned no single number.",
+                expected="a scalar: ()",
+                received=f"a {type(value).__name__}" if shape is None else f"a tensor of shape {tuple(shape)}",
+                fix="Define per_example(targets, predictions) on the class: Loss.__call__ takes the mean.",
+            )
+        return value
+
+    def _positions(self, targets: Any) -> dict[str, Any]:
+        """How many positions the loss of a batch is the mean over, where it leaves some out."""
+        mask = None if self.trainer._loss is None else self.trainer.loss.mask(targets)
+        return {} if mask is None else {POSITIONS: ops.sum(ops.cast(mask, self.model.precision))}
+
     def measure(self, targets: Any, predictions: Any) -> None:
         """Add a batch to the metrics; the predictions take no gradient."""
         self.measured = True
@@ -189,6 +208,8 @@ class Engine:
         result = self.trainer.training_step(given)
         numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
         numbers = {name: self._number(name, value) for name, value in numbers.items()}
+        if self.takes_own_step():
+            numbers |= self._positions(batch[1])
         if self._names is None:
             self._names = list(numbers)
         if self._names != list(numbers):
@@ -223,7 +244,9 @@ class Engine:
         self._states = dict(states)
         predictions = self.predictions(x)
         self.measure(y, predictions)
-        return self._states, {} if self.trainer._loss is None else {"loss": self.trainer.loss(y, predictions)}
+        if self.trainer._loss is None:
+            return self._states, {}
+        return self._states, {"loss": self.loss(y, predictions), **self._positions(y)}
 
     # -- many steps ------------------------------------------------------------------------------------------------------
 
@@ -261,7 +284,7 @@ class Engine:
             load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
             states, numbers = self._run("train", load, self.initial_states(), self.rates_of(1))
         self._count(1)
-        reads = {name: functools.partial(self._first, value) for name, value in numbers.items()}
+        reads = {name: functools.partial(self._first, value) for name, value in numbers.items() if name != POSITIONS}
         return Numbers(reads, lambda: self.results(states))
 
     def _first(self, column: Any) -> float:
@@ -272,7 +295,15 @@ class Engine:
         if kind == "train" and self.portable:
             self.backend.set_random_state(self._native, self.trainer.seed, self.trainer.steps_taken)
         program = self.program(kind, load.data, self.compiles())
-        return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
+        # labels that came through the Trainer were looked at as arrays; what a training_step of the user's own makes of them was not
+        with labels.checked(kind == "evaluate" or self.takes_own_step()):
+            try:
+                return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
+            except self.backend.ERRORS as error:
+                meant = self.backend.explained(error)
+                if meant is None:
+                    raise
+                raise meant from error
 
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
@@ -341,14 +372,15 @@ class Engine:
 
     # -- tensors ---------------------------------------------------------------------------------------------------------
 
-    def feed(self, source: Source, training: bool) -> Feed:
-        """A source's examples on the model's device, to train or to evaluate on."""
+    def feed(self, source: Source, training: bool, look: Callable[[tuple[Any, ...]], None]) -> Feed:
+        """A source's examples on the model's device, to train or to evaluate on; `look` refuses batches of a stream."""
         through_door = not training or self.takes_own_step()
         return Feed(
             source,
             self.put,
             self.admit if through_door else None,
             fits(source, self.on_cpu),
+            look,
             uniform=bool(self.trainer.jit),
         )
 

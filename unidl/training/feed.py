@@ -53,12 +53,22 @@ class Feed:
         admit: Likewise for a batch's inputs and targets, the inputs through the model's door; None where a training_step of
             the user's own may do with them as it likes.
         resident: Whether all of an Arrays' examples may lie there at once.
+        look: Refuses a batch of a stream that does not fit the loss or the metrics; arrays were looked at as a whole.
         uniform: Whether a load has batches of one size only. A compiler's program takes no others, and which steps it takes must
             not depend on how many somebody wanted at once.
     """
 
-    def __init__(self, source: Source, put: Put, admit: Put | None, resident: bool, uniform: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        put: Put,
+        admit: Put | None,
+        resident: bool,
+        look: Callable[[tuple[Any, ...]], None],
+        uniform: bool = False,
+    ) -> None:
         self.source = source
+        self._look = look
         self._uniform = uniform
         self._put = put
         self._bring = admit or put
@@ -118,6 +128,7 @@ class Feed:
             batch = next(batches, None)
             if batch is None:
                 return None
+            self._look(batch)
             size = len(next(iter(leaves(batch))))
             width = width or size
             if size not in orders:

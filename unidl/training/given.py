@@ -28,9 +28,11 @@ def held_out(given: Any, batch_size: int) -> Source:
     """What is evaluated on.
 
     Raises:
-        DataError: It is neither a pair nor a source, or the arrays cannot be used.
+        DataError: It is neither a pair nor a source of pairs, or the arrays cannot be used.
     """
     if isinstance(given, Source):
+        if len(given.sample()) != 2:
+            raise DataError("To evaluate, each batch needs targets.", expected="batches (x, y)", received="x alone")
         return given
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise DataError(

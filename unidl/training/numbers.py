@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+# The number of positions that the loss of a step is the mean over, where it leaves some out: kept beside it, and shown nowhere
+POSITIONS = "loss/positions"
+
 
 class Numbers(Mapping[str, float]):
     """Name -> number, read from the device at the first look.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from unidl.training.history import History
+from unidl.training.numbers import POSITIONS
 
 Numbers = dict[str, float]
 
@@ -54,12 +55,14 @@ class Progress:
 
     def last(self) -> Numbers:
         """The numbers of the last step."""
-        return {name: float(columns[-1][-1]) for name, columns in self.columns.items()}
+        return {name: float(columns[-1][-1]) for name, columns in self.columns.items() if name != POSITIONS}
 
     def means(self) -> Numbers:
-        """The mean of each number over the epoch's examples."""
+        """The mean of each number over the epoch's examples; of a loss that leaves positions out over those that count."""
         sizes = np.array(self.sizes, "float64")
-        return {name: float(np.concatenate(c) @ sizes / sizes.sum()) for name, c in self.columns.items()}
+        counted = np.concatenate(self.columns[POSITIONS]) if POSITIONS in self.columns else sizes
+        weights = {name: counted if name == "loss" else sizes for name in self.columns if name != POSITIONS}
+        return {name: float(np.concatenate(self.columns[name]) @ w / max(w.sum(), 1.0)) for name, w in weights.items()}
 
     def end_epoch(self, numbers: Numbers) -> None:
         """The epoch ended, with these numbers."""

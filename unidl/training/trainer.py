@@ -29,6 +29,7 @@ from unidl.training.checks import check_precision, check_run, check_targets, che
 from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
+from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
 from unidl.training.given import checked_seed, held_out, source_of
 from unidl.training.history import History
@@ -150,7 +151,7 @@ class Trainer:
 
         def loss() -> tuple[Any, Any]:
             predictions = self.engine.predictions(x)
-            return self.loss(y, predictions), predictions
+            return self.engine.loss(y, predictions), predictions
 
         value, predictions = self.minimize(loss)
         self.measure(y, predictions)
@@ -251,7 +252,7 @@ class Trainer:
         validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
         self._prepare(source)
         if validation is not None:
-            self._check_data(validation)
+            self._check_data(validation.sample(), compared=True)
         own_step = not self.engine.takes_own_step()
         check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
         self._stop = False
@@ -259,8 +260,8 @@ class Trainer:
             observer.begins(self, source)
         run = begin(self, source, callbacks, resume)
         with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
-            evaluated = None if validation is None else self.engine.feed(validation, training=False)
-            feed = self.engine.feed(source, training=True)
+            evaluated = None if validation is None else self._feed(validation, training=False)
+            feed = self._feed(source, training=True)
             Fit(self, feed, evaluated, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
         for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
             callback.on_end(self)
@@ -275,10 +276,8 @@ class Trainer:
         if y is None and not isinstance(x, Source):
             raise DataError("evaluate needs targets beside the inputs.", expected="evaluate(x, y)", received="x alone")
         source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
-        if len(source.sample()) != 2:
-            raise DataError("evaluate needs targets in each batch.", expected="batches (x, y)", received="x alone")
-        self._prepare(source)
-        return self.engine.evaluate(self.engine.feed(source, training=False))
+        self._prepare(source, training=False)
+        return self.engine.evaluate(self._feed(source, training=False))
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
@@ -404,7 +403,7 @@ class Trainer:
 
     def _build(self, x: Any) -> None:
         self.model.build(
-            *map_nest(lambda a: a[:1], arguments_of(x)),
+            *(self.model.inputs() or map_nest(lambda a: a[:1], arguments_of(x))),
             backend=self._given["backend"],
             device=self._given["device"],
             precision=self._given["precision"] or "float32",
@@ -412,22 +411,34 @@ class Trainer:
             random=self._given["random"] or "native",
         )
 
-    def _prepare(self, source: Source) -> None:
-        """Build the model if need be, and refuse data that does not fit, before anything is trained."""
+    def _prepare(self, source: Source, training: bool = True) -> None:
+        """Build the model if need be, and refuse data that does not fit, before anything is computed."""
         if not self.model.is_built:
             self._build(source.sample()[0])
         check_precision(self.model)
         self.engine.look_at_model()
-        if self._loss is not None:
-            refuse_softmax(self._loss, self.model)
-        self._check_data(source)
+        for reader in ([] if self._loss is None else [self._loss]) + self.metrics:
+            refuse_softmax(reader, self.model)
+        self._check_data(source.sample(), self._compares(training))
 
-    def _check_data(self, source: Source) -> None:
-        parts = source.sample()
-        if self.engine.takes_own_step():  # else the inputs may be for anything
+    def _compares(self, training: bool) -> bool:
+        """Whether targets reach the loss and the metrics as they are given: a training_step of the user's own may change them."""
+        return not training or self.engine.takes_own_step()
+
+    def _check_data(self, parts: tuple[Any, ...], compared: bool) -> None:
+        if compared:  # else the inputs and targets may be for anything
             inspect(self.model._need_built(), arguments_of(parts[0]))
-        if self._loss is not None and len(parts) == 2:
-            check_targets(self._loss, self.model, parts[1])
+            if len(parts) == 2:
+                check_targets(self._loss, self.metrics, self.model, parts[1])
+
+    def _feed(self, source: Source, training: bool) -> Feed:
+        compared = self._compares(training)
+
+        def look(batch: tuple[Any, ...]) -> None:
+            if compared and len(batch) == 2:
+                check_targets(self._loss, self.metrics, self.model, batch[1])
+
+        return self.engine.feed(source, training, look)
 
 
 Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark

@@ -30,11 +30,14 @@ from unidl.backends.keras.stream import set_random_state as set_random_state
 from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
 from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.keras.tensor import at_hand as at_hand
+from unidl.backends.keras.tensor import ensure_shape as ensure_shape
 from unidl.backends.keras.tensor import fill as fill
 from unidl.backends.keras.tensor import is_compiling as is_compiling
 from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor
 from unidl.backends.keras.training import compile_steps as compile_steps
+from unidl.backends.keras.training import explained as explained
 from unidl.backends.keras.training import random_state as random_state
 from unidl.backends.keras.training import repeat as repeat
 from unidl.backends.keras.training import training_mode as training_mode

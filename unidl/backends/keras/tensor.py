@@ -12,7 +12,7 @@ from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import ENGINE, keras, own_backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
-from unidl.graph.spec import is_float
+from unidl.graph.spec import Shape, is_float
 from unidl.lazy_array import LazyArray
 
 # jax has no backend of its own here, so its tensors are Keras'; the other engines' belong to the backends of their names.
@@ -99,3 +99,15 @@ def to_numpy(tensor: Any) -> np.ndarray:
         return own.to_numpy(tensor) if ENGINE == "tensorflow" else own.to_numpy(tensor).copy()
     array = np.asarray(keras.ops.convert_to_numpy(tensor))
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def at_hand(tensor: Any) -> np.ndarray | None:
+    """The values of a tensor, where the engine's own backend can say; jax computes later."""
+    tensor, own = plain(tensor), own_backend()
+    return own.at_hand(tensor) if own is not None and isinstance(tensor, own.TENSOR_TYPES) else None
+
+
+def ensure_shape(tensor: Any, shape: Shape) -> Any:
+    """As the engine's own backend; jax knows every shape."""
+    tensor, own = plain(tensor), own_backend()
+    return own.ensure_shape(tensor, shape) if own is not None and isinstance(tensor, own.TENSOR_TYPES) else tensor

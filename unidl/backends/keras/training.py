@@ -14,7 +14,7 @@ from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import ENGINE, keras, own_backend, traced
 from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.prediction import predicting
-from unidl.errors import NotPortableError
+from unidl.errors import NotPortableError, UnidlError
 from unidl.graph.node import leaves, map_nest
 from unidl.graph.spec import TensorSpec
 
@@ -71,6 +71,12 @@ def compile_steps(step: Step, native: Any, data: Any, jit: bool, store: Store) -
         return states, told if width is None else {name: value[:count] for name, value in told.items()}
 
     return run
+
+
+def explained(error: BaseException) -> UnidlError | None:
+    """As the engine's own backend explains it."""
+    own = own_backend()
+    return None if own is None else own.explained(error)
 
 
 def dtype_of(native: Any) -> str:

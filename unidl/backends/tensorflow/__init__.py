@@ -18,6 +18,7 @@ from unidl.backends.tensorflow.export import WRITERS as WRITERS
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS
+from unidl.backends.tensorflow.ops.loss import explained as explained
 from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build
 from unidl.backends.tensorflow.program import child as child
@@ -31,6 +32,8 @@ from unidl.backends.tensorflow.stream import set_random_state as set_random_stat
 from unidl.backends.tensorflow.tensor import ERRORS as ERRORS
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.tensorflow.tensor import at_hand as at_hand
+from unidl.backends.tensorflow.tensor import ensure_shape as ensure_shape
 from unidl.backends.tensorflow.tensor import fill as fill
 from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy

@@ -12,6 +12,7 @@ import tensorflow as tf
 from unidl.backends.contract import Backend
 from unidl.graph.array import as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
+from unidl.graph.spec import Shape
 from unidl.lazy_array import LazyArray
 
 
@@ -122,3 +123,18 @@ def to_numpy(tensor: Any) -> np.ndarray:
     """A tensor or variable as an array, off its device; bfloat16 as float32, for NumPy has none."""
     array = np.asarray(tensor.numpy())
     return array.astype(np.float32) if tensor.dtype == tf.bfloat16 else array
+
+
+def at_hand(tensor: Any) -> np.ndarray | None:
+    """The values of a tensor on the CPU, while no graph is traced."""
+    if tf.is_symbolic_tensor(tensor) or not tf.executing_eagerly() or "CPU" not in tensor.device:
+        return None
+    return to_numpy(tensor)
+
+
+ENSURED = "shape_of_targets_and_predictions"  # how the op is named in a graph, by which its error is told
+
+
+def ensure_shape(tensor: tf.Tensor, shape: Shape) -> tf.Tensor:
+    """The tensor; a graph finds out as it runs, without a copy."""
+    return tf.ensure_shape(tensor, shape, name=ENSURED)

@@ -29,11 +29,14 @@ from unidl.backends.torch.stream import set_random_state as set_random_state
 from unidl.backends.torch.tensor import ERRORS as ERRORS
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
+from unidl.backends.torch.tensor import at_hand as at_hand
+from unidl.backends.torch.tensor import ensure_shape as ensure_shape
 from unidl.backends.torch.tensor import fill as fill
 from unidl.backends.torch.tensor import is_compiling as is_compiling
 from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor
 from unidl.backends.torch.training import compile_steps as compile_steps
+from unidl.backends.torch.training import explained as explained
 from unidl.backends.torch.training import random_state as random_state
 from unidl.backends.torch.training import repeat as repeat
 from unidl.backends.torch.training import training_mode as training_mode

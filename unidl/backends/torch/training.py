@@ -12,6 +12,7 @@ from torch import nn
 
 from unidl.backends.contract import Step, Steps, Store
 from unidl.backends.torch.module import in_mode
+from unidl.errors import UnidlError
 from unidl.graph.node import map_nest
 
 
@@ -61,6 +62,11 @@ def compile_steps(step: Step, native: nn.Module, data: Any, jit: bool, store: St
             native._compiled_call_impl = before
 
     return run
+
+
+def explained(error: BaseException) -> UnidlError | None:
+    """Nothing: torch runs each op as it is called, where its errors are explained."""
+    return None
 
 
 class training_mode(in_mode):  # noqa: N801  # used as `with training_mode(…)`

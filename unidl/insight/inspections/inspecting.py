@@ -70,7 +70,7 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
             fix="Give the unidl model itself, not model.native.",
         )
     if not model.is_built:
-        model.build(*arguments_of(batch))
+        model.build(*(model.inputs() or arguments_of(batch)))
     backend = _backend(model)
     program = program_of_model(model, tuple(map(arguments_of, (batch, *others))), compiler)
     with _drawing_aside(model):

@@ -22,5 +22,5 @@ def of_engine(name: str) -> Callable[..., Any]:
     return deferred(name)(run)
 
 
-NAMES = ("softmax_cross_entropy", "mean_squared_error")
+NAMES = ("softmax_cross_entropy", "negative_log_likelihood", "sigmoid_cross_entropy", "mean_squared_error")
 TABLE: dict[str, Callable[..., Any]] = {n: of_engine(n) for n in NAMES} if ENGINE in registry.entries() else {}

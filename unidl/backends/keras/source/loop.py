@@ -19,19 +19,42 @@ SMOOTHED = '''def loss_function(targets, predictions):
         targets, predictions, from_logits={logits}, label_smoothing={smoothing}
     )'''
 
+SMOOTHED_SOME = '''def loss_function(targets, predictions):
+    """Cross entropy of integer labels, smoothed; {left_out} is left out."""
+    counts = ops.cast(ops.not_equal(targets, {left_out}), predictions.dtype)
+    targets = ops.one_hot(ops.cast(targets, "int32"), {classes})
+    losses = keras.losses.categorical_crossentropy(
+        targets, predictions, from_logits={logits}, label_smoothing={smoothing}
+    )
+    return ops.sum(losses * counts) / ops.maximum(ops.sum(counts), 1)'''
+
+ACCURACY = '''def {name}(targets, predictions):
+    """The fraction of labels that count where the prediction is largest."""
+    counts = ops.cast(ops.not_equal(targets, {left_out}), "float32")
+    hits = ops.equal(ops.argmax(predictions, axis=-1), ops.cast(targets, "int32"))
+    hits = ops.cast(hits, "float32") * counts
+    return ops.sum(hits) / ops.maximum(ops.sum(counts), 1)'''
+
 
 def _loss(loop: Loop) -> tuple[Code, list[str], str]:
     """The expression, functions that it needs, and what to say of it."""
     if own_loss(loop):
         name, lines = loop.function(loop.loss, "loss_function")
         return Code(name), ["\n".join(lines)], ""
+    smoothing, left_out = getattr(loop.loss, "label_smoothing", 0.0), getattr(loop.loss, "ignore_index", None)
+    if loop.binary:
+        smoothed = {"from_logits": True, "label_smoothing": smoothing or None}
+        return call("keras.losses.BinaryCrossentropy", **smoothed), [], ""
     if not loop.classes:
         return call("keras.losses.MeanSquaredError"), [], ""
     logits = loop.loss.from_logits
-    if loop.loss.label_smoothing:
-        text = SMOOTHED.format(classes=loop.predictions.shape[-1], logits=logits, smoothing=loop.loss.label_smoothing)
+    if smoothing:
+        text = SMOOTHED if left_out is None else SMOOTHED_SOME
+        classes = loop.predictions.shape[-1]
+        text = text.format(classes=classes, logits=logits, smoothing=smoothing, left_out=left_out)
         return Code("loss_function"), [text], ""
-    found = call("keras.losses.SparseCategoricalCrossentropy", from_logits=True if logits else None)
+    more = {"ignore_class": left_out, "from_logits": True if logits else None}
+    found = call("keras.losses.SparseCategoricalCrossentropy", **more)
     return found, [], "of class numbers; for probabilities it is CategoricalCrossentropy"
 
 
@@ -89,7 +112,10 @@ def train_file(loop: Loop) -> str:
     functions = [*more, *functions]
     metrics = []
     for metric in loop.metrics:
-        if type(metric) is Accuracy:
+        if type(metric) is Accuracy and metric.ignore_index is not None:
+            functions.append(ACCURACY.format(name=metric.name, left_out=literal(metric.ignore_index)))
+            metrics.append(Code(metric.name))
+        elif type(metric) is Accuracy:
             metrics.append(call("keras.metrics.SparseCategoricalAccuracy", name=metric.name))
         else:
             name, lines = loop.function(mean_of(metric), metric.name)

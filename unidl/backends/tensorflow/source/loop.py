@@ -92,11 +92,32 @@ def _optimizer(loop: Loop) -> tuple[str, str]:
 
 
 CROSS_ENTROPY = '''def cross_entropy(targets, predictions):
-    """The mean surprise; targets are class numbers, or probabilities."""
+    """Mean cross-entropy; targets are integer labels, or probabilities."""
     log_p = {log}  # (batch, classes)
     if not targets.dtype.is_floating:
         targets = tf.one_hot(targets, predictions.shape[-1])
 {smooth}    return -tf.reduce_mean(tf.reduce_sum(targets * log_p, axis=-1))'''
+
+CROSS_ENTROPY_OF_SOME = '''def cross_entropy(targets, predictions):
+    """Mean cross-entropy of the integer labels that are not {left_out}."""
+    log_p = {log}  # (batch, classes)
+    counts = tf.cast(tf.not_equal(targets, {left_out}), log_p.dtype)
+    targets = tf.one_hot(targets, predictions.shape[-1])
+{smooth}    losses = -tf.reduce_sum(targets * log_p, axis=-1)
+    return tf.reduce_sum(losses * counts) / tf.maximum(tf.reduce_sum(counts), 1.0)'''
+
+BINARY_CROSS_ENTROPY = '''def binary_cross_entropy(targets, predictions):
+    """Mean binary cross-entropy; targets are 0, 1, or probabilities."""
+    targets = {targets}
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, predictions)
+    return tf.reduce_mean(losses)'''
+
+ACCURACY_OF_SOME = '''def accuracy(targets, predictions):
+    """The fraction of labels that count where the prediction is largest."""
+    counts = tf.not_equal(targets, {left_out})
+    hits = tf.equal(tf.argmax(predictions, axis=-1), tf.cast(targets, tf.int64))
+    hits = tf.reduce_sum(tf.cast(tf.logical_and(hits, counts), tf.float32))
+    return hits / tf.maximum(tf.reduce_sum(tf.cast(counts, tf.float32)), 1.0)'''
 
 ACCURACY = '''def accuracy(targets, predictions):
     """The share of places where the largest prediction is the true class."""
@@ -111,6 +132,10 @@ def _loss(loop: Loop) -> tuple[str, list[str]]:
     if own_loss(loop):
         name, lines = loop.function(loop.loss, "loss_function")
         return f"{name}(targets, predictions)", ["\n".join(lines)]
+    if loop.binary:
+        s = loop.loss.label_smoothing
+        smoothed = f"{literal(1 - s)} * targets + {literal(s / 2)}" if s else "tf.cast(targets, predictions.dtype)"
+        return "binary_cross_entropy(targets, predictions)", [BINARY_CROSS_ENTROPY.format(targets=smoothed)]
     if not loop.classes:
         return "tf.reduce_mean(tf.square(targets - predictions))", []
     log = "tf.nn.log_softmax(predictions)"
@@ -118,7 +143,10 @@ def _loss(loop: Loop) -> tuple[str, list[str]]:
         log = "tf.math.log(tf.clip_by_value(predictions, 1e-7, 1.0))"
     s = loop.loss.label_smoothing
     smooth = f"    targets = {literal(1 - s)} * targets + {literal(s)} / predictions.shape[-1]\n" if s else ""
-    return "cross_entropy(targets, predictions)", [CROSS_ENTROPY.format(log=log, smooth=smooth)]
+    text = CROSS_ENTROPY if loop.loss.ignore_index is None else CROSS_ENTROPY_OF_SOME
+    return "cross_entropy(targets, predictions)", [
+        text.format(log=log, smooth=smooth, left_out=literal(loop.loss.ignore_index))
+    ]
 
 
 def train_file(loop: Loop) -> str:
@@ -135,7 +163,8 @@ def train_file(loop: Loop) -> str:
     measured = []
     for metric in loop.metrics:
         if type(metric) is Accuracy:
-            functions.append(ACCURACY)
+            left_out = metric.ignore_index
+            functions.append(ACCURACY if left_out is None else ACCURACY_OF_SOME.format(left_out=literal(left_out)))
             measured.append((metric.name, "accuracy(targets, predictions)"))
         else:
             name, lines = loop.function(mean_of(metric), metric.name)

@@ -18,14 +18,17 @@ def _loss(loop: Loop) -> tuple[str, list[str]]:
     if own_loss(loop):
         name, lines = loop.function(loop.loss, "loss_function")
         return f"{name}(targets, predictions)", ["\n".join(lines)]
+    if loop.binary:
+        s = loop.loss.label_smoothing
+        smoothed = f"{literal(1 - s)} * targets + {literal(s / 2)}" if s else "targets"
+        return f"F.binary_cross_entropy_with_logits(predictions, {smoothed})", []
     if not loop.classes:
         return "F.mse_loss(predictions, targets)", []
     logits = "predictions" if len(loop.predictions.shape) == 2 else "predictions.movedim(-1, 1)"
-    smoothing = loop.loss.label_smoothing
-    if loop.loss.from_logits:
-        return call("F.cross_entropy", Code(logits), Code("targets"), label_smoothing=smoothing or None).text, []
-    log = f"{logits}.clamp(1e-7, 1.0).log()"  # of probabilities: a softmax of their logarithms is they themselves
-    return call("F.cross_entropy", Code(log), Code("targets"), label_smoothing=smoothing or None).text, []
+    # of probabilities: a softmax of their logarithms is they themselves
+    read = logits if loop.loss.from_logits else f"{logits}.clamp(1e-7, 1.0).log()"
+    more = {"ignore_index": loop.loss.ignore_index, "label_smoothing": loop.loss.label_smoothing or None}
+    return call("F.cross_entropy", Code(read), Code("targets"), **more).text, []
 
 
 def _optimizer(loop: Loop) -> tuple[list[str], bool]:
@@ -69,7 +72,10 @@ def _metrics(loop: Loop) -> tuple[list[tuple[str, str]], list[str]]:
     """Each metric's name and its expression, summed over the batch; and functions that they need."""
     found, functions = [], []
     for metric in loop.metrics:
-        if type(metric) is Accuracy:
+        if type(metric) is Accuracy and metric.ignore_index is not None:
+            found.append((metric.name, "accuracy(predictions, targets).item() * len(targets)"))
+            functions.append(ACCURACY.format(left_out=literal(metric.ignore_index)))
+        elif type(metric) is Accuracy:
             found.append((metric.name, "hits(predictions, targets).item()"))
             functions.append(HITS)
         else:
@@ -85,6 +91,13 @@ HITS = '''def hits(predictions, targets):
         targets = targets.argmax(dim=-1)
     hit = (predictions.argmax(dim=-1) == targets).float()
     return hit.flatten(1).mean(dim=1).sum() if hit.ndim > 1 else hit.sum()'''
+
+
+ACCURACY = '''def accuracy(predictions, targets):
+    """The fraction of labels that count where the prediction is largest."""
+    counts = targets != {left_out}
+    hits = (predictions.argmax(dim=-1) == targets) & counts
+    return hits.sum() / counts.sum().clamp(min=1)'''
 
 
 def train_file(loop: Loop) -> str:

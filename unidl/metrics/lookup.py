@@ -1,0 +1,35 @@
+"""How a metric is found by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unidl import habits
+from unidl.errors import ArgumentError
+from unidl.metrics.mean import Mean
+from unidl.metrics.metric import NAMES, Metric
+
+
+def get(value: Any) -> Metric:
+    """The metric for a name, a metric, or a function of targets and predictions.
+
+    A function returns a value for each example (batch, ...), or a scalar for the batch; the metric is its mean.
+
+    Raises:
+        ArgumentError: There is none of that name.
+    """
+    if isinstance(value, Metric):
+        return value
+    if isinstance(value, str) and value in NAMES:
+        return NAMES[value]()
+    if isinstance(value, type) and issubclass(value, Metric):
+        raise ArgumentError(f"The metric is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
+    if callable(value):
+        return Mean(value)
+    way = habits.suggestion(value, habits.METRICS, NAMES) if isinstance(value, str) else None
+    raise ArgumentError(
+        f"There is no metric {value!r}.",
+        expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.metrics, or a function(targets, predictions)",
+        received=repr(value),
+        fix=habits.sentence(repr(way) if way in NAMES else way),
+    )
