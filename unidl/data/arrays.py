@@ -87,10 +87,23 @@ class Arrays(Source):
         }
 
 
+# Values that NumPy takes as they are, and what others say that they can be made an array of
+_KNOWN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
+_AS_ARRAY = ("__array__", "__array_interface__", "__buffer__", "__array_struct__")
+
+
 def array_of(value: Any) -> np.ndarray:
     """The value as an array of numbers with an axis of examples."""
-    if hasattr(value, "detach"):
+    if hasattr(value, "detach") and hasattr(value, "__array__"):
         value = value.detach()  # a torch tensor, which gives no array while it takes a gradient
+    if not isinstance(value, _KNOWN) and not any(hasattr(value, name) for name in _AS_ARRAY):
+        # NumPy would ask it for its items one by one, and raise whatever they raise
+        raise DataError(
+            "The data is no array of numbers with examples along its first axis.",
+            expected="a NumPy array, or what NumPy makes one of",
+            received=f"a {type(value).__name__}",
+            fix=_way(value),
+        )
     array = np.asarray(value)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biuf" or array.ndim == 0:
@@ -107,6 +120,14 @@ def _way(value: Any) -> str | None:
     """What somebody meant who gave something else than an array."""
     if isinstance(value, (bool, int, float)):
         return "Lists are nests of arrays here; np.asarray(list) makes one array."
-    if hasattr(value, "__iter__") and not isinstance(value, (str, bytes, np.ndarray)):
-        return "unidl.data.Stream(…) makes a source of anything that gives batches: a generator function, a DataLoader, a Dataset."
-    return None
+    if isinstance(value, (str, bytes, np.ndarray, dict)) or not (
+        callable(value) or hasattr(value, "__iter__") or hasattr(value, "__getitem__")
+    ):
+        return None
+    if (
+        hasattr(value, "__getitem__")
+        and not hasattr(value, "__iter__")
+        and any(base.__module__.partition(".")[0] == "torch" for base in type(value).__mro__)
+    ):
+        return "A torch Dataset has single examples: unidl.data.Stream(torch.utils.data.DataLoader(dataset, batch_size=32))."
+    return "unidl.data.Stream(…) makes a source of anything that gives batches: a generator function, a DataLoader, a tf.data.Dataset."

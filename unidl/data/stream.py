@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
+import numpy as np
+
 from unidl.data.arrays import array_of
 from unidl.data.source import Source
 from unidl.errors import ArgumentError, DataError
@@ -28,7 +30,8 @@ class Stream(Source):
             iterable to give the same ones again; "refuse" is an error that says so. A function of (epoch, start) seeks itself.
 
     Raises:
-        ArgumentError: It cannot be iterated, or is an iterator that is used up after one epoch.
+        ArgumentError: It cannot be iterated, or is an iterator that is used up after one epoch; steps is no number of batches.
+        DataError: While it is read: a batch is none, or there are fewer than `steps`.
 
     Example:
         >>> import numpy, unidl
@@ -55,6 +58,10 @@ class Stream(Source):
                 received=type(batches).__name__,
                 fix="Give the function that makes it (Stream(batches), not Stream(batches())), or a list.",
             )
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
+            raise ArgumentError(
+                "A Stream's steps are batches in an epoch.", expected="1 or more, or None", received=repr(steps)
+            )
         self._names = _names(batches)
         self._batches: Any = batches
         self.seek = seek
@@ -76,15 +83,24 @@ class Stream(Source):
                 expected="a source that seeks",
                 fix='Give a function batches(epoch, start), or seek="replay" to read the batches before and drop them.',
             )
-        given = {name: value for name, value in (("epoch", epoch), ("start", start)) if name in self._names}
-        opened = iter(self._batches if isinstance(self._batches, Iterable) else self._batches(**given))
+        named = {name: value for name, value in (("epoch", epoch), ("start", start)) if name in self._names}
+        opened = iter(self._batches if isinstance(self._batches, Iterable) else self._batches(**named))
         skipped = 0 if seeks else start
         for place in range(skipped):
             if next(opened, _END) is _END:
                 raise DataError(f"The Stream ended after {place} batches, before the {start} that were taken already.")
         limit = None if self._limit is None else self._limit - start
+        given = 0
         for batch in itertools.islice(opened, limit):
             yield _batch(batch)
+            given += 1
+        if limit is not None and given < limit:
+            raise DataError(
+                f"The Stream ended after {start + given} batches of epoch {epoch + 1}, and has steps={self._limit}.",
+                expected=f"at least {self._limit} batches each time it is opened",
+                received=str(start + given),
+                fix="Leave steps= out to take all there are.",
+            )
 
     def sample(self) -> tuple[Any, ...]:
         """The first batch of the first epoch."""

@@ -128,7 +128,14 @@ def _tensor(built: Built, value: Any, spec: TensorSpec, where: str, share: bool 
 
 
 def _array(built: Built, value: Any, spec: TensorSpec, where: str) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # lists of arrays, or of rows, that differ in length
+        raise ShapeError(
+            f"{built.plan.title}, {where}: the model takes one array, and these make none.",
+            expected=f"an array of shape {spec.shape}",
+            received=f"a {type(value).__name__} of parts that differ in shape",
+        ) from error
     if array.dtype.kind not in "biuf":
         raise DtypeError(
             f"{built.plan.title}, {where}: these are no numbers.",

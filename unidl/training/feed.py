@@ -11,6 +11,7 @@ import numpy as np
 
 from unidl.backends.contract import LONGEST
 from unidl.data import Arrays, Source
+from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
 
 # What may lie on an accelerator whole; a CPU's own memory holds the arrays anyway.
@@ -94,6 +95,14 @@ class Feed:
         size = len(next(iter(leaves(batch))))
         return Load(self._bring(batch), self._put(np.arange(size)), 0, 1, size, [size], self._admitted)
 
+    def _kind(self, batch: tuple[Any, ...]) -> Any:
+        """What every batch has alike: its structure; for a training_step of the user's own axes and kind of dtype too."""
+        if self._admitted:  # the model's door, the loss and the metrics say better what does not fit them
+            return map_nest(lambda _: "array", batch)
+        return map_nest(
+            lambda array: f"{'floats' if array.dtype.kind == 'f' else 'integers'} of {array.ndim} axes", batch
+        )
+
     def _arrays(self, source: Arrays, order: np.ndarray, start: int) -> Callable[[int], Load | None]:
         size, total = source.batch_size, len(source)
         done = start
@@ -121,6 +130,7 @@ class Feed:
 
     def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
         orders: dict[int, Any] = {}
+        first = self._kind(self.source.sample())
         width = 0  # that of the first batch: shorter ones are none for a compiler's program
 
         def take(wanted: int) -> Load | None:
@@ -128,6 +138,14 @@ class Feed:
             batch = next(batches, None)
             if batch is None:
                 return None
+            if (kind := self._kind(batch)) != first:
+                raise DataError(
+                    "A batch of the source is of another kind than its sample, the first batch.",
+                    expected=str(first),
+                    received=str(kind),
+                    fix="Give every batch the same structure"
+                    + ("." if self._admitted else ", number of axes and dtype."),
+                )
             self._look(batch)
             size = len(next(iter(leaves(batch))))
             width = width or size

@@ -274,7 +274,11 @@ class Trainer:
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics on data, without training."""
         if y is None and not isinstance(x, Source):
-            raise DataError("evaluate needs targets beside the inputs.", expected="evaluate(x, y)", received="x alone")
+            raise DataError(
+                "evaluate needs targets beside the inputs.",
+                expected="evaluate(x, y), or a source of batches (x, y): evaluate(unidl.data.Stream(…))",
+                received=f"a {type(x).__name__} alone",
+            )
         source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
         self._prepare(source, training=False)
         return self.engine.evaluate(self._feed(source, training=False))
