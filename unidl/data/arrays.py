@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from unidl import habits
 from unidl.data.source import Source
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
@@ -88,8 +90,10 @@ class Arrays(Source):
 
 
 # Values that NumPy takes as they are, and what others say that they can be made an array of
-_KNOWN = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None))
+_KNOWN = (np.ndarray, np.generic, array, memoryview, bool, int, float, complex, str, bytes, type(None))
 _AS_ARRAY = ("__array__", "__array_interface__", "__buffer__", "__array_struct__")
+
+_GIVES_BATCHES = ("__iter__", "__getitem__", "__call__")
 
 
 def array_of(value: Any) -> np.ndarray:
@@ -104,30 +108,25 @@ def array_of(value: Any) -> np.ndarray:
             received=f"a {type(value).__name__}",
             fix=_way(value),
         )
-    array = np.asarray(value)
-    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.kind not in "biuf" or array.ndim == 0:
+    made = np.asarray(value)
+    made = made if made.dtype.isnative else made.astype(made.dtype.newbyteorder("="))
+    if made.dtype.kind not in "biuf" or made.ndim == 0:
         raise DataError(
             "The data is no array of numbers with examples along its first axis.",
             expected="a NumPy array of bool, integers or floats",
-            received=f"{type(value).__name__} of dtype {array.dtype}, shape {array.shape}",
+            received=f"{type(value).__name__} of dtype {made.dtype}, shape {made.shape}",
             fix=_way(value),
         )
-    return array
+    return made
 
 
 def _way(value: Any) -> str | None:
     """What somebody meant who gave something else than an array."""
     if isinstance(value, (bool, int, float)):
         return "Lists are nests of arrays here; np.asarray(list) makes one array."
-    if isinstance(value, (str, bytes, np.ndarray, dict)) or not (
-        callable(value) or hasattr(value, "__iter__") or hasattr(value, "__getitem__")
-    ):
+    way = habits.data_source(value)
+    if way is not None:
+        return habits.sentence(way)
+    if isinstance(value, (str, bytes, np.ndarray)) or not any(hasattr(value, name) for name in _GIVES_BATCHES):
         return None
-    if (
-        hasattr(value, "__getitem__")
-        and not hasattr(value, "__iter__")
-        and any(base.__module__.partition(".")[0] == "torch" for base in type(value).__mro__)
-    ):
-        return "A torch Dataset has single examples: unidl.data.Stream(torch.utils.data.DataLoader(dataset, batch_size=32))."
-    return "unidl.data.Stream(…) makes a source of anything that gives batches: a generator function, a DataLoader, a tf.data.Dataset."
+    return "unidl.data.Stream(…) makes a source of anything that gives batches: a generator function, a DataLoader, a Dataset."

@@ -8,6 +8,8 @@ from unidl import distribution as _distribution
 from unidl.habits.argument import ARGUMENTS as ARGUMENTS
 from unidl.habits.argument import ARGUMENTS_OF as ARGUMENTS_OF
 from unidl.habits.argument import argument as argument
+from unidl.habits.data import DATA as DATA
+from unidl.habits.data import data_source as data_source
 from unidl.habits.file import ENDINGS as ENDINGS
 from unidl.habits.file import FOREIGN_FILES as FOREIGN_FILES
 from unidl.habits.layer import LAYERS as LAYERS

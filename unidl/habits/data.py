@@ -1,0 +1,20 @@
+"""Data of other libraries: what makes a source of it."""
+
+from __future__ import annotations
+
+# the library and the class, of an object or of one it inherits from
+DATA: dict[str, str] = {
+    "torch Dataset": "unidl.data.Stream(torch.utils.data.DataLoader(dataset, batch_size=32)): a Dataset has single examples",
+    "torch DataLoader": "unidl.data.Stream(loader)",
+    "keras PyDataset": "unidl.data.Stream(dataset)",
+    "tensorflow DatasetV2": "unidl.data.Stream(dataset.batch(32)), without batch(…) where it has batches already",
+}
+
+
+def data_source(value: object) -> str | None:
+    """unidl's way for an object of another library's data, or None."""
+    for base in type(value).__mro__:
+        way = DATA.get(f"{base.__module__.partition('.')[0]} {base.__name__}")
+        if way is not None:
+            return way
+    return None
