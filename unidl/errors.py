@@ -98,6 +98,10 @@ class NotCalledError(NotBuiltError, AttributeError):
     """A weight is read where there is none: before the layer's first call, or outside a forward."""
 
 
+class ConcurrentUseError(UnidlError, RuntimeError):
+    """A model is used in one thread while another one trains it, or a Trainer is used inside its own `fit`."""
+
+
 class ForeignNameError(UnidlError, AttributeError):
     """A name from another framework; the message says unidl's way."""
 

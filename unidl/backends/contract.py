@@ -237,7 +237,20 @@ class Backend(Protocol):
         """
 
     def run(self, native: Native, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
-        """Call the native object; leaves its own training flag as it was."""
+        """Call the native object in that mode.
+
+        A mode that is kept on the native object is left as it was; other threads must not call it meanwhile unless `set_mode` has put
+        it into that mode already.
+        """
+
+    def set_mode(self, native: Native, training: bool) -> Any:
+        """Put the native object into a mode, where it keeps one; what was changed, for `reset_mode`, or None.
+
+        `unidl.models.calling` sees to it that no call in another mode runs meanwhile.
+        """
+
+    def reset_mode(self, changed: Any) -> None:
+        """Put back what `set_mode` changed."""
 
     def child(self, native: Native, key: str) -> Native:
         """The native object under a key ("hidden", "blocks/0") of an adapter. Raises NativeStructureError."""
@@ -297,7 +310,7 @@ class Backend(Protocol):
         """What this framework's error while steps ran means in unidl's terms; None where nothing is known of it."""
 
     def training_mode(self, native: Native, training: bool) -> AbstractContextManager[object]:
-        """Inside, calls of the native object run in that mode; afterwards its own flag is as it was."""
+        """Inside, what this thread computes with the native object is in that mode; `set_mode` does what is kept on the object."""
 
     def random_state(self, seed: int, device: Any) -> AbstractContextManager[Generator]:
         """Inside, random ops draw from a generator seeded so; the process' own generators stay as they were."""

@@ -114,24 +114,25 @@ _found: set[str] = (
 def entries() -> dict[str, Entry]:
     """All backends that are known, ours and third parties', installed or not."""
     if not _known:  # a plain dict and no functools.cache: torch's compiler reads the one and warns of the other
-        _known.update(BUILT_IN)
+        found = dict(BUILT_IN)
         for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-            _add_third_party(point)
+            _add_third_party(point, found)
+        _known.update(found)  # at once: another thread must not see half of it
     return _known
 
 
-def _add_third_party(point: importlib.metadata.EntryPoint) -> None:
+def _add_third_party(point: importlib.metadata.EntryPoint, known: dict[str, Entry]) -> None:
     distribution = point.dist.name if point.dist is not None else point.module
-    if point.name in _known:
+    if point.name in known:
         warnings.warn(
             f"The package {distribution!r} offers a backend {point.name!r}; that name is taken by "
-            f"{_known[point.name].module!r}, so it is left out.",
+            f"{known[point.name].module!r}, so it is left out.",
             RuntimeWarning,
             stacklevel=3,
         )
         return
     package = point.module.partition(".")[0]
-    _known[point.name] = Entry(point.module, (package,), (package,), f"pip install {distribution}")
+    known[point.name] = Entry(point.module, (package,), (package,), f"pip install {distribution}")
 
 
 def missing_packages(name: str) -> tuple[str, ...]:
@@ -252,9 +253,9 @@ def _import(choice: settings.Choice) -> Backend:
             f"{type(error).__name__}: {error}",
             fix=f"Reinstall it with:  {entry.install.replace('install', 'install --force-reinstall', 1)}\n{_installed_text()}",
         ) from error
-    _loaded[choice.value] = module
     for callback in _when_loaded:
         callback(module)
+    _loaded[choice.value] = module  # last: another thread takes it from there without waiting
     backend: Backend = module
     return backend
 

@@ -9,7 +9,7 @@ from unidl import habits
 from unidl.capture import Captured, Record, snake_case
 from unidl.description.binding import Binding
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, NotCalledError, ShapeError
-from unidl.graph.node import leaves, symbols
+from unidl.graph.node import holds_symbol, leaves
 from unidl.graph.spec import Shape
 
 LONG = 200  # letters of a description's arguments that its repr still shows
@@ -135,7 +135,7 @@ class Layer(metaclass=Captured):
         binding: Binding | None = self.__dict__.get("_binding")
         if binding is not None:
             return binding.call(self, args, kwargs)
-        if any(True for _ in symbols((args, kwargs))):
+        if holds_symbol(args, kwargs):
             return FUNCTIONAL_CALL(self, args, kwargs)
         return self._call_unbound(*args, **kwargs)
 

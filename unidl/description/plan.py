@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from unidl.access import Access
 from unidl.graph.node import Node, ancestors, symbols
 from unidl.graph.spec import Shape
 
@@ -81,6 +82,7 @@ class LayerPlan:
         random: "native" or "portable": where random ops in it draw from.
         draws: The modes (True for training) in which its own forward draws random numbers.
         draws_inside: The op of control flow in whose body one of these stands; None if none does.
+        access: Who may use what is built of the whole plan; one for all plans of a trace.
     """
 
     layer: Layer
@@ -98,6 +100,7 @@ class LayerPlan:
     random: str = "native"
     draws: set[bool] = field(default_factory=set)
     draws_inside: str | None = None
+    access: Access = field(default_factory=Access)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LayerPlan:
         return self  # a plan is never changed once it is traced; copies of native objects share it

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from unidl import initializers
+from unidl.access import Access
 from unidl.description import layer as layer_module
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
@@ -139,6 +140,7 @@ class Tracer:
         self.random = random
         self.around = around
         self.training = False
+        self.access = Access()
         self.plans: dict[int, LayerPlan] = {}
         self._bound: dict[int, Layer] = {}
         self._run = 0
@@ -176,7 +178,7 @@ class Tracer:
         """The plan of a layer; a shared layer keeps the path under which it was met first."""
         plan = self.plans.get(id(layer))
         if plan is None:
-            plan = self.plans[id(layer)] = LayerPlan(layer, path, self.dtype, random=self.random)
+            plan = self.plans[id(layer)] = LayerPlan(layer, path, self.dtype, random=self.random, access=self.access)
         return plan
 
     def bound(self, plan: LayerPlan) -> Layer:

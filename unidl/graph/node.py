@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from unidl.graph.tensor import SymbolicTensor
 
@@ -94,6 +96,14 @@ def symbols(nest: Any) -> Iterator[SymbolicTensor]:
             yield from symbols(item)
     elif hasattr(nest, "unidl_node"):
         yield nest
+
+
+def holds_symbol(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether there is a symbolic tensor in a call's arguments; each call of a model asks."""
+    for value in args:
+        if type(value) is not np.ndarray and any(True for _ in symbols(value)):
+            return True
+    return bool(kwargs) and any(True for _ in symbols(kwargs))
 
 
 def ancestors(outputs: Any) -> list[Node]:

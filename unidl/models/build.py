@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -50,6 +51,11 @@ class Built:
     precision: str
     seed: int
     random: str
+
+    @cached_property
+    def steps(self) -> bool:
+        """Whether a call in inference takes the model's own random numbers to their next step."""
+        return self.plan.counts_draws(False)
 
     @cached_property
     def arrays(self) -> tuple[tuple[np.dtype, tuple[int | None, ...], str], ...] | None:
@@ -119,6 +125,35 @@ def weight_path(plan: LayerPlan, name: str) -> str:
     return f"{plan.path}/{name}" if plan.path else name
 
 
+_BUILDING = threading.RLock()  # of two first calls at once one builds
+
+
+def build_once(root: Layer, make: Callable[[], object]) -> None:
+    """Build a description unless it is built, by another thread perhaps that came first.
+
+    Args:
+        root: The description.
+        make: Builds it.
+    """
+    with _BUILDING:
+        if root._unidl.built is None:
+            make()
+
+
+def refuse_built(root: Layer) -> None:
+    """Refuse to build a description twice.
+
+    Raises:
+        ArgumentError: It is built already.
+    """
+    part: Part | None = root._unidl.built
+    if part is not None:
+        raise ArgumentError(
+            f"{root.name!r} is built already, for {part.built.backend.NAME}.",
+            fix="model.copy(backend=…) makes another one with the same weights; a new description starts anew.",
+        )
+
+
 def build(
     root: Layer,
     inputs: tuple[Any, ...],
@@ -133,9 +168,30 @@ def build(
 ) -> Built:
     """Trace the description and make the native object; on any error the description stays as it was.
 
+    One thread builds at a time: two models may share a layer.
+
     Args:
         initial: Weight path -> first value, for all weights; None draws them from the seed.
+
+    Raises:
+        ArgumentError: It is built already.
     """
+    with _BUILDING:
+        refuse_built(root)
+        return _build(root, inputs, kwargs, backend, device, precision, seed, random, initial)
+
+
+def _build(
+    root: Layer,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    backend: str | None,
+    device: str | None,
+    precision: str,
+    seed: int,
+    random: str,
+    initial: Mapping[str, Any] | None,
+) -> Built:
     if precision not in FLOATS:
         raise ArgumentError(
             "There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision)
@@ -163,14 +219,21 @@ def build(
     else:
         for path, slot in built.slots().items():
             slot.fill(lazy(initial[path]))
-    made = built.natives()
-    for part in plan.walk():
-        if part.reached and part.layer._unidl.frozen:
-            chosen.set_trainable(part, made[id(part)], False)
-        if part.reached and (part.layer._unidl.built is None or part is plan):
-            part.layer._unidl.built = Part(built, part)
-            part.layer._unidl.weights_left = False
+    _hand_out(built)
     return built
+
+
+def _hand_out(built: Built) -> None:
+    """Freeze what is frozen, and let the descriptions know of their build."""
+    made = built.natives()
+    reached = [part for part in built.plan.walk() if part.reached]
+    for part in reached:
+        if part.layer._unidl.frozen:
+            built.backend.set_trainable(part, made[id(part)], False)
+    for part in reversed(reached):  # the root last: who sees that it is built may use all of it
+        if part.layer._unidl.built is None or part is built.plan:
+            part.layer._unidl.weights_left = False
+            part.layer._unidl.built = Part(built, part)
 
 
 def check_portable(plan: LayerPlan) -> None:
@@ -225,6 +288,7 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
                     received=str(weight.shape),
                     fix="Give it inputs as before, or describe a new layer.",
                 )
+        plan.access.join(owner.plan.access)
         natives[id(part)] = owner.built.native_of(owner.plan)
         below.update(id(inner) for inner in part.walk())
     return natives

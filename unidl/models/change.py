@@ -16,6 +16,7 @@ from unidl.errors import BackendMismatchError, NotSerializableError, WeightError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.build import Built, build, weight_path
+from unidl.models.calling import changing, reading
 from unidl.models.paths import no_layer
 from unidl.within import within
 
@@ -140,10 +141,16 @@ def copy_weights(source: Model, target: Model, decay: float) -> None:
             received=", ".join(f"{p} {given.get(p)}" for p in differing),
         )
     floating = {weight_path(p, n): "float" in w.dtype for p in mine.plan.walk() for n, w in p.weights.items()}
-    slots, sources = mine.slots(), theirs.slots()
-    for path, slot in slots.items():
-        value = sources[path].read()
-        slot.write(slot.read() * decay + value * (1.0 - decay) if decay and floating[path] else value)
+    alone, still = changing(mine, "copy_from"), reading(theirs, "copy_from")
+    in_order = mine.plan.access.root().number < theirs.plan.access.root().number
+    with (
+        alone if in_order else still,
+        still if in_order else alone,
+    ):  # two that copy from each other do not wait forever
+        slots, sources = mine.slots(), theirs.slots()
+        for path, slot in slots.items():
+            value = sources[path].read()
+            slot.write(slot.read() * decay + value * (1.0 - decay) if decay and floating[path] else value)
 
 
 def weight_shapes(built: Built) -> dict[str, tuple[int, ...]]:
@@ -162,6 +169,12 @@ def replace(model: Model, path: str, layer: Layer) -> None:
     if not model.is_built:
         ancestors[-1].exchange_sublayer(key, layer)
         return
+    with changing(model._need_built(), "replace"):
+        _replace_built(model, path, layer, ancestors, key)
+
+
+def _replace_built(model: Model, path: str, layer: Layer, ancestors: list[Layer], key: str) -> None:
+    """The same for a built model, which nobody else uses."""
     built = model._need_built()
     values = {p: slot.read() for p, slot in built.slots().items()}
     before = [(ancestor, ancestor._unidl.built) for ancestor in ancestors]

@@ -6,6 +6,7 @@ import copy as copying
 import os
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
+from threading import get_ident
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,8 @@ from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, DataError, NotBuiltError
 from unidl.graph.node import leaves, map_nest
 from unidl.models import change
-from unidl.models.build import Built, Part, build, weight_path
+from unidl.models.build import Built, Part, build, build_once, refuse_built, weight_path
+from unidl.models.calling import begin, changing, end, reading
 from unidl.models.door import admit
 from unidl.models.paths import LayerMapping, matching
 from unidl.models.summary import LoweringRow, lowering_rows, table
@@ -115,12 +117,7 @@ class Model(Layer, metaclass=_ModelType):
             ArgumentError: It is built already.
             NotPortableError: random="portable", and random numbers are drawn in a loop or branch.
         """
-        part = self._unidl.built
-        if part is not None:
-            raise ArgumentError(
-                f"{self.name!r} is built already, for {part.built.backend.NAME}.",
-                fix="model.copy(backend=…) makes another one with the same weights; a new description starts anew.",
-            )
+        refuse_built(self)
         described = inputs or self.inputs()
         if not described or isinstance(described[0], (bool, int, float, str)):
             raise ArgumentError(
@@ -173,15 +170,31 @@ class Model(Layer, metaclass=_ModelType):
     def _call_unbound(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Arrays or native tensors in, native tensors out; inference unless in a training step or `training=True`."""
         if self._unidl.built is None:
-            known = () if kwargs else self.inputs()  # declared inputs stay as free as they are, whatever comes first
-            build(
-                self, known or args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0,
-                random="native",
-            )  # fmt: skip
+            self._build_by_call(args, kwargs)
         built = self._need_built()
         args, kwargs = admit(built, args, kwargs)
-        with running(built.backend):
-            return built.backend.run(built.native, args, kwargs, _in_step.get() if training is None else training)
+        in_step = _in_step.get()
+        if training is None:
+            training = in_step
+        if in_step and built.plan.access.owner == get_ident():  # the step has it alone already, in its mode
+            with running(built.backend):
+                return built.backend.run(built.native, args, kwargs, training)
+        begun = begin(built, training, "A call")
+        try:
+            return built.backend.run(built.native, args, kwargs, training)
+        finally:
+            end(begun)
+
+    def _build_by_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build the model for the inputs of its first call."""
+        known = () if kwargs else self.inputs()  # declared inputs stay as free as they are, whatever comes first
+        build_once(
+            self,
+            lambda: build(
+                self, known or args, kwargs, backend=_backend_of(args), device=None, precision="float32", seed=0,
+                random="native",
+            ),
+        )  # fmt: skip
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
@@ -198,23 +211,12 @@ class Model(Layer, metaclass=_ModelType):
         if self._unidl.built is None:
             self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
         built = self._need_built()
-        backend, native = built.backend, built.native
-
-        with backend.training_mode(native, False), running(backend):
-            if count <= batch_size:
-                args, kwargs = admit(built, inputs, {}, share=True)
-                outputs = backend.run(native, args, kwargs, False)
-                if not isinstance(outputs, (tuple, list, dict)) and outputs is not None:  # most are one tensor
-                    return backend.to_numpy(outputs).copy()  # for it may lie in the weights' memory
-                return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs)
-            parts = []
-            for start in range(0, count, batch_size):
-                stop = start + batch_size
-                batch = map_nest(lambda a, of=slice(start, stop): a[of] if hasattr(a, "shape") else a, inputs)
-                args, kwargs = admit(built, batch, {}, share=True)
-                outputs = backend.run(native, args, kwargs, False)
-                parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs))
-        return _concatenate(parts)
+        begun = begin(built, False, "predict")
+        try:
+            with built.backend.training_mode(built.native, False):
+                return _predicted(built, inputs, count, batch_size)
+        finally:
+            end(begun)
 
     # -- looking in ------------------------------------------------------------------------------------------------------
 
@@ -293,7 +295,8 @@ class Model(Layer, metaclass=_ModelType):
     def weights(self) -> dict[str, np.ndarray]:
         """Path -> value of every weight and state now, as arrays in canonical layout (Keras' kernels)."""
         built = self._need_built()
-        return {path: built.backend.to_numpy(slot.read()) for path, slot in built.slots().items()}
+        with reading(built, "weights()"):
+            return {path: built.backend.to_numpy(slot.read()) for path, slot in built.slots().items()}
 
     def set_weights(self, weights: dict[str, Any]) -> None:
         """Overwrite weights by path; those not named stay. Nothing is written if anything does not fit.
@@ -304,10 +307,12 @@ class Model(Layer, metaclass=_ModelType):
         Raises:
             WeightError: A path is unknown, or an array has another shape.
         """
-        arrays = change.checked_weights(self.name, self._need_built(), weights)
-        slots = self.weight_slots()
-        for path, array in arrays.items():
-            slots[path].write(array)
+        built = self._need_built()
+        arrays = change.checked_weights(self.name, built, weights)
+        with changing(built, "set_weights"):
+            slots = built.slots()
+            for path, array in arrays.items():
+                slots[path].write(array)
 
     # -- changing --------------------------------------------------------------------------------------------------------
 
@@ -330,10 +335,11 @@ class Model(Layer, metaclass=_ModelType):
         built = self._need_built()
         plans = {plan.path: plan for plan in built.plan.walk() if plan.reached}
         hits = matching([path for path in plans if path], pattern)
-        natives = built.natives()
-        for path in [*hits, ""] if pattern == "*" else hits:
-            plans[path].layer._unidl.frozen = not trainable
-            built.backend.set_trainable(plans[path], natives[id(plans[path])], trainable)
+        with changing(built, "freeze" if not trainable else "unfreeze"):
+            natives = built.natives()
+            for path in [*hits, ""] if pattern == "*" else hits:
+                plans[path].layer._unidl.frozen = not trainable
+                built.backend.set_trainable(plans[path], natives[id(plans[path])], trainable)
         return hits
 
     def copy(self, backend: str | None = None, device: str | None = None) -> Self:
@@ -407,6 +413,25 @@ def _examples(model: Model, inputs: tuple[Any, ...]) -> int:
             received=", ".join(str(tuple(a.shape)) for a in arrays) or "no array",
         )
     return count
+
+
+def _predicted(built: Built, inputs: tuple[Any, ...], count: int, batch_size: int) -> Any:
+    """What predict returns; the model is in inference."""
+    backend, native = built.backend, built.native
+    if count <= batch_size:
+        args, kwargs = admit(built, inputs, {}, share=True)
+        outputs = backend.run(native, args, kwargs, False)
+        if not isinstance(outputs, (tuple, list, dict)) and outputs is not None:  # most are one tensor
+            return backend.to_numpy(outputs).copy()  # for it may lie in the weights' memory
+        return map_nest(lambda t: t if t is None else backend.to_numpy(t).copy(), outputs)
+    parts = []
+    for start in range(0, count, batch_size):
+        stop = start + batch_size
+        batch = map_nest(lambda a, of=slice(start, stop): a[of] if hasattr(a, "shape") else a, inputs)
+        args, kwargs = admit(built, batch, {}, share=True)
+        outputs = backend.run(native, args, kwargs, False)
+        parts.append(map_nest(lambda t: t if t is None else backend.to_numpy(t), outputs))
+    return _concatenate(parts)
 
 
 def _concatenate(parts: list[Any]) -> Any:

@@ -48,11 +48,12 @@ _running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", defau
 
 def _add_family(backend: Backend) -> None:
     # Keras comes last: on its TensorFlow and torch engines the tensors belong to those backends
-    _families.append((backend.TENSOR_TYPES, backend))
-    _families.sort(key=lambda family: family[1].SHARES_TENSORS)
-    _exact.clear()
-    for types, owner in reversed(_families):  # the first family that has a class owns it
-        _exact.update(dict.fromkeys(types, owner))
+    global _families, _exact  # new ones, for other threads look into the old ones meanwhile
+    families = sorted([*_families, (backend.TENSOR_TYPES, backend)], key=lambda family: family[1].SHARES_TENSORS)
+    exact: dict[type, Backend] = {}
+    for types, owner in reversed(families):  # the first family that has a class owns it
+        exact.update(dict.fromkeys(types, owner))
+    _families, _exact = families, exact
 
 
 registry.when_loaded(_add_family)

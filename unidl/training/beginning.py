@@ -42,7 +42,7 @@ def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resum
     for callback in callbacks:
         callback.on_start(trainer)
     if saved is not None:
-        trainer.restore(saved)
+        state.write(trainer, saved)
         run = trainer.progress
     elif resume and before is not None:
         state.restore_callbacks(trainer.callbacks, held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +18,10 @@ from unidl.data import Arrays, Source
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
+from unidl.models.calling import calling
 from unidl.models.change import weight_shapes
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
-from unidl.ops.op import running
 from unidl.ops.stream import step_of
 from unidl.schedules import Constant
 from unidl.targets import labels
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
 
 # an optimizer's name, the path of the part whose weights move, the paths of the weights that are not frozen
 Key = tuple[str, str, tuple[str, ...]]
+
+
+class _Now(threading.local):
+    """The step that this thread takes, or evaluates."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Any] = {}  # of the metrics
+        self.rates: dict[str, Any] = {}  # by optimizer
+        self.admitted = False  # whether its inputs came through the model's door
 
 
 class Engine:
@@ -58,12 +68,11 @@ class Engine:
         self.choice: Choice | None = None  # what jit="auto" found
         self.pace = Pace()  # known from one fit to the next
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
-        self._rates: dict[str, Any] = {}
-        self._states: dict[str, Any] = {}
+        self._now = _Now()
+        self._changing = threading.RLock()  # evaluations may run in several threads
         self._names: list[str] | None = None  # of the numbers that a training step gives
         self.measured = False  # whether a training step has added a batch to the metrics
         self._programs: dict[Any, Steps] = {}
-        self._admitted = False  # whether the inputs of the steps in progress came through the model's door
         self._native: Any = None  # the native object that all these are of
         self._records: list[Record] = []  # of its layers
         self._resting: list[bool] = []  # which of these are frozen
@@ -85,6 +94,10 @@ class Engine:
 
     def look_at_model(self) -> None:
         """The native object may be new, or made anew by model.replace; layers may have been frozen or unfrozen since."""
+        with self._changing:
+            self._look_at_model()
+
+    def _look_at_model(self) -> None:
         built = self.model._need_built()
         known = built.native is self._native
         records = self._records if known else [plan.layer._unidl for plan in built.plan.walk()]
@@ -118,7 +131,7 @@ class Engine:
             return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
 
         (loss, aux), gradients = self.backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
-        stepper.apply(gradients, self._rates[name])
+        stepper.apply(gradients, self._now.rates[name])
         return (loss, aux) if paired else loss
 
     def _stepper(self, part: Model, name: str) -> Stepper:
@@ -160,7 +173,7 @@ class Engine:
 
     def predictions(self, x: Any) -> Any:
         """The model's outputs for a batch; what came through the model's door already does not go through it again."""
-        if not self._admitted:
+        if not self._now.admitted:
             return self.model(*arguments_of(x))
         return self.backend.run(self._native, arguments_of(x), {}, in_training_step())
 
@@ -186,7 +199,7 @@ class Engine:
         """Add a batch to the metrics; the predictions take no gradient."""
         self.measured = True
         for i, metric in enumerate(self.trainer.metrics):
-            before = self._states[str(i)]
+            before = self._now.states[str(i)]
             state = metric.update(before, targets, predictions)
             if state.keys() != before.keys():
                 raise ArgumentError(
@@ -195,7 +208,7 @@ class Engine:
                     received=", ".join(state) or "nothing",
                     fix="Return every part of the state, changed or not.",
                 )
-            self._states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
+            self._now.states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
 
     @property
     def portable(self) -> bool:
@@ -203,7 +216,8 @@ class Engine:
         return self.model._need_built().random == "portable"
 
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        self._states, self._rates = dict(states), rates
+        now = self._now
+        now.states, now.rates = dict(states), rates
         given = batch[0] if len(batch) == 1 else batch  # x alone, or (x, y), as fit was given
         result = self.trainer.training_step(given)
         numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
@@ -219,7 +233,7 @@ class Engine:
                 received=", ".join(numbers) or "none",
                 fix="Give each number at every step.",
             )
-        return self._states, numbers
+        return now.states, numbers
 
     def _number(self, name: str, value: Any) -> Any:
         """What training_step returned under a name, as a scalar tensor."""
@@ -241,12 +255,13 @@ class Engine:
 
     def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         x, y = batch
-        self._states = dict(states)
+        now = self._now
+        now.states = dict(states)
         predictions = self.predictions(x)
         self.measure(y, predictions)
         if self.trainer._loss is None:
-            return self._states, {}
-        return self._states, {"loss": self.loss(y, predictions), **self._positions(y)}
+            return now.states, {}
+        return now.states, {"loss": self.loss(y, predictions), **self._positions(y)}
 
     # -- many steps ------------------------------------------------------------------------------------------------------
 
@@ -291,7 +306,7 @@ class Engine:
         return float(self._array(column)[0])
 
     def _run(self, kind: str, load: Load, states: Any, rates: dict[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
-        self._admitted = load.admitted
+        self._now.admitted = load.admitted
         if kind == "train" and self.portable:
             self.backend.set_random_state(self._native, self.trainer.seed, self.trainer.steps_taken)
         program = self.program(kind, load.data, self.compiles())
@@ -308,12 +323,18 @@ class Engine:
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
         key = (kind, _kind_of(data), self._trained, jit)
-        if key not in self._programs:
+        program = self._programs.get(key)
+        return self._made_program(kind, key, data, jit) if program is None else program
+
+    def _made_program(self, kind: str, key: Any, data: Any, jit: bool) -> Steps:
+        with self._changing:
+            if key in self._programs:
+                return self._programs[key]
             signature = map_nest(lambda t: TensorSpec((None, *t.shape[1:]), _dtype_of(t)), data)
             train = self._train_portably if self.portable else self._train
             function = train if kind == "train" else self._evaluate
-            self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
-        return self._programs[key]
+            program = self._programs[key] = self.backend.compile_steps(function, self.model.native, signature, jit, {})
+            return program
 
     def rates_of(self, count: int) -> dict[str, np.ndarray]:
         """The learning rates of the next steps, (count,) for each optimizer, computed on the host in float64."""
@@ -329,9 +350,14 @@ class Engine:
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
         """Inside, the model is called as in training, or as in evaluation."""
-        native, backend = self.model.native, self.backend
-        with backend.training_mode(native, training), running(backend), training_step(training):
-            yield  # ops without a tensor are of the model's backend
+        built = self.model._need_built()
+        what = "A training step" if training else "Trainer.evaluate"
+        with (
+            calling(built, training, what),
+            built.backend.training_mode(built.native, training),
+            training_step(training),
+        ):
+            yield
 
     @contextmanager
     def drawing(self) -> Iterator[None]:

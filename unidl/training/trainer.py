@@ -6,19 +6,23 @@ import copy
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from threading import get_ident
 from typing import Any, Self
 
 import numpy as np
 
 from unidl import losses, metrics, optimizers
+from unidl.backends import registry
 from unidl.callbacks import Callback, Checkpoint
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, DataError, NotSerializableError
+from unidl.errors import ArgumentError, ConcurrentUseError, DataError, NotSerializableError
 from unidl.graph.node import map_nest
 from unidl.interchange import convert
 from unidl.models import saving
+from unidl.models.build import build_once
+from unidl.models.calling import changing, reading
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
 from unidl.table import Table
@@ -50,7 +54,7 @@ class Trainer:
         metrics: Names, or objects of unidl.metrics, or functions(targets, predictions).
         jit: Whether the framework's compiler compiles the step (XLA, torch.compile). "auto" measures a few steps of each, takes
             them back, and keeps the faster over the steps still to come, compiling included; `jit_choice` says why.
-        backend: For a model that is not built yet; None is the one in force.
+        backend: For a model that is not built yet; None is the one in force where the Trainer is made.
         device: For a model that is not built yet.
         precision: For a model that is not built yet; None is "float32".
         seed: Of batch order and random ops, and of a model that is not built yet.
@@ -110,6 +114,8 @@ class Trainer:
                 "The Trainer does not know that jit.", expected='True, False or "auto"', received=repr(jit)
             )
         self.jit = jit
+        if backend is None and not model.is_built:
+            backend = registry.in_force().value  # of where the Trainer is made, wherever `fit` is called
         self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
         self.seed = 0 if seed is None else checked_seed(seed)
         self.epoch = 0  # epochs done, over all calls of fit
@@ -119,6 +125,7 @@ class Trainer:
         self.resuming = False  # whether that call goes on with a run
         self.engine = Engine(self)
         self._stop = False
+        self._runs: tuple[int, str] | None = None  # the thread that trains now, and by what
         if model.is_built:
             self._check_built()
 
@@ -247,27 +254,30 @@ class Trainer:
             TrainingInterrupted: Ctrl-C. The step was taken whole, and checkpoints are written; it is a KeyboardInterrupt.
             CheckpointError: Checkpoints cannot be written there.
         """
+        self._refuse_inside("fit")
         check_run(epochs, callbacks, on_nonfinite)
         source = source_of(x, y, batch_size, shuffle, self.seed)
         validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
-        self._prepare(source)
-        if validation is not None:
-            self._check_data(validation.sample(), compared=True)
-        own_step = not self.engine.takes_own_step()
-        check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
-        self._stop = False
-        for observer in OBSERVERS:
-            observer.begins(self, source)
-        run = begin(self, source, callbacks, resume)
-        with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
-            evaluated = None if validation is None else self._feed(validation, training=False)
-            feed = self._feed(source, training=True)
-            Fit(self, feed, evaluated, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
-        for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
-            callback.on_end(self)
-        history = run.history()
-        for observer in OBSERVERS:
-            observer.ends(self, history)
+        self._build_for(source)
+        with _training(self, "fit"):
+            self._prepare(source)
+            if validation is not None:
+                self._check_data(validation.sample(), compared=True)
+            own_step = not self.engine.takes_own_step()
+            check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
+            self._stop = False
+            for observer in OBSERVERS:
+                observer.begins(self, source)
+            run = begin(self, source, callbacks, resume)
+            with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
+                evaluated = None if validation is None else self._feed(validation, training=False)
+                feed = self._feed(source, training=True)
+                Fit(self, feed, evaluated, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
+            for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
+                callback.on_end(self)
+            history = run.history()
+            for observer in OBSERVERS:
+                observer.ends(self, history)
         return history
 
     @told_arguments
@@ -280,8 +290,10 @@ class Trainer:
                 received=f"a {type(x).__name__} alone",
             )
         source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
-        self._prepare(source, training=False)
-        return self.engine.evaluate(self._feed(source, training=False))
+        self._build_for(source)
+        with reading(self.model._need_built(), "Trainer.evaluate"):
+            self._prepare(source, training=False)
+            return self.engine.evaluate(self._feed(source, training=False))
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
@@ -301,18 +313,32 @@ class Trainer:
         Returns:
             The numbers of this batch. They stay on the device until one is looked at: a loop that looks seldom does not wait.
         """
+        self._refuse_inside("step")
         pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
         source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=2**31)
-        self._prepare(source)
-        if not OBSERVERS:
-            return self.engine.step(source)
-        for observer in OBSERVERS:
-            observer.steps(self, source)
-        started = time.perf_counter()
-        numbers = self.engine.step(source)
-        for observer in OBSERVERS:
-            observer.stepped(self, source, numbers, time.perf_counter() - started)
+        self._build_for(source)
+        with _training(self, "step"):
+            self._prepare(source)
+            for observer in OBSERVERS:
+                observer.steps(self, source)
+            started = time.perf_counter()
+            numbers = self.engine.step(source)
+            for observer in OBSERVERS:
+                observer.stepped(self, source, numbers, time.perf_counter() - started)
         return numbers
+
+    def _refuse_inside(self, what: str) -> None:
+        """Refuse what moves the run that is being made.
+
+        Raises:
+            ConcurrentUseError: This thread is inside a `fit` or `step` of this Trainer.
+        """
+        if self._runs is not None and self._runs[0] == get_ident():
+            raise ConcurrentUseError(
+                f"Trainer.{what} was called inside Trainer.{self._runs[1]} of the same Trainer.",
+                expected="evaluate, predict, state and save in callbacks, and stop() to end the run",
+                fix="Train another copy there: unidl.Trainer(trainer.model.copy(), …); or call it after the run.",
+            )
 
     def stop(self) -> None:
         """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so."""
@@ -334,7 +360,8 @@ class Trainer:
 
         It knows no backend: another Trainer, of the same model on another one, may go on from it.
         """
-        return state.read(self)
+        with reading(self.model._need_built(), "Trainer.state"):
+            return state.read(self)
 
     def restore(self, saved: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Go on from what `state` gave, or `save` or a Checkpoint wrote.
@@ -348,11 +375,13 @@ class Trainer:
             FileError: The file is damaged or foreign, or holds a model alone.
             NotBuiltError: The model is not built yet.
         """
-        if isinstance(saved, Mapping):
-            state.write(self, saved)
-        else:
-            with saving.opened_training(saved, "trainer.restore") as held:
-                state.write(self, held)
+        self._refuse_inside("restore")
+        with changing(self.model._need_built(), "Trainer.restore"):
+            if isinstance(saved, Mapping):
+                state.write(self, saved)
+            else:
+                with saving.opened_training(saved, "trainer.restore") as held:
+                    state.write(self, held)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model and all that training goes on from to a file; `restore` and, for the model alone, `unidl.load` read it.
@@ -371,7 +400,7 @@ class Trainer:
         new: Self = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.model = convert(self.model, backend, device, precision)
-        new.callbacks = []
+        new.callbacks, new._runs = [], None
         new.engine = Engine(new)
         new.restore({**self.state(), "callbacks": [], "choice": None})
         return new
@@ -384,6 +413,7 @@ class Trainer:
         new: Self = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.model, new.callbacks, new.engine = copy.deepcopy(self.model), [], Engine(new)
+        new._runs = None
         return new
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -405,20 +435,27 @@ class Trainer:
 
     # -- inside ----------------------------------------------------------------------------------------------------------
 
+    def _build_for(self, source: Source) -> None:
+        """Build the model if need be."""
+        if not self.model.is_built:
+            self._build(source.sample()[0])
+
     def _build(self, x: Any) -> None:
-        self.model.build(
-            *(self.model.inputs() or map_nest(lambda a: a[:1], arguments_of(x))),
-            backend=self._given["backend"],
-            device=self._given["device"],
-            precision=self._given["precision"] or "float32",
-            seed=self.seed,
-            random=self._given["random"] or "native",
+        model = self.model
+        build_once(
+            model,
+            lambda: model.build(
+                *(model.inputs() or map_nest(lambda a: a[:1], arguments_of(x))),
+                backend=self._given["backend"],
+                device=self._given["device"],
+                precision=self._given["precision"] or "float32",
+                seed=self.seed,
+                random=self._given["random"] or "native",
+            ),
         )
 
     def _prepare(self, source: Source, training: bool = True) -> None:
-        """Build the model if need be, and refuse data that does not fit, before anything is computed."""
-        if not self.model.is_built:
-            self._build(source.sample()[0])
+        """Refuse data that does not fit, before anything is computed."""
         check_precision(self.model)
         self.engine.look_at_model()
         for reader in ([] if self._loss is None else [self._loss]) + self.metrics:
@@ -443,6 +480,27 @@ class Trainer:
                 check_targets(self._loss, self.metrics, self.model, batch[1])
 
         return self.engine.feed(source, training, look)
+
+
+class _training(changing):  # noqa: N801  # used as `with _training(…)`; entering a generator would cost each step more
+    """Inside, this thread trains the Trainer's model, and what other threads ask of the model is refused.
+
+    Args:
+        trainer: The Trainer.
+        what: Its method.
+    """
+
+    def __init__(self, trainer: Trainer, what: str) -> None:
+        super().__init__(trainer.model._need_built(), f"Trainer.{what}", refuses=True)
+        self._trainer, self._method = trainer, what
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._trainer._runs = get_ident(), self._method
+
+    def __exit__(self, *error: object) -> None:
+        self._trainer._runs = None
+        super().__exit__(*error)
 
 
 Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark

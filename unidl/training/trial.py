@@ -9,7 +9,7 @@ import numpy as np
 
 from unidl.backends.conversion import to_numpy
 from unidl.data import Arrays
-from unidl.training import compiling
+from unidl.training import compiling, state
 from unidl.training.bar import Bar
 from unidl.training.feed import Feed, Load
 from unidl.training.progress import Progress
@@ -33,7 +33,7 @@ def choose_compiler(engine: Engine, feed: Feed, progress: Progress, steps: int |
     else:
         compile_seconds, compiled = _timed(engine, load, progress.states, jit=True)
         choice = compiling.choose(plain, compiled, compile_seconds, steps)
-    trainer.restore({**before, "choice": choice.as_dict(), "callbacks": []})
+    state.write(trainer, {**before, "choice": choice.as_dict(), "callbacks": []})
     trainer.progress = progress
     generator.write(drawn)
     bar.say(f"jit: {'on' if choice.compiled else 'off'}; {choice.reason}")

@@ -21,7 +21,9 @@ from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build
 from unidl.backends.keras.program import child as child
 from unidl.backends.keras.program import lowered as lowered
+from unidl.backends.keras.program import reset_mode as reset_mode
 from unidl.backends.keras.program import run as run
+from unidl.backends.keras.program import set_mode as set_mode
 from unidl.backends.keras.program import set_trainable as set_trainable
 from unidl.backends.keras.program import slots as slots
 from unidl.backends.keras.source import SOURCE as SOURCE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -47,6 +48,12 @@ def layer_name(plan: LayerPlan) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", plan.path or plan.layer.name).lstrip("_") or "layer"
 
 
+class _Mode(threading.local):
+    """The mode of the call that this thread is in."""
+
+    training = False
+
+
 @dataclass(eq=False)
 class Part:
     """What unidl keeps on a native object that is no layer of Keras' own, as its attribute `unidl`.
@@ -58,11 +65,11 @@ class Part:
         bound: The description bound to it; None for a functional model, which Keras runs.
         children: Key -> bound description of a child; for a functional model, key -> name of the Keras layer.
         lowerings: Of a functional model, key -> how the Keras layer is called; None for an adapter or another such model.
-        training: The mode of the call in progress.
         frozen: Whether it stays in inference.
         draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
         random_state: (seed, step), (2,), in a portable model.
         predicted: The graph that `predict` runs, once it was asked for.
+        tracing: Held while that graph is made.
     """
 
     plan: LayerPlan
@@ -71,11 +78,21 @@ class Part:
     bound: Layer | None = None
     children: dict[str, Any] = field(default_factory=dict)
     lowerings: Mapping[str, Lowering | None] = field(default_factory=dict)
-    training: bool = False
     frozen: bool = False
     draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
     predicted: Any = None
+    tracing: threading.RLock = field(default_factory=threading.RLock)
+    _mode: _Mode = field(default_factory=_Mode)
+
+    @property
+    def training(self) -> bool:
+        """The mode of the call in progress, in this thread."""
+        return self._mode.training
+
+    @training.setter
+    def training(self, training: bool) -> None:
+        self._mode.training = training
 
     def __post_init__(self) -> None:
         if self.plan.random == "portable":
@@ -178,7 +195,7 @@ def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
     key = (layer_class, base)
     if key not in _classes:
         contents = {"call": _call_like(layer_class), "__doc__": layer_class.__doc__, "__module__": __name__}
-        _classes[key] = type(layer_class.__name__, (base,), contents)
+        _classes.setdefault(key, type(layer_class.__name__, (base,), contents))
     return _classes[key]
 
 

@@ -117,7 +117,10 @@ def predicted(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: 
             or not all(isinstance(leaf, SymbolicTensor) for leaf in leaves(part.plan.calls[0].args))
         ):
             return call(*args)
-        graph = part.predicted = Predicted(native, call)
+        with part.tracing:  # one thread traces, and others wait for it
+            graph = part.predicted
+            if graph is None or not graph.fits():
+                graph = part.predicted = Predicted(native, call)
     if len(tensors) != graph.inputs or any(tensor is None for tensor in tensors):
         return call(*args)  # an argument less than it was built with
     return graph.run(*tensors)

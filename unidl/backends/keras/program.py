@@ -240,6 +240,14 @@ def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bo
     return call(*args, **kwargs) if training else predicted(native, args, kwargs, call)
 
 
+def set_mode(native: Any, training: bool) -> None:
+    """Nothing: a call is told its mode, and the Keras model keeps none."""
+
+
+def reset_mode(changed: None) -> None:
+    """Nothing."""
+
+
 def child(native: Any, key: str) -> Any:
     """The Keras layer under a key."""
     return child_of(native, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
@@ -49,6 +50,8 @@ def compile_steps(step: Step, native: Any, data: Any, jit: bool, store: Store) -
             )
         return repeat(step)
 
+    tracing = threading.RLock()  # one thread traces, and others wait for it
+
     def run(
         data_now: Any, order: Any, first: int, count: int, batch_size: int, states: Any, rates: Mapping[str, np.ndarray]
     ) -> tuple[Any, dict[str, Any]]:
@@ -58,14 +61,15 @@ def compile_steps(step: Step, native: Any, data: Any, jit: bool, store: Store) -
             rates = {name: np.resize(rate, LONGEST) for name, rate in rates.items()}
         given_rates = {name: keras.ops.convert_to_tensor(rate, dtype_of(native)) for name, rate in rates.items()}
         key = None if width is None else (width, *[tuple(leaf.shape) for leaf in (*leaves(data_now), order)])
-        graph = store.get(key)
-        if graph is None:
-            number = TensorSpec((), "int64")
-            here = data if width is None else map_nest(_spec, data_now)
-            places = TensorSpec((None,), "int64") if width is None else _spec(order)
-            steps = map_nest(lambda rate: TensorSpec((None,) if width is None else rate.shape, dtype_of(native)), rates)
-            signature = (here, places, number, number, number, map_nest(_spec, states), steps)
-            graph = store[key] = traced(repeat(step, width), signature, width is not None)
+        with tracing:
+            graph = store.get(key)
+            if graph is None:
+                number = TensorSpec((), "int64")
+                here = data if width is None else map_nest(_spec, data_now)
+                places = TensorSpec((None,), "int64") if width is None else _spec(order)
+                vectors = map_nest(lambda r: TensorSpec((None,) if width is None else r.shape, dtype_of(native)), rates)
+                signature = (here, places, number, number, number, map_nest(_spec, states), vectors)
+                graph = store[key] = traced(repeat(step, width), signature, width is not None)
         numbers = [keras.ops.convert_to_tensor(value, "int64") for value in (first, count, batch_size)]
         states, told = graph(data_now, order, *numbers, states, given_rates)
         return states, told if width is None else {name: value[:count] for name, value in told.items()}

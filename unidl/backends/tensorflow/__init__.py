@@ -23,7 +23,9 @@ from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build
 from unidl.backends.tensorflow.program import child as child
 from unidl.backends.tensorflow.program import lowered as lowered
+from unidl.backends.tensorflow.program import reset_mode as reset_mode
 from unidl.backends.tensorflow.program import run as run
+from unidl.backends.tensorflow.program import set_mode as set_mode
 from unidl.backends.tensorflow.program import set_trainable as set_trainable
 from unidl.backends.tensorflow.program import slots as slots
 from unidl.backends.tensorflow.source import SOURCE as SOURCE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -127,6 +128,7 @@ class Program:
     _why: str = ""
     _parts: list[tuple[Any, Any, Any]] | None = None  # (holder, name, variable or module): what the graphs hold
     _modules: list[tf.Module] = field(default_factory=list)
+    _tracing: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         if self.plan.random == "portable":
@@ -163,14 +165,34 @@ class Program:
             more: What else it depends on.
             store: Where it is kept; None is the module itself.
         """
+        kept = self.functions if store is None else store
+        found = self._kept(key, kind, more, kept)
+        if found is not None:
+            return found
+        with self._tracing:  # one thread traces, and others that want the same wait for it
+            return self._kept(key, kind, more, kept) or self._made_now(key, kind, make, more, kept)
+
+    def _kept(self, key: Hashable, kind: str, more: Hashable, kept: dict[Hashable, Any]) -> Traced | None:
+        """The program, if there is one for the module as it stands."""
+        parts = self._parts
+        if parts is None or not unchanged(parts):
+            return None
+        return kept.get((self.generation, key, kind, self._resting(kind), more))
+
+    def _resting(self, kind: str) -> tuple[bool, ...]:
+        """Which layers are frozen, where that matters."""
+        return () if kind == "inference" else tuple([is_frozen(part) for part in self._modules])
+
+    def _made_now(
+        self, key: Hashable, kind: str, make: Callable[[], Traced], more: Hashable, kept: dict[Hashable, Any]
+    ) -> Traced:
         module = self.bound.__dict__["_binding"].module
         if self._parts is None or not unchanged(self._parts):
             self.functions.clear()  # the user put another variable or module in: the graphs still hold the old one
             self.generation += 1
             self._modules = []
             self._parts = list(parts_of(module, self._modules))
-        resting = () if kind == "inference" else tuple([is_frozen(part) for part in self._modules])
-        kept = self.functions if store is None else store
+        resting = self._resting(kind)
         whole = (self.generation, key, kind, resting, more)
         function: Traced | None = kept.get(whole)
         if function is None:
@@ -293,7 +315,7 @@ def adapter_class(layer_class: type[Layer], base: type[Adapter]) -> type[Adapter
     key = layer_class, base
     if key not in _classes:
         members = {"__doc__": layer_class.__doc__, "__module__": __name__}
-        _classes[key] = type(layer_class.__name__, (base,), members)
+        _classes.setdefault(key, type(layer_class.__name__, (base,), members))
     return _classes[key]
 
 

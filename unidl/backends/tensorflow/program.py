@@ -49,6 +49,14 @@ def run(native: tf.Module, args: tuple[Any, ...], kwargs: dict[str, Any], traini
     return native(*args, training=training, **kwargs)
 
 
+def set_mode(native: tf.Module, training: bool) -> None:
+    """Nothing: a call is told its mode, and the module keeps none."""
+
+
+def reset_mode(changed: None) -> None:
+    """Nothing."""
+
+
 def child(native: tf.Module, key: str) -> tf.Module:
     """The module under a key."""
     return child_of(native, key)

@@ -15,6 +15,8 @@ from unidl.backends.torch.device import version as version
 from unidl.backends.torch.export import WRITERS as WRITERS
 from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
+from unidl.backends.torch.module import reset_mode as reset_mode
+from unidl.backends.torch.module import set_mode as set_mode
 from unidl.backends.torch.ops import OPS as OPS
 from unidl.backends.torch.optimizers import optimizer as optimizer
 from unidl.backends.torch.program import build as build

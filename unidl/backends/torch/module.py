@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import unidl.backends.torch as backend
+from unidl.access import Access
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.weight import Slot
@@ -26,7 +27,7 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "switch")
+_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "access")
 _TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), *_OWN])
 
 
@@ -127,6 +128,7 @@ class Adapter(nn.Module):
     bound: Layer
     plan: LayerPlan
     bound_children: dict[str, Layer]
+    access: Access
     draws: tuple[bool, bool] | None = (
         None  # in inference, in training; None where nothing portable is drawn, itself or below
     )
@@ -141,64 +143,102 @@ class Adapter(nn.Module):
 
     def train(self, mode: bool = True) -> Adapter:
         """As nn.Module's, but frozen layers stay in inference."""
-        self.switch(mode)
+        set_mode(self, mode)
         return self
-
-    def switch(self, mode: bool) -> list[tuple[nn.Module, bool]]:
-        """Likewise; gives the modules whose flag was turned, each with what it was."""
-        changed: list[tuple[nn.Module, bool]] = []
-        waiting: list[nn.Module | None] = [self]
-        while waiting:
-            module = waiting.pop()
-            if module is None:
-                continue
-            state = module.__dict__
-            wanted = mode and not state.get("unidl_frozen", False)
-            if isinstance(module, Adapter) or (
-                wanted is mode and "training" in state and type(module).train is nn.Module.train
-            ):
-                if state["training"] is not wanted:
-                    changed.append((module, state["training"]))
-                    state["training"] = wanted
-                below = state["_modules"]
-                if below:
-                    waiting.extend(below.values())
-                continue
-            # frozen, with all that is in it; or one that says itself what its mode means: of the user's, or compiled
-            before = [(inner, inner.training) for inner in module.modules()]
-            module.train(wanted)
-            changed += [(inner, flag) for inner, flag in before if inner.training is not flag]
-        return changed
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
         return (_empty, (type(self.plan.layer),), self.__dict__)
 
 
-class in_mode:  # noqa: N801  # used as `with in_mode(…)`; entering a generator would cost each prediction more
-    """Inside, all of an adapter is in that mode; afterwards each flag is as it was, and what was frozen meanwhile rests.
+class Changed:
+    """What `set_mode` changed.
 
     Args:
-        native: The adapter.
+        mode: The mode.
+    """
+
+    __slots__ = ("mode", "states", "strange")
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self.states: list[dict[str, Any]] = []  # the attributes of modules whose flag was turned
+        self.strange: list[
+            tuple[nn.Module, bool]
+        ] = []  # modules that say themselves what a mode means, with their flag before
+
+
+_own_mode: dict[type, bool] = {}  # whether a module's class says itself what its mode means: of the user's, or compiled
+
+
+def _asks(kind: type) -> bool:
+    asks = _own_mode[kind] = not issubclass(kind, Adapter) and kind.train is not nn.Module.train  # type: ignore[attr-defined]
+    return asks
+
+
+def set_mode(native: nn.Module, training: bool) -> Changed:
+    """Put all of a module into a mode, whatever its own flag says: a layer that was frozen a moment ago stays in inference."""
+    changed = Changed(training)
+    try:
+        _switch(native, training, changed)
+    except BaseException:  # a module of the user's raised in its own `train`
+        reset_mode(changed)
+        raise
+    return changed
+
+
+def _switch(native: nn.Module, training: bool, changed: Changed) -> None:
+    states, known = changed.states, _own_mode
+    waiting: list[Any] = [native]
+    for module in waiting:  # it grows
+        if module is None:
+            continue
+        state, kind = module.__dict__, type(module)
+        if (
+            (known[kind] if kind in known else _asks(kind))
+            or "training" not in state
+            or (training and state.get("unidl_frozen", False) and not isinstance(module, Adapter))
+        ):
+            # frozen, with all that is in it; or one that says itself what its mode means
+            before = [(inner, inner.training) for inner in module.modules()]
+            changed.strange += before
+            module.train(training and not state.get("unidl_frozen", False))
+            continue
+        wanted = training and not state.get("unidl_frozen", False)
+        if state["training"] is not wanted:
+            state["training"] = wanted
+            states.append(state)
+        below = state["_modules"]
+        if below:
+            waiting += below.values()
+
+
+def reset_mode(changed: Changed) -> None:
+    """Each flag as it was, but what was frozen meanwhile stays in inference."""
+    before = not changed.mode
+    for state in changed.states:
+        state["training"] = before and not state.get("unidl_frozen", False)
+    for module, flag in changed.strange:
+        module.training = flag and not module.__dict__.get("unidl_frozen", False)
+
+
+class in_mode:  # noqa: N801  # used as `with in_mode(…)`
+    """Inside, all of a module is in that mode; afterwards each flag is as it was. For one thread at a time.
+
+    Args:
+        native: The module.
         training: Whether it trains.
     """
 
-    def __init__(self, native: Adapter, training: bool) -> None:
+    def __init__(self, native: nn.Module, training: bool) -> None:
         self.native = native
         self.training = training
 
     def __enter__(self) -> None:
-        # all of it, whatever the top says: a layer that was frozen a moment ago still rests
-        self.changed = self.native.switch(self.training)
+        self.changed = set_mode(self.native, self.training)
 
     def __exit__(self, *_: object) -> None:
-        for module, flag in self.changed:
-            state = module.__dict__
-            wanted = flag and not state.get("unidl_frozen", False)
-            if "training" in state:
-                state["training"] = wanted
-            else:
-                module.training = wanted
+        reset_mode(self.changed)
 
 
 _classes: dict[type, type[Adapter]] = {}
@@ -207,11 +247,12 @@ _classes: dict[type, type[Adapter]] = {}
 def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
     """The adapter's class for a layer class, with its name and the signature of its forward."""
     if layer_class not in _classes:
-        _classes[layer_class] = type(
-            layer_class.__name__,
-            (Adapter,),
-            {"forward": _forward_like(layer_class.forward), "__doc__": layer_class.__doc__, "__module__": __name__},
-        )
+        contents = {
+            "forward": _forward_like(layer_class.forward),
+            "__doc__": layer_class.__doc__,
+            "__module__": __name__,
+        }
+        _classes.setdefault(layer_class, type(layer_class.__name__, (Adapter,), contents))
     return _classes[layer_class]
 
 
@@ -266,7 +307,7 @@ def _runner(module: Adapter) -> Callable[..., Any]:
     forward: Callable[..., Any] = module.bound.forward if module.draws is None else _drawing_forward(module)
     if torch.compiler.is_compiling() or op._running.get() is backend:
         return forward
-    return _running_forward(forward)
+    return _running_forward(module.access, forward)
 
 
 def _drawing_forward(module: Adapter) -> Callable[..., Any]:
@@ -280,10 +321,14 @@ def _drawing_forward(module: Adapter) -> Callable[..., Any]:
     return forward
 
 
-def _running_forward(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _running_forward(access: Access, forward: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
-        with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
-            return forward(*args, **kwargs)
+        entered = access.enter_native()  # what unidl's calls in other threads switched is switched back
+        try:
+            with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
+                return forward(*args, **kwargs)
+        finally:
+            entered.leave_native()
 
     return run
 
@@ -292,6 +337,7 @@ def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
     """The adapter of a layer, with its own weights and no children yet."""
     module = adapter_class(type(plan.layer))()
     module.plan = plan
+    module.access = plan.access
     module.bound_children = {}
     for name, weight in plan.weights.items():
         value = torch.zeros(weight.shape, dtype=getattr(torch, weight.dtype), device=device)

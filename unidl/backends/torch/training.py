@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from unidl.backends.contract import Step, Steps, Store
-from unidl.backends.torch.module import in_mode
 from unidl.errors import UnidlError
 from unidl.graph.node import map_nest
 
@@ -69,17 +68,9 @@ def explained(error: BaseException) -> UnidlError | None:
     return None
 
 
-class training_mode(in_mode):  # noqa: N801  # used as `with training_mode(…)`
-    """Inside, the module is in that mode, and for inference torch keeps nothing for gradients."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        self.gradients = torch.enable_grad() if self.training else torch.inference_mode()
-        self.gradients.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self.gradients.__exit__(*error)
-        super().__exit__()
+def training_mode(native: nn.Module, training: bool) -> AbstractContextManager[object]:
+    """Inside, torch keeps what gradients need, or for inference nothing of it."""
+    return torch.enable_grad() if training else torch.inference_mode()
 
 
 class Generator:
