@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from unidl.graph.limit import limited
 from unidl.graph.spec import FLOATS
 from unidl.lazy_array import whole
 from unidl.models.build import build
+from unidl.models.calling import reading
 from unidl.models.faithful import inputs_of, refuse_changed, refuse_other_weights, weight_specs
 from unidl.models.functional import Functional
 from unidl.models.model import Model
@@ -58,6 +59,11 @@ def save(
     """
     target = checked_path(path, what)
     refuse_foreign_ending(target, what)
+    with reading(model._need_built(), what) if model.is_built else nullcontext():
+        _save(model, target, training, what)
+
+
+def _save(model: Model, target: Path, training: Mapping[str, Any] | None, what: str) -> None:
     if training is None:
         write(target, packed(model), what)
         return

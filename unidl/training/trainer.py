@@ -393,7 +393,8 @@ class Trainer:
             NotBuiltError: The model is not built yet.
             NotSerializableError: A callback's state is no plain data.
         """
-        saving.save(self.model, path, state.read(self, lazily=True), "trainer.save")
+        with reading(self.model._need_built(), "Trainer.save"):
+            saving.save(self.model, path, state.read(self, lazily=True), "trainer.save")
 
     def converted(self, backend: str, device: str | None = None, precision: str | None = None) -> Self:
         """The same training on another backend (see unidl.convert). Parts of the model that a subclass keeps are those of the old one."""
