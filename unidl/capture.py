@@ -28,6 +28,7 @@ class Record:
         frozen: Whether the layer rests in training (see Model.freeze).
         built: The build that owns the description's weights (see unidl.models), or None.
         weights_left: Whether it was built where it was pickled: pickle takes the description and leaves the weights.
+        constructed: Whether the constructor has run.
     """
 
     arguments: dict[str, Any]
@@ -35,14 +36,16 @@ class Record:
     frozen: bool = False
     built: Any = field(default=None, compare=False)
     weights_left: bool = field(default=False, compare=False)
+    constructed: bool = field(default=False, compare=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Record:
         # a copy of a description is not built: the native object stays with the original
-        return Record(copy.deepcopy(self.arguments, memo), self.name, self.frozen, weights_left=self.weights_left)
+        arguments = copy.deepcopy(self.arguments, memo)
+        return Record(arguments, self.name, self.frozen, weights_left=self.weights_left, constructed=self.constructed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         left = self.weights_left or self.built is not None
-        return (Record, (self.arguments, self.name, self.frozen, None, left))  # likewise
+        return (Record, (self.arguments, self.name, self.frozen, None, left, self.constructed))  # likewise
 
 
 def snake_case(name: str) -> str:
@@ -78,6 +81,7 @@ class Captured(type):
         arguments = dict(list(bound.arguments.items())[1:])
         self.__dict__["_unidl"] = Record(arguments, name)
         self.__init__(*args, **kwargs)
+        self.__dict__["_unidl"].constructed = True
         return self
 
 
@@ -120,7 +124,9 @@ def told_arguments(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 signature.bind(*args, **kwargs)  # else it was raised inside
             except TypeError as error:
-                name = function.__qualname__.removesuffix(".__init__")
+                name = function.__qualname__
+                if function.__name__ == "__init__" and args:
+                    name = type(args[0]).__name__
                 raise wrong_arguments(name, [name.rpartition(".")[2]], signature, kwargs, error) from None
             raise
 

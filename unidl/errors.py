@@ -126,7 +126,7 @@ class FileError(UnidlError, OSError, ValueError):
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """There is no such file, or no such folder to write to."""
+    """There is no file at a path that is to be read."""
 
 
 class NotSerializableError(UnidlError, TypeError):

@@ -7,16 +7,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from unidl import arguments
 from unidl.backends import registry
 from unidl.backends.contract import Backend
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import dtype_name, is_float
+from unidl.models import Model
 from unidl.ops.op import backend_of, running
 
 Function = Callable[..., Any]
 
 
+@told_arguments
 def value_and_grad(function: Function, of: Any = None, has_aux: bool = False) -> Function:
     """A function that gives the value of another and its gradient.
 
@@ -44,7 +48,10 @@ def value_and_grad(function: Function, of: Any = None, has_aux: bool = False) ->
     Where the frameworks differ: torch.autograd, TensorFlow's tape and jax.grad do the work. It may be nested, for second
     derivatives, and stand inside `unidl.jit`. Keras' gradients are those of its engine.
     """
+    arguments.function("value_and_grad", "function", function, " that returns a scalar tensor")
+    arguments.flag("value_and_grad", "has_aux", has_aux)
     if of is not None:
+        arguments.instance("value_and_grad", "of", of, Model, "a built model, by whose weights the gradient is taken")
         return _of_model(function, of, has_aux)
 
     @functools.wraps(function)
@@ -68,6 +75,7 @@ def value_and_grad(function: Function, of: Any = None, has_aux: bool = False) ->
     return run
 
 
+@told_arguments
 def grad(function: Function, of: Any = None) -> Function:
     """A function that gives the gradient of another; see `value_and_grad`.
 
@@ -88,6 +96,7 @@ def grad(function: Function, of: Any = None) -> Function:
     return run
 
 
+@told_arguments
 def jit(function: Function) -> Function:
     """The function compiled by the framework whose tensors it is given: torch.compile, or XLA.
 
@@ -103,6 +112,7 @@ def jit(function: Function) -> Function:
     Where the frameworks differ: every other shape is compiled anew (torch turns to a program for any shape by itself). torch
     needs a C++ compiler on a CPU, and a function that it can trace whole.
     """
+    arguments.function("jit", "function", function)
     compiled: dict[str, Function] = {}
 
     @functools.wraps(function)

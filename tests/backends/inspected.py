@@ -92,7 +92,7 @@ def look(subject, *given, changes=False, compiler=False):
         compiler: Whether to ask the compiler.
     """
     if isinstance(subject, unidl.Trainer):
-        subject._prepare(Arrays(*given[0], batch_size=2**31))
+        subject._prepare(Arrays(*given[0], batch_size=2**31 - 1))
         program = program_of_trainer(subject, given, compiler)
         inspect = subject.engine.backend.inspect_step
     else:

@@ -161,7 +161,27 @@ def test_weights_that_are_none(model, refused):
     text = "Weights for 'sequential' are given by path.\nExpected: {path: array}, as model.weights() gives them\nReceived: list"
     refused(WeightError, text, model.set_weights, [np.ones((3, 4))])
     text = "Weights for 'sequential' are no numbers.\nExpected: arrays of numbers\nReceived: dense/bias of dtype <U1"
-    refused(WeightError, text, model.set_weights, {"dense/bias": np.array(["a"] * 4)})
+    refused(WeightError, text, model.set_weights, {"dense/bias": np.array(["a"] * 4)}, partial=True)
+    text = "The weight 'dense/kernel' for 'sequential' is no array.\nExpected: an array of numbers, or lists of one length\nReceived: [[1, 2], [3]] (…)"
+    refused(WeightError, text, model.set_weights, {"dense/kernel": [[1, 2], [3]]}, partial=True)
+
+
+def test_weights_that_are_missing(model, refused):
+    fix = "\nFix: model.set_weights(weights, partial=True) sets the ones given and leaves the others as they are."
+    text = (
+        "Weights for 'sequential' are missing.\nExpected: all of dense/kernel, dense/bias\nReceived: none for {}" + fix
+    )
+    refused(WeightError, text.format("dense/kernel, dense/bias"), model.set_weights, {})
+    refused(WeightError, text.format("dense/kernel"), model.set_weights, {"dense/bias": np.ones(4)})
+
+
+def test_some_of_the_weights(backend):
+    m = Sequential([layers.Dense(4)]).build((3,), backend=backend)
+    before = m.weights()
+    m.set_weights({}, partial=True)
+    m.set_weights({"dense/bias": np.full(4, 2.0)}, partial=True)
+    np.testing.assert_array_equal(m.weights()["dense/bias"], np.full(4, 2.0, "float32"))
+    np.testing.assert_array_equal(m.weights()["dense/kernel"], before["dense/kernel"])
 
 
 def test_an_unknown_layer(model, refused):

@@ -110,8 +110,8 @@ def test_data_that_cannot_be_used(model, refused):
     )
     refused(DataError, text, fit, model, X, np.array(["a"] * 8))
     refused(
-        DataError,
-        "A batch needs at least one example.\nExpected: batch_size >= 1\nReceived: 0",
+        ArgumentError,
+        "Trainer.fit: invalid value for batch_size.\nExpected: a positive integer\nReceived: 0",
         fit,
         model,
         fitting={"batch_size": 0},
@@ -207,7 +207,7 @@ def test_arguments_from_habit(model, refused):
 
 
 def test_epochs_and_callbacks(model, refused):
-    text = "fit needs a whole number of epochs.\nExpected: epochs >= 0\nReceived: '3'"
+    text = "Trainer.fit: invalid value for epochs.\nExpected: a non-negative integer\nReceived: '3'\nFix: Use epochs=3."
     refused(ArgumentError, text, fit, model, fitting={"epochs": "3"})
     text = "callbacks is a list.\nReceived: EarlyStopping\nFix: callbacks=[EarlyStopping(…)]"
     refused(ArgumentError, text, fit, model, fitting={"callbacks": callbacks.EarlyStopping()})

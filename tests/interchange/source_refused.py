@@ -133,12 +133,6 @@ REFUSED = [
         "eject `trainer.model`, and write the step by hand",
     ),
     Refused(
-        "a Trainer with several optimizers",
-        lambda: unidl.Trainer(dense(), loss="mse", optimizer={"a": "sgd", "b": "adam"}),
-        "several optimizers",
-        "eject `trainer.model`",
-    ),
-    Refused(
         "an optimizer of one's own",
         lambda: unidl.Trainer(dense(), loss="mse", optimizer=OwnSGD(0.1)),
         "is one of your own",

@@ -7,22 +7,25 @@ from unidl import Input, Model, Sequential, layers
 from unidl.errors import ArgumentError, DtypeError, ShapeError
 
 ARGUMENTS = {
-    "pool size": (lambda: layers.MaxPooling2D(0), "MaxPooling2D needs a positive integer pool_size."),
-    "strides": (lambda: layers.AveragePooling2D(2, (1, 2, 3)), "AveragePooling2D needs one strides for each of its 2"),
-    "padding": (lambda: layers.MaxPooling2D(2, padding="half"), "MaxPooling2D does not know padding='half'."),
-    "rate": (lambda: layers.Dropout(1.0), "Dropout needs rate as a number from 0 to below 1."),
-    "classes": (lambda: layers.Embedding(0, 4), "Embedding needs a positive integer input_dim."),
-    "units": (lambda: layers.LSTM(2.5), "LSTM needs a positive integer units."),
+    "pool size": (lambda: layers.MaxPooling2D(0), "MaxPooling2D: invalid value for pool_size."),
+    "strides": (lambda: layers.AveragePooling2D(2, (1, 2, 3)), "AveragePooling2D: invalid value for strides."),
+    "padding": (lambda: layers.MaxPooling2D(2, padding="half"), "MaxPooling2D: invalid value for padding."),
+    "rate": (lambda: layers.Dropout(1.0), "Dropout: invalid value for rate."),
+    "classes": (lambda: layers.Embedding(0, 4), "Embedding: invalid value for input_dim."),
+    "units": (lambda: layers.LSTM(2.5), "LSTM: invalid value for units."),
     "activation": (lambda: layers.LSTM(2, activation="rellu"), "There is no activation 'rellu'."),
     "activation layer": (lambda: layers.Activation("tahn"), "There is no activation 'tahn'."),
-    "heads": (lambda: layers.MultiHeadAttention(0, 4), "MultiHeadAttention needs a positive integer num_heads."),
-    "attention dropout": (lambda: layers.MultiHeadAttention(1, 4, dropout=-1), "needs dropout as a number from 0"),
+    "heads": (lambda: layers.MultiHeadAttention(0, 4), "MultiHeadAttention: invalid value for num_heads."),
+    "attention dropout": (
+        lambda: layers.MultiHeadAttention(1, 4, dropout=-1),
+        "MultiHeadAttention: invalid value for dropout.",
+    ),
     "transposed strides": (
         lambda: layers.Conv2DTranspose(1, 2, (1, 2, 3)),
-        "Conv2DTranspose needs one strides for each of its 2",
+        "Conv2DTranspose: invalid value for strides.",
     ),
-    "interpolation": (lambda: layers.UpSampling2D(2, "cubic"), "UpSampling2D does not know interpolation='cubic'."),
-    "no axis": (lambda: layers.LayerNormalization(()), "LayerNormalization needs an axis."),
+    "interpolation": (lambda: layers.UpSampling2D(2, "cubic"), "UpSampling2D: invalid value for interpolation."),
+    "no axis": (lambda: layers.LayerNormalization(()), "LayerNormalization: invalid value for axis."),
 }
 
 

@@ -161,7 +161,12 @@ def test_a_trainer():
     cells = _same_content(trainer)
     assert cells[0] == "sequential: not built"
     assert cells[-2] == "Trainer: loss MSE(), optimizer SGD(learning_rate=0.1), metrics accuracy, jit 'auto'"
-    several = unidl.Trainer(model, optimizer={"d": "adam", "g": "sgd"})
+
+    class Alternating(unidl.Trainer):
+        def training_step(self, batch):
+            return None
+
+    several = Alternating(model, optimizer={"d": "adam", "g": "sgd"})
     assert "a loss of its own, optimizer d: Adam(), g: SGD()" in repr(several)
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.errors import DtypeError
 
 if TYPE_CHECKING:
     from unidl.graph.spec import Shape
 
 
+@told_arguments
 def to_numpy(tensor: Any) -> Any:
     """A tensor, variable or parameter of any backend as a NumPy array, off its device and graph.
 

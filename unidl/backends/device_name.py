@@ -36,8 +36,8 @@ def select(wanted: Choice | str, devices: tuple[str, ...], backend: str) -> tupl
     Raises:
         DeviceError: The name is none, or that device is not there.
     """
-    choice = chosen_device(wanted) if isinstance(wanted, str) else wanted
-    name = choice.value.strip().lower()
+    choice = wanted if isinstance(wanted, Choice) else chosen_device(wanted)
+    name = _name(choice)
     gpus = [device for device in devices if device.startswith("gpu")]
     if name == "auto":
         return ("gpu" if gpus else "cpu", 0)
@@ -63,12 +63,17 @@ def check_name(choice: Choice) -> None:
     Raises:
         DeviceError: It is none.
     """
-    if choice.value.strip().lower() != "auto":
+    if _name(choice) != "auto":
         _read(choice, ("cpu", "gpu", "gpu:1"))
 
 
+def _name(choice: Choice) -> str:
+    value: object = choice.value  # an argument may be anything
+    return value.strip().lower() if isinstance(value, str) else repr(value)
+
+
 def _read(choice: Choice, devices: tuple[str, ...]) -> re.Match[str]:
-    name = choice.value.strip().lower()
+    name = _name(choice)
     match = _NAME.fullmatch(name)
     if match is None or match["kind"] not in KINDS:
         way = habits.suggestion(name, habits.DEVICES)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 from unidl.settings import Choice
 from unidl.within import within
@@ -85,6 +86,7 @@ def definitions_only() -> within[bool]:
 ADDED: dict[tuple[type, str], Lowering] = {}
 
 
+@told_arguments
 def lowering(layer: type, backend: str) -> Callable[[type], type]:
     """Decorate a class that says how a backend runs a layer of one's own with something of the framework's.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from unidl import settings
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.errors import BackendUnavailableError
 from unidl.settings import Choice
 
@@ -50,6 +51,7 @@ def backend() -> str:
     return registry.in_force().value
 
 
+@told_arguments
 def set_backend(name: str) -> None:
     """Choose the backend from now on, in this process; checked at once, imported when it is first used.
 
@@ -73,6 +75,7 @@ def set_backend(name: str) -> None:
     settings.choose_for_process(name)
 
 
+@told_arguments
 @contextmanager
 def using(name: str) -> Iterator[None]:
     """Choose the backend inside a `with` block, in this thread or async task only.

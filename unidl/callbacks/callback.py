@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.capture import told_arguments
+
 
 class Callback:
     """Called by the Trainer; a subclass defines what it needs.
 
     Each method gets the Trainer, which has `model`, `epoch`, `steps_taken` and `stop()`.
     """
+
+    @told_arguments
+    def __init__(self) -> None: ...
 
     every_steps: int | None = (
         None  # after how many optimizer steps on_steps is called; None: never, and the run is not held up

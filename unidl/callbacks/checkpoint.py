@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unidl.arguments import optional, positive
 from unidl.callbacks.callback import Callback
 from unidl.capture import told_arguments
-from unidl.errors import ArgumentError, CheckpointError, CheckpointWarning, FileError
+from unidl.errors import CheckpointError, CheckpointWarning, FileError
+from unidl.files import checked_path
 from unidl.graph.node import map_nest
 from unidl.lazy_array import whole
 from unidl.models import saving
@@ -54,17 +56,10 @@ class Checkpoint(Callback):
     def __init__(
         self, directory: str | os.PathLike[str], every_steps: int | None = None, every_epochs: int = 1, keep: int = 2
     ) -> None:
-        for name, value in (
-            ("every_steps", 1 if every_steps is None else every_steps),
-            ("every_epochs", every_epochs),
-            ("keep", keep),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"Checkpoint needs {name} of at least 1.", received=repr(value))
-        self.directory = Path(directory)
-        self.every_steps = every_steps
-        self.every_epochs = every_epochs
-        self.keep = keep
+        self.directory = checked_path(directory, "Checkpoint")
+        self.every_steps = optional(positive, self, "every_steps", every_steps)
+        self.every_epochs = positive(self, "every_epochs", every_epochs)
+        self.keep = positive(self, "keep", keep)
         self._failed: OSError | None = None
 
     def on_start(self, trainer: Any) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from unidl.arguments import LARGEST_SIZE, flag, integer, number, one_of, optional, text
 from unidl.callbacks.callback import Callback
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
@@ -31,15 +32,11 @@ class EarlyStopping(Callback):
         mode: str | None = None,
         restore_best: bool = True,
     ) -> None:
-        if mode not in (None, "min", "max"):
-            raise ArgumentError(
-                "EarlyStopping does not know that mode.", expected='"min" or "max"', received=repr(mode)
-            )
-        self.monitor = monitor
-        self.patience = patience
-        self.min_delta = min_delta
-        self.mode = mode
-        self.restore_best = restore_best
+        self.monitor = optional(text, self, "monitor", monitor)
+        self.patience = integer(self, "patience", patience, 0, LARGEST_SIZE)
+        self.min_delta = number(self, "min_delta", min_delta, least=0)
+        self.mode = optional(one_of, self, "mode", mode, ("min", "max"))
+        self.restore_best = flag(self, "restore_best", restore_best)
         self.best = math.inf
         self.waited = 0
         self._weights: dict[str, Any] | None = None

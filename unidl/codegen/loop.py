@@ -125,8 +125,6 @@ def loop_of(author: Author, trainer: Any) -> Loop:
             f"{cls.__name__} has a training_step of its own, whose code is not written.",
             fix="Write the model's source alone, unidl.eject(trainer.model, …), and translate the step by hand.",
         )
-    if len(trainer.optimizers) != 1:
-        raise SourceError("A loop with several optimizers is not written.", received=", ".join(trainer.optimizers))
     (optimizer,) = trainer.optimizers.values()
     if type(optimizer) not in (SGD, Adam, AdamW):
         raise SourceError(

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from unidl import habits
+from unidl import arguments, habits
+from unidl.arguments import flag, positive
+from unidl.capture import told_arguments
 from unidl.data.source import Source
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
@@ -27,12 +29,17 @@ class Arrays(Source):
         DataError: There is no example, the arrays have different lengths, or something is no array of numbers.
     """
 
+    @told_arguments
     def __init__(self, *parts: Any, batch_size: int, shuffle: bool = False, seed: int = 0) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise DataError(
-                "A batch needs at least one example.", expected="batch_size >= 1", received=repr(batch_size)
-            )
+        self.batch_size = positive(self, "batch_size", batch_size)
+        self.shuffle = flag(self, "shuffle", shuffle)
+        self.seed = arguments.seed(self, "seed", seed)
         self.parts = tuple(map_nest(array_of, part) for part in parts)
+        for part in self.parts:
+            if not any(True for _ in leaves(part)):
+                raise DataError(
+                    "There is no array in what was given.", expected="an array, or a nest of them", received=repr(part)
+                )
         lengths = [len(leaf) for leaf in leaves(self.parts)]
         if len(set(lengths)) != 1:
             raise DataError(
@@ -47,9 +54,6 @@ class Arrays(Source):
                 received=", ".join(str(leaf.shape) for leaf in leaves(self.parts)),
             )
         self.examples = lengths[0]
-        self.batch_size = int(batch_size)
-        self.shuffle = shuffle
-        self.seed = seed
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from unidl.arguments import one_of, optional, positive
+from unidl.capture import told_arguments
 from unidl.data.arrays import array_of
 from unidl.data.source import Source
 from unidl.errors import ArgumentError, DataError
@@ -45,13 +47,12 @@ class Stream(Source):
         (8,)
     """
 
+    @told_arguments
     def __init__(
         self, batches: Iterable[Any] | Callable[..., Iterable[Any]], steps: int | None = None, seek: str = "replay"
     ) -> None:
-        if seek not in ("replay", "refuse"):
-            raise ArgumentError(
-                "A Stream does not know that way to seek.", expected='"replay" or "refuse"', received=repr(seek)
-            )
+        seek = one_of(self, "seek", seek, ("replay", "refuse"))
+        steps = optional(positive, self, "steps", steps)
         if isinstance(batches, Iterator):
             raise ArgumentError(
                 "A Stream needs an iterable that can be opened for each epoch, and this is an iterator: it is used up after one.",

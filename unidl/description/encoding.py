@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from unidl import initializers
-from unidl.capture import Record, construct
+from unidl.capture import Record, construct, told_arguments
 from unidl.errors import ArgumentError, FileError, NotSerializableError, UnidlError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import TensorSpec
@@ -28,6 +28,7 @@ MAX_NUMBERS_AS_KEYS = 10_000  # of one dict in a file: numbers can be chosen so 
 REGISTERED: dict[str, type] = {}
 
 
+@told_arguments
 def register(cls_or_name: Any = None) -> Any:
     """Enter a class of your own, so that models which hold it can be saved and loaded.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unidl.arguments import number
+from unidl.capture import told_arguments
 from unidl.initializers.initializer import Initializer
 
 
@@ -16,8 +18,9 @@ class Constant(Initializer):
 
     name = "constant"
 
+    @told_arguments
     def __init__(self, value: float = 0.0) -> None:
-        self.value = value
+        self.value = number(self, "value", value)
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The constant array."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from unidl import habits
+from unidl.arguments import number, owner_name, shown
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, ShapeError, UnknownArgumentError
 
 # name -> class; each class enters itself
@@ -18,6 +20,9 @@ class Initializer:
     """Draws a weight's first value. Subclasses define `__call__` and a class-level `name`."""
 
     name: str = ""
+
+    @told_arguments
+    def __init__(self) -> None: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -42,7 +47,14 @@ class Initializer:
 class Given(Initializer):
     """An array as it stands."""
 
+    @told_arguments
     def __init__(self, array: np.ndarray) -> None:
+        if array.dtype.kind not in "biuf":
+            raise ArgumentError(
+                "An initial weight given as an array needs numbers.",
+                expected="bool, integers or floats",
+                received=shown(array),
+            )
         self.array = array
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
@@ -56,6 +68,7 @@ class Given(Initializer):
         return self.array
 
 
+@told_arguments
 def get(value: Any) -> Initializer:
     """The initializer for a name, an initializer, a number or an array.
 
@@ -68,17 +81,40 @@ def get(value: Any) -> Initializer:
         name = habits.INITIALIZERS.get(value, value)
         if name in NAMES:
             return NAMES[name]()
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        return NAMES["constant"](value)  # type: ignore[call-arg]  # every named class has its own constructor
+    elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return NAMES["constant"](number("An initializer", "the number", value))  # type: ignore[call-arg]  # every named class has its own constructor
     elif isinstance(value, np.ndarray):
         return Given(value)
+    elif isinstance(value, type) and issubclass(value, Initializer):
+        raise ArgumentError(f"The initializer is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
     way = habits.suggestion(value, habits.INITIALIZERS, NAMES) if isinstance(value, str) else None
     raise ArgumentError(
-        f"There is no initializer {value!r}.",
+        f"There is no initializer {shown(value)}.",
         expected=f"one of {', '.join(sorted(NAMES))}, an object of unidl.initializers, a number or an array",
-        received=repr(value),
+        received=shown(value),
         fix=f"Write {way!r}." if way else None,
     )
+
+
+def checked_initializer(owner: Any, name: str, value: Any) -> Any:
+    """An argument that says how a weight starts, as it was given; see `get`.
+
+    Args:
+        owner: Whose argument it is, for the message.
+        name: The argument.
+        value: A name, an initializer, a number or an array.
+
+    Raises:
+        ArgumentError: It is none of these.
+    """
+    try:
+        get(value)
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"{owner_name(owner)}: {name}: {error.attempted}",
+            expected=error.expected, received=error.received, fix=error.fix,
+        ) from None  # fmt: skip
+    return value
 
 
 def draw(initializer: Initializer, shape: tuple[int, ...], dtype: str, seed: int, path: str) -> np.ndarray:

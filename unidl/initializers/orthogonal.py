@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from unidl.arguments import number
+from unidl.capture import told_arguments
 from unidl.initializers.initializer import Initializer
 
 
@@ -22,8 +24,9 @@ class Orthogonal(Initializer):
 
     name = "orthogonal"
 
+    @told_arguments
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = number(self, "gain", gain)
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The draw."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unidl.arguments import number, refuse
+from unidl.capture import told_arguments
 from unidl.initializers.initializer import Initializer
 
 
@@ -17,9 +19,10 @@ class Normal(Initializer):
 
     name = "normal"
 
+    @told_arguments
     def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = number(self, "mean", mean)
+        self.stddev = number(self, "stddev", stddev, least=0)
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The draw."""
@@ -36,9 +39,12 @@ class Uniform(Initializer):
 
     name = "uniform"
 
+    @told_arguments
     def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
-        self.low = low
-        self.high = high
+        self.low = number(self, "low", low)
+        self.high = number(self, "high", high)
+        if self.low > self.high:
+            raise refuse(self, "low", f"at most high={high!r}", low, "Exchange them.")
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The draw."""
@@ -57,9 +63,10 @@ class TruncatedNormal(Initializer):
 
     name = "truncated_normal"
 
+    @told_arguments
     def __init__(self, mean: float = 0.0, stddev: float = 0.05) -> None:
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = number(self, "mean", mean)
+        self.stddev = number(self, "stddev", stddev, least=0)
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The draw."""

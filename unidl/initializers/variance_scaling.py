@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from unidl.errors import ArgumentError
+from unidl.arguments import number, one_of
+from unidl.capture import told_arguments
 from unidl.initializers.initializer import Initializer
 from unidl.initializers.random import standard_truncated_normal
 
@@ -37,20 +38,11 @@ class VarianceScaling(Initializer):
 
     name = "variance_scaling"
 
+    @told_arguments
     def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal") -> None:
-        if mode not in ("fan_in", "fan_out", "fan_avg") or distribution not in (
-            "uniform",
-            "truncated_normal",
-            "normal",
-        ):
-            raise ArgumentError(
-                "VarianceScaling does not know that mode or distribution.",
-                expected='mode "fan_in", "fan_out" or "fan_avg"; distribution "uniform", "truncated_normal" or "normal"',
-                received=f"mode={mode!r}, distribution={distribution!r}",
-            )
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
+        self.scale = number(self, "scale", scale, above=0)
+        self.mode = one_of(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = one_of(self, "distribution", distribution, ("uniform", "truncated_normal", "normal"))
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """The draw."""
@@ -66,6 +58,7 @@ class VarianceScaling(Initializer):
 
 
 def _named(class_name: str, name: str, scale: float, mode: str, distribution: str, doc: str) -> type[VarianceScaling]:
+    @told_arguments
     def __init__(self: VarianceScaling) -> None:
         VarianceScaling.__init__(self, scale, mode, distribution)
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from unidl import arguments
 from unidl.backends import registry
 from unidl.backends.foreign import Foreign, Stored
+from unidl.capture import told_arguments
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, NotBuiltError, WeightError
 from unidl.interchange.weight_source import read
@@ -22,6 +24,7 @@ from unidl.models.build import weight_path
 from unidl.models.paths import matching
 
 
+@told_arguments
 def load_weights(
     model: Model,
     source: Mapping[str, Any] | str | os.PathLike[str],
@@ -66,6 +69,16 @@ def load_weights(
     Where the frameworks differ: torch has Linear kernels as (outputs, inputs), convolutions as OIHW, two biases in an LSTM, and
         query, key and value of an attention in one matrix.
     """
+    arguments.instance(
+        "load_weights", "model", model, Model, "a built model", "Give the unidl model itself, not model.native."
+    )
+    ignored = arguments.texts("load_weights", "ignore", ignore)
+    kept_paths = arguments.texts("load_weights", "keep", keep)
+    for pair in arguments.optional(arguments.mapping, "load_weights", "names", names) or {}:
+        arguments.text("load_weights", "a key of names", pair)
+        arguments.text("load_weights", f"names[{pair!r}]", (names or {})[pair])
+    if channels_first is not None and not arguments.is_flag(channels_first):
+        arguments.texts("load_weights", "channels_first", channels_first)
     if not model.is_built:
         raise NotBuiltError(
             f"{model.name!r} is not built, so there is no place for weights.",
@@ -75,9 +88,11 @@ def load_weights(
     backend = registry.load(owner)
     plans = {p.path: p for p in model._need_built().plan.walk() if p.reached and p.weights}
     layers = {path: backend.foreign(plan) for path, plan in plans.items()}
-    kept = _kept(plans, keep)
+    kept = _kept(plans, kept_paths)
     flattened = _flattened(model, backend, plans, channels_first)
-    wanted = {name: value for name, value in stored.items() if not any(fnmatchcase(name, p) for p in ignore)}
+    unused = [pattern for pattern in ignored if not any(fnmatchcase(name, pattern) for name in stored)]
+    arguments.fits_something("load_weights", "ignore", unused, stored, "names in the source")
+    wanted = {name: value for name, value in stored.items() if not any(fnmatchcase(name, p) for p in ignored)}
     places = _places(wanted, layers, names or {}, backend.SEPARATOR)
     _check(model, wanted, places, plans, layers, kept)
     weights: dict[str, np.ndarray] = {}
@@ -87,7 +102,7 @@ def load_weights(
             for name, array in foreign.canonical(arrays).items():
                 fitting = _channels_last(array, flattened[path]) if path in flattened and name == "kernel" else array
                 weights[weight_path(plans[path], name)] = fitting
-    model.set_weights({path: array for path, array in weights.items() if path not in kept})
+    model.set_weights({path: array for path, array in weights.items() if path not in kept}, partial=True)
     return {source: place.layer for source, place in places.items() if place.name}
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
+from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, NotBuiltError
 from unidl.models import Model
 from unidl.models.change import copy
+from unidl.settings import Choice
 
 
 @runtime_checkable
@@ -20,6 +23,7 @@ class Convertible(Protocol):
 What = TypeVar("What", bound=Any)
 
 
+@told_arguments
 def convert(model: What, backend: str, device: str | None = None, precision: str | None = None) -> What:
     """A new model with the same description, weights and frozen layers; the one given stays as it is.
 
@@ -47,6 +51,7 @@ def convert(model: What, backend: str, device: str | None = None, precision: str
         >>> unidl.convert(trainer, "tensorflow").model.backend
         'tensorflow'
     """
+    registry.check(Choice(backend, "the argument backend="))
     if not isinstance(model, Model):
         if not isinstance(model, Convertible):
             raise ArgumentError(

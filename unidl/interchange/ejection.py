@@ -11,19 +11,23 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.codegen.author import Author
 from unidl.codegen.language import Language
 from unidl.codegen.loop import class_title, loop_of
 from unidl.description.trace import Tracer
 from unidl.errors import ArgumentError, NotBuiltError, SourceError
+from unidl.files import checked_path
 from unidl.graph.node import map_nest
 from unidl.models import Model
 from unidl.models.input import to_specs
+from unidl.settings import Choice
 
 if TYPE_CHECKING:
     from unidl.training import Trainer
 
 
+@told_arguments
 def source(model: Model | Trainer, backend: str) -> str:
     """A model as source code of a framework, which runs without unidl.
 
@@ -58,6 +62,7 @@ def source(model: Model | Trainer, backend: str) -> str:
         <BLANKLINE>
     """
     described, trainer = _parts(model)
+    registry.check(Choice(backend, "the argument backend="))
     author = author_of(described, backend)
     text = author.language.file(author, class_title(author))
     if trainer is None:
@@ -65,6 +70,7 @@ def source(model: Model | Trainer, backend: str) -> str:
     return f"# model.py\n{text}\n\n# train.py\n{author.language.training(loop_of(author, trainer))}"
 
 
+@told_arguments
 def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) -> None:
     """Write a model as source code and weights of a framework, to leave with.
 
@@ -92,7 +98,8 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
         ['model.py', 'weights.safetensors']
     """
     described, trainer = _parts(model)
-    target = Path(folder)
+    registry.check(Choice(backend, "the argument backend="))
+    target = checked_path(folder, "unidl.eject")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArgumentError(
             f"Ejecting to {str(target)!r}: something is there.",

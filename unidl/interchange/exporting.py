@@ -7,10 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from unidl import habits
+from unidl import arguments, habits
 from unidl.backends import registry
 from unidl.backends.registry import Format
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, MissingPackageError, NotBuiltError
+from unidl.files import checked_path
 from unidl.interchange.conversion import convert
 from unidl.models import Model
 from unidl.models.build import Built
@@ -18,6 +20,7 @@ from unidl.models.input_names import input_names
 from unidl.settings import Choice
 
 
+@told_arguments
 def export(
     model: Model,
     format: str,  # noqa: A002  (what it is)
@@ -57,6 +60,10 @@ def export(
         >>> torch.export.load(path).module()(torch.zeros(5, 3)).shape
         torch.Size([5, 2])
     """
+    arguments.instance(
+        "export", "model", model, Model, "a built model", "Give the unidl model itself, not model.native."
+    )
+    where = checked_path(path, "unidl.export")
     name, made = _format(format)
     given = {"custom": custom, "batch_size": batch_size}
     options = {key: value for key, value in given.items() if value is not None}
@@ -66,7 +73,7 @@ def export(
             f"{model.name!r} is not built, so there are no weights to export.",
             fix="model.build((28, 28, 1)) with your input's shape, or unidl.load(path).",
         )
-    target = _target(made, Path(path))
+    target = _target(made, where)
     built = _on(name, model)._need_built()
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         aside = Path(folder, target.name)
@@ -94,22 +101,16 @@ def _check_options(made: Format, options: dict[str, Any]) -> None:
                 fix="Leave it out.",
             )
         known = made.options[key]
-        if known and value not in known:
-            raise ArgumentError(
-                f"Exporting as {made.name!r} has no {key}={value!r}.", expected=f"one of {', '.join(map(repr, known))}"
-            )
-        if not known and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ArgumentError(
-                f"Exporting as {made.name!r} needs a number of examples as {key}.",
-                expected="an integer from 1 on",
-                received=repr(value),
-            )
+        if known:
+            arguments.one_of(f"export to {made.name!r}", key, value, known)
+        else:
+            arguments.positive(f"export to {made.name!r}", key, value)
 
 
 def _format(wanted: str) -> tuple[str, Format]:
     """The backend of a format, and the format; both can be used."""
     known = registry.formats()
-    if wanted not in known:
+    if not isinstance(wanted, str) or wanted not in known:
         way = habits.suggestion(str(wanted).strip().lstrip("."), {}, known)
         raise ArgumentError(
             f"There is no export format {wanted!r}.",

@@ -14,7 +14,8 @@ import safetensors
 from unidl.backends import registry
 from unidl.backends.conversion import to_numpy
 from unidl.backends.foreign import Stored
-from unidl.errors import ArgumentError, DtypeError, FileError
+from unidl.errors import ArgumentError, DtypeError, FileError, MissingFileError
+from unidl.files import checked_path
 from unidl.settings import Choice
 
 
@@ -41,13 +42,13 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str], layout: str | None)
             received=type(source).__name__,
             fix="module.state_dict() of a torch module; model.save_weights(path) of a Keras model.",
         )
-    path = Path(source)
+    path = checked_path(source, "unidl.load_weights")
     if path.suffix == ".safetensors":
         return _safetensors(path, layout)
     for name, entry in registry.entries().items():
         if path.suffix in entry.weights:
             if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-                raise FileNotFoundError(f"There is no file {str(path)!r}.")
+                raise MissingFileError(f"load_weights: there is no file {str(path)!r}.")
             registry.check(Choice(name, f"the file {path.name!r}"))
             return layout or name, registry.load(name).READERS[path.suffix](path)
     endings = [suffix for entry in registry.entries().values() for suffix in entry.weights if suffix]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import integer
 from unidl.description.layer import Layer
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import Shape
@@ -71,7 +72,7 @@ class Softmax(Layer):
     """
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+        self.axis = integer(self, "axis", axis)
 
     def setup(self, shape: Shape) -> None:
         """Check that the axis exists."""

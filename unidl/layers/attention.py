@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import flag, fraction, positive
 from unidl.description.layer import Layer
 from unidl.errors import DtypeError, ShapeError
 from unidl.graph.spec import Shape, dtype_name
-from unidl.layers.arguments import fraction, positive
+from unidl.initializers.initializer import checked_initializer
 
 
 class MultiHeadAttention(Layer):
@@ -61,10 +62,10 @@ class MultiHeadAttention(Layer):
         self.key_dim = positive(self, "key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else positive(self, "value_dim", value_dim)
         self.output_dim = None if output_dim is None else positive(self, "output_dim", output_dim)
-        self.use_bias = use_bias
+        self.use_bias = flag(self, "use_bias", use_bias)
         self.dropout = fraction(self, "dropout", dropout)
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.kernel_initializer = checked_initializer(self, "kernel_initializer", kernel_initializer)
+        self.bias_initializer = checked_initializer(self, "bias_initializer", bias_initializer)
 
     def setup(self, query: Shape, value: Shape | None = None, key: Shape | None = None) -> None:
         """Four kernels and biases, named query_…, key_…, value_… and output_…."""

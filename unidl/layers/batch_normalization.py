@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import flag, number
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
 
@@ -36,10 +37,10 @@ class BatchNormalization(Layer):
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, center: bool = True, scale: bool = True) -> None:
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
+        self.momentum = number(self, "momentum", momentum, least=0, most=1)
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
+        self.center = flag(self, "center", center)
+        self.scale = flag(self, "scale", scale)
 
     def setup(self, shape: Shape) -> None:
         """gamma, beta, moving_mean and moving_variance, all (channels,)."""

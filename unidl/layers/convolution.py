@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import flag, one_of, per_axis, positive
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.spec import Shape
-from unidl.layers.arguments import one_of, per_axis, positive
+from unidl.initializers.initializer import checked_initializer
 
 
 class Conv2D(Layer):
@@ -67,9 +68,9 @@ class Conv2D(Layer):
                 received=f"strides={strides}, dilation_rate={dilation_rate}",
             )
         self.activation = ops.get_activation(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.use_bias = flag(self, "use_bias", use_bias)
+        self.kernel_initializer = checked_initializer(self, "kernel_initializer", kernel_initializer)
+        self.bias_initializer = checked_initializer(self, "bias_initializer", bias_initializer)
 
     def setup(self, shape: Shape) -> None:
         """Kernel (height, width, channels / groups, filters) and bias (filters,)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import flag, positive
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
-from unidl.layers.arguments import positive
+from unidl.initializers.initializer import checked_initializer
 
 
 class Dense(Layer):
@@ -42,9 +43,9 @@ class Dense(Layer):
     ) -> None:
         self.units = positive(self, "units", units)
         self.activation = ops.get_activation(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.use_bias = flag(self, "use_bias", use_bias)
+        self.kernel_initializer = checked_initializer(self, "kernel_initializer", kernel_initializer)
+        self.bias_initializer = checked_initializer(self, "bias_initializer", bias_initializer)
 
     def setup(self, shape: Shape) -> None:
         """Kernel (inputs, units) and bias (units,)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import fraction
 from unidl.description.layer import Layer
-from unidl.layers.arguments import fraction
 
 
 class Dropout(Layer):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import positive
 from unidl.description.layer import Layer
-from unidl.layers.arguments import positive
+from unidl.initializers.initializer import checked_initializer
 
 
 class Embedding(Layer):
@@ -35,7 +36,7 @@ class Embedding(Layer):
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform") -> None:
         self.input_dim = positive(self, "input_dim", input_dim)
         self.output_dim = positive(self, "output_dim", output_dim)
-        self.embeddings_initializer = embeddings_initializer
+        self.embeddings_initializer = checked_initializer(self, "embeddings_initializer", embeddings_initializer)
 
     def setup(self) -> None:
         """embeddings (input_dim, output_dim)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import axes, flag, number
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.shape import canonical_axis
@@ -36,14 +37,10 @@ class LayerNormalization(Layer):
     def __init__(
         self, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-5, center: bool = True, scale: bool = True
     ) -> None:
-        self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-        if not self.axis:
-            raise ArgumentError(
-                "LayerNormalization needs an axis.", expected="an integer, or some", received=repr(axis)
-            )
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
+        self.axis = axes(self, "axis", axis)
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
+        self.center = flag(self, "center", center)
+        self.scale = flag(self, "scale", scale)
 
     def setup(self, shape: Shape) -> None:
         """gamma and beta, of the shape of the normalised axes."""

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import integer
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.shape import canonical_axis
@@ -181,7 +182,7 @@ class Concatenate(_Merging):
     """
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
+        self.axis = integer(self, "axis", axis)
 
     def setup(self, shapes: list[Shape]) -> None:
         """Check the axis."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import flag, one_of, per_axis
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
-from unidl.layers.arguments import one_of, per_axis
 
 _AXES = "(batch, height, width, channels)"
 
@@ -85,7 +85,7 @@ class _GlobalPooling2D(Layer):
     """What both global poolings share: their argument."""
 
     def __init__(self, keepdims: bool = False) -> None:
-        self.keepdims = keepdims
+        self.keepdims = flag(self, "keepdims", keepdims)
 
     def setup(self, shape: Shape) -> None:
         """Check that there are two spatial axes."""

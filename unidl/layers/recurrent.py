@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from unidl import initializers, ops
+from unidl.arguments import flag, positive
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError
 from unidl.graph.spec import Shape
 from unidl.initializers import Initializer
-from unidl.layers.arguments import positive
+from unidl.initializers.initializer import checked_initializer
 
 
 class ForgetOnes(Initializer):
@@ -84,14 +85,14 @@ class LSTM(Layer):
         self.units = positive(self, "units", units)
         self.activation = ops.get_activation(activation)
         self.recurrent_activation = ops.get_activation(recurrent_activation)
-        self.use_bias = use_bias
-        self.unit_forget_bias = unit_forget_bias
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.kernel_initializer = kernel_initializer
-        self.recurrent_initializer = recurrent_initializer
-        self.bias_initializer = bias_initializer
+        self.use_bias = flag(self, "use_bias", use_bias)
+        self.unit_forget_bias = flag(self, "unit_forget_bias", unit_forget_bias)
+        self.return_sequences = flag(self, "return_sequences", return_sequences)
+        self.return_state = flag(self, "return_state", return_state)
+        self.go_backwards = flag(self, "go_backwards", go_backwards)
+        self.kernel_initializer = checked_initializer(self, "kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = checked_initializer(self, "recurrent_initializer", recurrent_initializer)
+        self.bias_initializer = checked_initializer(self, "bias_initializer", bias_initializer)
 
     def setup(self, shape: Shape) -> None:
         """kernel (inputs, 4 * units), recurrent_kernel (units, 4 * units) and bias (4 * units,); gates i, f, g, o."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import integer, one_of, per_axis
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
-from unidl.layers.arguments import one_of, per_axis
+
+MOST = 1024  # times as many pixels along an axis: a bilinear one is written out pixel by pixel
 
 
 class UpSampling2D(Layer):
@@ -33,6 +35,7 @@ class UpSampling2D(Layer):
 
     def __init__(self, size: int | tuple[int, int] = 2, interpolation: str = "nearest") -> None:
         self.size = per_axis(self, "size", size, 2)
+        self.size = tuple([integer(self, "size", times, 1, MOST) for times in self.size])
         self.interpolation = one_of(self, "interpolation", interpolation, ("nearest", "bilinear"))
 
     def setup(self, shape: Shape) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from unidl import ops
+from unidl import arguments, ops
 from unidl.description.layer import Layer
 from unidl.errors import ShapeError
 from unidl.graph.spec import Shape
@@ -44,7 +44,8 @@ class Reshape(Layer):
     """
 
     def __init__(self, target_shape: tuple[int, ...]) -> None:
-        self.target_shape = tuple(target_shape)
+        lengths = arguments.shape(self, "target_shape", target_shape, infer=True)
+        self.target_shape = tuple([length for length in lengths if length is not None])
 
     def setup(self, shape: Shape) -> None:
         """Check that the elements fit."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
-from unidl.errors import ArgumentError
+from unidl.arguments import flag, fraction
 from unidl.graph.spec import TensorSpec
 from unidl.losses.loss import Loss, float_dtype
 from unidl.targets.distributions import check_unit
@@ -42,11 +42,9 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     probabilities = "sigmoid"
 
     def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ArgumentError("label_smoothing is a number from 0 to below 1.", received=repr(label_smoothing))
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.reads_logits = from_logits
+        self.from_logits = flag(self, "from_logits", from_logits)
+        self.label_smoothing = fraction(self, "label_smoothing", label_smoothing)
+        self.reads_logits = self.from_logits
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), of the predictions' shape."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
+from unidl.arguments import flag, fraction, integer, optional
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.losses.loss import Loss, float_dtype
@@ -47,14 +48,10 @@ class CrossEntropy(Loss, name="cross_entropy"):
     probabilities = "softmax"
 
     def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ArgumentError("label_smoothing is a number from 0 to below 1.", received=repr(label_smoothing))
-        if ignore_index is not None and (isinstance(ignore_index, bool) or not hasattr(ignore_index, "__index__")):
-            raise ArgumentError("ignore_index is an integer label, or None.", received=repr(ignore_index))
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.ignore_index = None if ignore_index is None else int(ignore_index)
-        self.reads_logits = from_logits
+        self.from_logits = flag(self, "from_logits", from_logits)
+        self.label_smoothing = fraction(self, "label_smoothing", label_smoothing)
+        self.ignore_index = optional(integer, self, "ignore_index", ignore_index)
+        self.reads_logits = self.from_logits
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), without the class axis."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unidl import habits, ops
-from unidl.capture import Captured
+from unidl.capture import Captured, told_arguments
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.targets.function import Comparison, check_values
@@ -111,6 +111,7 @@ def float_dtype(predictions: Any) -> str:
     return dtype if is_float(dtype) else "float32"
 
 
+@told_arguments
 def get(value: Any) -> Loss:
     """The loss for a name, a loss, or a function of targets and predictions.
 

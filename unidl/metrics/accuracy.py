@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
+from unidl.arguments import flag, integer, number, optional
 from unidl.backends.conversion import at_hand
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
@@ -75,9 +76,7 @@ class Accuracy(_Fraction, name="accuracy"):
     """
 
     def __init__(self, ignore_index: int | None = None) -> None:
-        if ignore_index is not None and (isinstance(ignore_index, bool) or not hasattr(ignore_index, "__index__")):
-            raise ArgumentError("ignore_index is an integer label, or None.", received=repr(ignore_index))
-        self.ignore_index = None if ignore_index is None else int(ignore_index)
+        self.ignore_index = optional(integer, self, "ignore_index", ignore_index)
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), without the class axis."""
@@ -146,11 +145,9 @@ class BinaryAccuracy(_Fraction, name="binary_accuracy"):
     probabilities = "sigmoid"
 
     def __init__(self, threshold: float = 0.5, from_logits: bool = True) -> None:
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
-            raise ArgumentError("threshold is a probability between 0 and 1.", received=repr(threshold))
-        self.threshold = float(threshold)
-        self.from_logits = from_logits
-        self.reads_logits = from_logits
+        self.threshold = number(self, "threshold", threshold, above=0, below=1)
+        self.from_logits = flag(self, "from_logits", from_logits)
+        self.reads_logits = self.from_logits
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """(batch, ...), of the predictions' shape."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import habits
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 from unidl.metrics.mean import Mean
 from unidl.metrics.metric import NAMES, Metric
 
 
+@told_arguments
 def get(value: Any) -> Metric:
     """The metric for a name, a metric, or a function of targets and predictions.
 

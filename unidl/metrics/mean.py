@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unidl import ops
+from unidl import arguments, ops
 from unidl.graph.node import leaves
 from unidl.graph.spec import TensorSpec
 from unidl.metrics.metric import Metric
@@ -27,7 +27,7 @@ class Mean(Metric):
     """
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
-        self.function = function
+        self.function = arguments.function(self, "function", function, " of targets and predictions")
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from unidl.arguments import one_of
 from unidl.backends import registry
 from unidl.backends.contract import Backend, Slot
 from unidl.description.layer import Layer
@@ -192,14 +193,8 @@ def _build(
     random: str,
     initial: Mapping[str, Any] | None,
 ) -> Built:
-    if precision not in FLOATS:
-        raise ArgumentError(
-            "There is no such precision.", expected=f"one of {', '.join(FLOATS)}", received=repr(precision)
-        )
-    if random not in ("native", "portable"):
-        raise ArgumentError(
-            "There is no such source of randomness.", expected='"native" or "portable"', received=repr(random)
-        )
+    one_of("Model.build", "precision", precision, FLOATS)
+    one_of("Model.build", "random", random, ("native", "portable"))
     chosen = registry.load(backend)
     wanted = chosen_device(device)
     resolved = chosen.device(wanted)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unidl.arguments import shown
 from unidl.backends.conversion import to_numpy
 from unidl.description.layer import Layer
 from unidl.errors import BackendMismatchError, NotSerializableError, WeightError
@@ -87,7 +88,7 @@ def _build_again(model: Model, like: Built, backend: str, device: str, precision
     )
 
 
-def checked_weights(name: str, built: Built, weights: Any) -> dict[str, np.ndarray]:
+def checked_weights(name: str, built: Built, weights: Any, partial: bool) -> dict[str, np.ndarray]:
     """Weights by path as arrays (see Model.set_weights); refuses what does not fit before anything is written."""
     shapes = weight_shapes(built)
     if not isinstance(weights, Mapping):
@@ -105,7 +106,15 @@ def checked_weights(name: str, built: Built, weights: Any) -> dict[str, np.ndarr
             received=", ".join(map(str, weights)),
             fix=f"Did you mean {close[0]!r}?" if close else None,
         )
-    arrays = {path: np.asarray(v if isinstance(v, (list, tuple)) else to_numpy(v)) for path, v in weights.items()}
+    missing = [path for path in shapes if path not in weights]
+    if missing and not partial:
+        raise WeightError(
+            f"Weights for {name!r} are missing.",
+            expected=f"all of {', '.join(shapes)}",
+            received=f"none for {', '.join(missing)}",
+            fix="model.set_weights(weights, partial=True) sets the ones given and leaves the others as they are.",
+        )
+    arrays = {path: _array(name, path, value) for path, value in weights.items()}
     wrong = [path for path, array in arrays.items() if array.shape != shapes[path]]
     if wrong:
         raise WeightError(
@@ -122,6 +131,18 @@ def checked_weights(name: str, built: Built, weights: Any) -> dict[str, np.ndarr
             received=", ".join(f"{path} of dtype {arrays[path].dtype}" for path in strange),
         )
     return arrays
+
+
+def _array(name: str, path: str, value: Any) -> np.ndarray:
+    """A weight that somebody gave, as an array."""
+    try:
+        return np.asarray(value if isinstance(value, (list, tuple)) else to_numpy(value))
+    except (ValueError, TypeError) as error:
+        raise WeightError(
+            f"The weight {path!r} for {name!r} is no array.",
+            expected="an array of numbers, or lists of one length",
+            received=f"{shown(value)} ({error})",
+        ) from error
 
 
 def copy_weights(source: Model, target: Model, decay: float) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from unidl import arguments
 from unidl.capture import told_arguments
-from unidl.errors import ArgumentError, DtypeError
+from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import DTYPES, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
+
+PLAIN = (bool, int, float, str, np.generic)
 
 
 @told_arguments
@@ -30,12 +33,26 @@ def Input(shape: Sequence[int | None], dtype: str | None = None, name: str = "in
         (None, 10)
     Where the frameworks differ: this is `keras.Input`; torch and TensorFlow have no counterpart, and get a traced graph.
     """
-    if isinstance(shape, int):
-        raise ArgumentError(
-            "Input needs a shape as a tuple.", expected="(28, 28, 1), or (8,) for one axis", received=repr(shape)
-        )
-    spec = TensorSpec((None, *shape), dtype_name(dtype) if dtype is not None else "float32")
-    return placeholder(spec, name, floating=dtype is None)
+    axes = arguments.shape("Input", "shape", shape, free=True)
+    spec = TensorSpec((None, *axes), dtype_name(dtype) if dtype is not None else "float32")
+    return placeholder(spec, arguments.text("Input", "name", name), floating=dtype is None)
+
+
+def check_described(described: Any) -> None:
+    """Refuse what `build` cannot take for a description of inputs: a shape that is none, or that is a list.
+
+    Raises:
+        ArgumentError: It says how a shape is written.
+    """
+    if isinstance(described, (tuple, list)) and all(axis is None or isinstance(axis, PLAIN) for axis in described):
+        if isinstance(described, list):
+            raise arguments.refuse(
+                "build", "an input's shape", "a tuple, such as (28, 28, 1)", described, f"Use {tuple(described)!r}."
+            )
+        arguments.shape("build", "an input's shape", described, free=True)
+    elif isinstance(described, (tuple, list, dict)):
+        for item in described.values() if isinstance(described, dict) else described:
+            check_described(item)
 
 
 def to_specs(described: Any, precision: str) -> Any:
@@ -52,7 +69,7 @@ def to_specs(described: Any, precision: str) -> Any:
     if isinstance(described, TensorSpec):
         return described
     if isinstance(described, tuple) and all(axis is None or isinstance(axis, (int, np.integer)) for axis in described):
-        return TensorSpec((None, *described), precision)
+        return TensorSpec((None, *arguments.shape("build", "an input's shape", described, free=True)), precision)
     if isinstance(described, (list, tuple)):
         return type(described)([to_specs(item, precision) for item in described])
     if isinstance(described, dict):
@@ -76,4 +93,10 @@ def _example_spec(example: Any, precision: str) -> TensorSpec:
         )
     dtype = precision if "float" in name else name
     shape = tuple(example.shape)
+    if 0 in shape[1:]:
+        raise ShapeError(
+            "A model cannot be built for an example with an axis of length 0.",
+            expected="axes of length 1 or more behind the batch axis",
+            received=str(shape),
+        )
     return TensorSpec((None, *shape[1:]) if shape else (), dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import os
+from collections.abc import Mapping
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from threading import get_ident
@@ -11,6 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from unidl import arguments
+from unidl.arguments import flag, instance, number, positive, shown, text
 from unidl.backends import registry
 from unidl.backends.contract import Slot
 from unidl.capture import Captured, told_arguments
@@ -21,9 +24,11 @@ from unidl.models import change
 from unidl.models.build import Built, Part, build, build_once, refuse_built, weight_path
 from unidl.models.calling import begin, changing, end, reading
 from unidl.models.door import admit
+from unidl.models.input import PLAIN, check_described
 from unidl.models.paths import LayerMapping, matching
 from unidl.models.summary import LoweringRow, lowering_rows, table
 from unidl.ops.op import running
+from unidl.settings import Choice
 from unidl.table import Table
 from unidl.within import within
 
@@ -119,13 +124,16 @@ class Model(Layer, metaclass=_ModelType):
         """
         refuse_built(self)
         described = inputs or self.inputs()
-        if not described or isinstance(described[0], (bool, int, float, str)):
+        if not described or isinstance(described[0], PLAIN):
             raise ArgumentError(
                 f"{self.name!r} cannot be built without knowing its inputs.",
                 expected="a shape without its batch axis, an unidl.Input, or an example",
-                received=", ".join(map(repr, described)) or "nothing",
+                received=", ".join(map(shown, described)) or "nothing",
                 fix="model.build((28, 28, 1)), model.build((8,)) for one axis, or call the model on data.",
             )
+        for description in described:
+            check_described(description)
+        seed = arguments.seed("Model.build", "seed", seed)
         build(self, described, {}, backend=backend, device=device, precision=precision, seed=seed, random=random)
         return self
 
@@ -207,6 +215,7 @@ class Model(Layer, metaclass=_ModelType):
         Raises:
             DataError: There is no example, or the arrays have different lengths.
         """
+        positive("Model.predict", "batch_size", batch_size)
         count = _examples(self, inputs)
         if self._unidl.built is None:
             self(*map_nest(lambda a: a[:1] if hasattr(a, "shape") else a, inputs))  # builds it
@@ -229,6 +238,7 @@ class Model(Layer, metaclass=_ModelType):
         """How each layer runs (the framework's own layer, or the definition and why), as data."""
         return lowering_rows(self._need_built())
 
+    @told_arguments
     def summary(self) -> None:
         """Print the table of layers with shapes, parameters and how each runs."""
         self._need_built()
@@ -242,6 +252,7 @@ class Model(Layer, metaclass=_ModelType):
         """The same, for a notebook."""
         return table(self)._repr_html_()
 
+    @told_arguments
     def outputs_at(self, pattern: str) -> Model:
         """A model with the same inputs and layers that gives what inner layers put out, as {path: output}.
 
@@ -254,6 +265,7 @@ class Model(Layer, metaclass=_ModelType):
             >>> unidl.to_numpy(m.outputs_at("dense")(numpy.ones((1, 3)))["dense"]).shape
             (1, 4)
         """
+        text("Model.outputs_at", "pattern", pattern)
         built = self._need_built()
         known = [plan.path for plan in built.plan.walk() if plan.path and plan.reached]
         paths = [path for path in matching(known, pattern) if fnmatchcase(path, pattern)]
@@ -263,6 +275,7 @@ class Model(Layer, metaclass=_ModelType):
             seed=built.seed, random=built.random,
         )  # fmt: skip
 
+    @told_arguments
     def replace(self, path: str, layer: Layer) -> None:
         """Put another layer in a place; the rest keeps its weights. A built model gets a new native object.
 
@@ -274,7 +287,8 @@ class Model(Layer, metaclass=_ModelType):
             LayerPathError: There is no such place.
             ShapeError: The new layer does not fit there; the model is as it was.
         """
-        change.replace(self, path, layer)
+        text("Model.replace", "path", path)
+        change.replace(self, path, instance("Model.replace", "layer", layer, Layer, "a layer"))
 
     def weight_slots(self) -> dict[str, Slot]:
         """Path -> where that weight lives in the native object."""
@@ -298,17 +312,20 @@ class Model(Layer, metaclass=_ModelType):
         with reading(built, "weights()"):
             return {path: built.backend.to_numpy(slot.read()) for path, slot in built.slots().items()}
 
-    def set_weights(self, weights: dict[str, Any]) -> None:
-        """Overwrite weights by path; those not named stay. Nothing is written if anything does not fit.
+    @told_arguments
+    def set_weights(self, weights: Mapping[str, Any], partial: bool = False) -> None:
+        """Set every weight and state by path. Nothing is written if anything does not fit.
 
         Args:
-            weights: {path: array} in canonical layout.
+            weights: {path: array} in canonical layout, as `weights` returns them.
+            partial: Whether some may be left out, which stay as they are.
 
         Raises:
-            WeightError: A path is unknown, or an array has another shape.
+            WeightError: A path is unknown or missing, or an array has another shape.
         """
+        flag("Model.set_weights", "partial", partial)
         built = self._need_built()
-        arrays = change.checked_weights(self.name, built, weights)
+        arrays = change.checked_weights(self.name, built, weights, partial)
         with changing(built, "set_weights"):
             slots = built.slots()
             for path, array in arrays.items():
@@ -316,6 +333,7 @@ class Model(Layer, metaclass=_ModelType):
 
     # -- changing --------------------------------------------------------------------------------------------------------
 
+    @told_arguments
     def freeze(self, pattern: str = "*") -> list[str]:
         """Let layers rest: no gradient by their weights, and in training they run as in inference.
 
@@ -327,11 +345,13 @@ class Model(Layer, metaclass=_ModelType):
         """
         return self._set_trainable(pattern, False)
 
+    @told_arguments
     def unfreeze(self, pattern: str = "*") -> list[str]:
         """Undo `freeze`."""
         return self._set_trainable(pattern, True)
 
     def _set_trainable(self, pattern: str, trainable: bool) -> list[str]:
+        text("Model.unfreeze" if trainable else "Model.freeze", "pattern", pattern)
         built = self._need_built()
         plans = {plan.path: plan for plan in built.plan.walk() if plan.reached}
         hits = matching([path for path in plans if path], pattern)
@@ -342,6 +362,7 @@ class Model(Layer, metaclass=_ModelType):
                 built.backend.set_trainable(plans[path], natives[id(plans[path])], trainable)
         return hits
 
+    @told_arguments
     def copy(self, backend: str | None = None, device: str | None = None) -> Self:
         """A new model with the same description and weights, on the same backend or another.
 
@@ -349,9 +370,12 @@ class Model(Layer, metaclass=_ModelType):
             backend: Its name; None is the one this model has.
             device: None is this model's kind of device, or "auto" on another backend.
         """
+        if backend is not None:
+            registry.check(Choice(backend, "the argument backend="))
         copied: Self = change.copy(self, backend, device)
         return copied
 
+    @told_arguments
     def copy_from(self, other: Model, decay: float = 0.0) -> None:
         """Take another model's weights, without leaving the device: w = decay * w + (1 - decay) * other's w.
 
@@ -359,8 +383,10 @@ class Model(Layer, metaclass=_ModelType):
             other: A model of the same backend with the same weight paths.
             decay: 0 copies; 0.99 keeps a moving average. States that are no floating numbers are copied.
         """
-        change.copy_weights(other, self, decay)
+        instance("Model.copy_from", "other", other, Model, "a model built for the same backend")
+        change.copy_weights(other, self, number("Model.copy_from", "decay", decay, least=0, most=1))
 
+    @told_arguments
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the description and the weights to a file; `unidl.load` reads it, for any backend.
 
@@ -404,7 +430,7 @@ def _examples(model: Model, inputs: tuple[Any, ...]) -> int:
     if len(inputs) == 1 and type(inputs[0]) is np.ndarray and inputs[0].size:
         return len(inputs[0])
     arrays = [leaf for leaf in leaves(inputs) if hasattr(leaf, "shape")]
-    lengths = {len(array) for array in arrays}
+    lengths = {array.shape[0] if len(array.shape) else 0 for array in arrays}
     count = lengths.pop() if len(lengths) == 1 else 0
     if not count:
         raise DataError(

@@ -11,8 +11,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from unidl import layers
+from unidl import arguments, layers
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.description.encoding import REGISTERED, Decoder, Encoder, damaged
 from unidl.description.layer import Layer
 from unidl.description.trace import Tracer
@@ -139,6 +140,7 @@ def _packed(model: Model, encoder: Encoder) -> Archive:
     return Archive(document, lazy_weights(built), encoder.constants)
 
 
+@told_arguments
 def load(
     path: str | os.PathLike[str],
     backend: str | None = None,
@@ -169,9 +171,10 @@ def load(
         True
     """
     target = checked_path(path, "unidl.load")
+    known = _classes(classes)
     with limited(MAX_COST), opened(target, "unidl.load") as archive:
         with _file_at_fault():
-            model, built = _described(archive, target, classes)
+            model, built = _described(archive, target, known)
         if built is None:
             return model
         chosen = registry.load(backend)  # so that a missing framework, or a wrong device, is reported as such
@@ -180,6 +183,15 @@ def load(
             _compare(model, built["inputs"], built["kwargs"], built["precision"], archive.weights)
             build(model, **built, backend=backend, device=device, initial=archive.weights)
     return model
+
+
+def _classes(given: Any) -> tuple[type, ...]:
+    """The classes that `load` was given; one that is none is refused."""
+    classes = tuple(given) if isinstance(given, Iterable) and not isinstance(given, type) else (given,)
+    for cls in classes:
+        if not isinstance(cls, type):
+            raise arguments.refuse("load", "classes", "a list of classes", cls)
+    return classes
 
 
 def _described(archive: Archive, path: Path, classes: Iterable[type]) -> tuple[Model, dict[str, Any] | None]:

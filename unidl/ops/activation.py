@@ -310,11 +310,13 @@ def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[
     """
     if which is None:
         return identity
-    if callable(which):
+    if callable(which) and not isinstance(which, type):
         return which
     if not isinstance(which, str):
         raise ArgumentError(
-            "An activation is a name, a function of one tensor, or None.", received=f"{type(which).__name__}: {which!r}"
+            "An activation is a name, a function of one tensor, or None.",
+            received=f"{type(which).__name__}: {which!r:.100}",
+            fix=f"{which.__name__} is a class; call it: {which.__name__}(…)." if isinstance(which, type) else None,
         )
     name = which.lower().replace("-", "_")
     name = habits.ACTIVATIONS.get(name, name)

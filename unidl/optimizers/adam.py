@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unidl import ops
+from unidl.arguments import fraction, number
 from unidl.optimizers.optimizer import Optimizer
 from unidl.schedules import Schedule
 
@@ -42,9 +43,9 @@ class Adam(Optimizer, name="adam"):
         clip_norm: float | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, no_decay, clip_norm)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.beta_1 = fraction(self, "beta_1", beta_1)
+        self.beta_2 = fraction(self, "beta_2", beta_2)
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
 
     state_names = ("first_moment", "second_moment")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from unidl import habits, ops, schedules
-from unidl.capture import Captured
+from unidl.arguments import fits_something, number, optional, shown, texts
+from unidl.capture import Captured, Record, told_arguments
 from unidl.errors import ArgumentError
 
 NAMES: dict[str, type[Optimizer]] = {}
@@ -39,9 +41,26 @@ class Optimizer(metaclass=Captured):
         clip_norm: float | None = None,
     ) -> None:
         self.learning_rate = schedules.get(learning_rate)
-        self.weight_decay = weight_decay
-        self.no_decay = tuple(no_decay)
-        self.clip_norm = clip_norm
+        self.weight_decay = number(self, "weight_decay", weight_decay, least=0)
+        self.no_decay = texts(self, "no_decay", no_decay)
+        self.clip_norm = optional(number, self, "clip_norm", clip_norm, above=0)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A learning rate, a number or a schedule, may be set at any time; the next step has it. What else the constructor took may not."""
+        record: Record = self._unidl  # type: ignore[attr-defined]  # the metaclass makes it
+        if name == "learning_rate":
+            object.__setattr__(self, name, schedules.get(value))
+            if record.constructed:
+                record.arguments[name] = value
+            return
+        if record.constructed and name in inspect.signature(type(self).__init__).parameters:
+            raise ArgumentError(
+                f"{type(self).__name__}.{name} cannot be set after construction: the framework's optimizer is made with it.",
+                expected="learning_rate alone may be set",
+                received=f"{name}={shown(value)}",
+                fix=f"Make a new optimizer, {type(self).__name__}(…, {name}=…), and a new Trainer with it.",
+            )
+        object.__setattr__(self, name, value)
 
     state_names: tuple[str, ...] = ()  # one tensor of the weight's shape, starting at zero, for each
 
@@ -63,6 +82,15 @@ class Optimizer(metaclass=Captured):
         """The weight decay of a weight, by its path."""
         return 0.0 if any(fnmatchcase(path, pattern) for pattern in self.no_decay) else self.weight_decay
 
+    def check_patterns(self, paths: Collection[str]) -> None:
+        """Refuse patterns of `no_decay` that fit none of these weight paths.
+
+        Raises:
+            ArgumentError: One fits none; a weight that was not to decay would.
+        """
+        unused = [pattern for pattern in self.no_decay if not any(fnmatchcase(path, pattern) for path in paths)]
+        fits_something(self, "no_decay", unused, paths, "weight paths")
+
     def clipped(self, gradients: list[Any]) -> list[Any]:
         """All gradients scaled down together, so that their common norm is at most `clip_norm`."""
         if self.clip_norm is None:
@@ -76,6 +104,7 @@ class Optimizer(metaclass=Captured):
         return f"{type(self).__name__}({given})"
 
 
+@told_arguments
 def get(value: Any) -> Optimizer:
     """The optimizer for a name or an optimizer.
 

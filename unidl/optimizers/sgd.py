@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from unidl.arguments import flag, fraction
 from unidl.errors import ArgumentError
 from unidl.optimizers.optimizer import Optimizer
 from unidl.schedules import Schedule
@@ -37,12 +38,10 @@ class SGD(Optimizer, name="sgd"):
         clip_norm: float | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, no_decay, clip_norm)
-        if not 0 <= momentum < 1:
-            raise ArgumentError("momentum is a number from 0 to below 1.", received=repr(momentum))
-        if nesterov and momentum == 0:
+        self.momentum = fraction(self, "momentum", momentum)
+        self.nesterov = flag(self, "nesterov", nesterov)
+        if self.nesterov and self.momentum == 0:
             raise ArgumentError("nesterov needs a momentum.", fix="SGD(…, momentum=0.9, nesterov=True)")
-        self.momentum = momentum
-        self.nesterov = nesterov
 
     @property
     def state_names(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from unidl.arguments import integer, number
 from unidl.errors import ArgumentError
 from unidl.schedules.schedule import Schedule
 
@@ -28,16 +29,16 @@ class Cosine(Schedule):
     """
 
     def __init__(self, peak: float, steps: int, warmup: int = 0, floor: float = 0.0) -> None:
-        if steps <= warmup or warmup < 0:
+        self.peak = number(self, "peak", peak, least=0)
+        self.steps = integer(self, "steps", steps, 1)
+        self.warmup = integer(self, "warmup", warmup, 0)
+        self.floor = number(self, "floor", floor, least=0)
+        if self.steps <= self.warmup:
             raise ArgumentError(
                 "Cosine needs more steps than warm-up steps.",
                 expected="0 <= warmup < steps",
                 received=f"{steps=}, {warmup=}",
             )
-        self.peak = peak
-        self.steps = steps
-        self.warmup = warmup
-        self.floor = floor
 
     def __call__(self, step: int) -> float:
         """The learning rate of that step."""

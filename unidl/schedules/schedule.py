@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.capture import Captured
+from unidl.arguments import number, shown
+from unidl.capture import Captured, told_arguments
 from unidl.errors import ArgumentError
 
 
@@ -28,13 +29,14 @@ class Constant(Schedule):
     """
 
     def __init__(self, value: float) -> None:
-        self.value = value
+        self.value = number(self, "value", value, least=0)
 
     def __call__(self, step: int) -> float:
         """The learning rate."""
         return self.value
 
 
+@told_arguments
 def get(value: Any) -> Schedule:
     """The schedule for a number or a schedule.
 
@@ -43,10 +45,13 @@ def get(value: Any) -> Schedule:
     """
     if isinstance(value, Schedule):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return Constant(float(value))
-    raise ArgumentError(
-        "A learning rate is a number of at least 0, or a schedule.",
-        expected="1e-3, or unidl.schedules.Cosine(1e-3, steps=1000)",
-        received=repr(value),
-    )
+    if isinstance(value, type) and issubclass(value, Schedule):
+        raise ArgumentError(f"The learning rate is the class {value.__name__}.", fix=f"Call it: {value.__name__}(…).")
+    try:
+        return Constant(value)
+    except ArgumentError:
+        raise ArgumentError(
+            "A learning rate is a finite number of at least 0, or a schedule.",
+            expected="1e-3, or unidl.schedules.Cosine(1e-3, steps=1000)",
+            received=shown(value),
+        ) from None

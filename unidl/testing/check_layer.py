@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from unidl import arguments
 from unidl.backends import registry
+from unidl.capture import told_arguments
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ConformanceError
 from unidl.graph.node import map_nest
+from unidl.settings import Choice
 from unidl.testing.trial import Numbers, Trial
 
 # the largest difference from the definition in float64, relative to the largest number of the tensor (or to 1)
@@ -39,6 +42,7 @@ class Proof:
     difference: float
 
 
+@told_arguments
 def check_layer(
     layer: Layer,
     *inputs: Any,
@@ -79,6 +83,15 @@ def check_layer(
         >>> all(proof.difference < 1e-5 for proof in proofs)
         True
     """
+    arguments.instance("check_layer", "layer", layer, Layer, "a layer")
+    arguments.flag("check_layer", "training", training)
+    arguments.optional(arguments.mapping, "check_layer", "named", named)
+    arguments.optional(arguments.mapping, "check_layer", "options", options)
+    wanted = None if backends is None else arguments.texts("check_layer", "backends", backends)
+    if wanted == ():
+        raise arguments.refuse("check_layer", "backends", "a list of backends, or None for all", backends)
+    for name in wanted or ():
+        registry.check(Choice(name, "the argument backends="))
     generator = np.random.default_rng(0)
 
     def array(leaf: Any) -> Any:
@@ -96,7 +109,7 @@ def check_layer(
         )
     return [
         check_trial(trial, backend, precision)
-        for backend in (backends or registry.installed())
+        for backend in (wanted or registry.installed())
         for precision in TOLERANCES
     ]
 
@@ -110,8 +123,9 @@ class Shape:
 
 def _shapes(nest: Any) -> Any:
     """A nest in which a tuple of integers is one shape."""
-    if isinstance(nest, tuple) and all(isinstance(n, int) for n in nest):
-        return Shape(nest)
+    if isinstance(nest, tuple) and all(isinstance(n, (int, float, str)) for n in nest):
+        lengths = arguments.shape("check_layer", "an input's shape", nest)
+        return Shape(tuple([length for length in lengths if length is not None]))
     if isinstance(nest, (list, tuple)):
         return type(nest)([_shapes(item) for item in nest])
     if isinstance(nest, dict):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from unidl import arguments
 from unidl.callbacks import Callback, EarlyStopping
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, ShapeError
@@ -65,14 +64,8 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
     Raises:
         ArgumentError: The number of epochs is none, or something in the list of callbacks is no callback.
     """
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise ArgumentError("fit needs a whole number of epochs.", expected="epochs >= 0", received=repr(epochs))
-    if on_nonfinite not in ("stop", "go on"):
-        raise ArgumentError(
-            "fit does not know what to do at a loss that is no finite number.",
-            expected='on_nonfinite="stop" or "go on"',
-            received=repr(on_nonfinite),
-        )
+    arguments.integer("Trainer.fit", "epochs", epochs, 0)
+    arguments.one_of("Trainer.fit", "on_nonfinite", on_nonfinite, ("stop", "go on"))
     if isinstance(callbacks, Callback) or not isinstance(callbacks, (list, tuple)):
         kind = type(callbacks).__name__
         raise ArgumentError("callbacks is a list.", received=kind, fix=f"callbacks=[{kind}(…)]")
@@ -85,13 +78,7 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
                 received=repr(callback),
                 fix=f"Call it: {callback.__name__}()." if called else None,
             )
-        every = callback.every_steps
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise ArgumentError(
-                f"{type(callback).__name__}.every_steps is no number of steps.",
-                expected="a whole number of at least 1, or None",
-                received=repr(every),
-            )
+        arguments.optional(arguments.positive, callback, "every_steps", callback.every_steps)
 
 
 def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unidl import ops
+from unidl.arguments import number
 from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
 from unidl.capture import Record
 from unidl.data import Arrays, Source
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
+from unidl.models.build import weight_path
 from unidl.models.calling import calling
 from unidl.models.change import weight_shapes
 from unidl.models.door import admit
@@ -151,12 +153,30 @@ class Engine:
                 raise ArgumentError(
                     "There is no weight to train: every layer is frozen or has none.", fix="model.unfreeze()."
                 )
+            self.trainer.optimizers[key[0]].check_patterns(self._decaying(part))
             self.steppers[key] = self.backend.optimizer(self.trainer.optimizers[key[0]], slots)
             held = self.waiting.pop(key, None)
             # a layer may have been replaced since by one of the same path and other shapes: it starts anew
             if held is not None and _fits(held, weight_shapes(part._need_built())):
                 self.steppers[key].write(held)
         return self.steppers[key]
+
+    def _decaying(self, part: Model) -> list[str]:
+        """The paths that `no_decay` may mean: the trainable weights', frozen ones included.
+
+        An optimizer that moves several parts may mean those of any: each path then counts without what leads to a part.
+        """
+        built = self.model._need_built()
+        paths = [
+            weight_path(plan, name)
+            for plan in built.plan.walk() if plan.reached
+            for name, weight in plan.weights.items() if weight.trainable
+        ]  # fmt: skip
+        if part is self.model:
+            return paths
+        return list(
+            dict.fromkeys("/".join(path.split("/")[cut:]) for path in paths for cut in range(path.count("/") + 1))
+        )
 
     def _path_of(self, part: Model) -> str:
         """The part's path in the model."""
@@ -341,10 +361,16 @@ class Engine:
         rates = {}
         for name, optimizer in self.trainer.optimizers.items():
             first = self.steps_of.get(name, 0)
-            if isinstance(optimizer.learning_rate, Constant):
-                rates[name] = np.full(count, optimizer.learning_rate(first))
+            schedule = optimizer.learning_rate
+            if isinstance(schedule, Constant):
+                rates[name] = np.full(count, schedule(first))
             else:
-                rates[name] = np.array([optimizer.learning_rate(first + i) for i in range(count)])
+                rates[name] = np.array(
+                    [
+                        number(schedule, f"the rate of step {i}", schedule(i), least=0)
+                        for i in range(first, first + count)
+                    ]
+                )
         return rates
 
     @contextmanager

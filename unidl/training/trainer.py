@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from unidl import losses, metrics, optimizers
+from unidl import arguments, losses, metrics, optimizers
 from unidl.backends import registry
 from unidl.callbacks import Callback, Checkpoint
 from unidl.capture import told_arguments
@@ -35,7 +35,7 @@ from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
-from unidl.training.given import checked_seed, held_out, source_of
+from unidl.training.given import check_build_arguments, checked_jit, held_out, optimizers_of, source_of
 from unidl.training.history import History
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
@@ -94,13 +94,14 @@ class Trainer:
                 if isinstance(model, Layer)
                 else "Give the unidl model itself, not model.native.",
             )
-        if isinstance(metrics, str):
-            raise ArgumentError("metrics is a list.", received=repr(metrics), fix=f"metrics=[{metrics!r}]")
+        if isinstance(metrics, str) or callable(metrics):
+            shown = repr(metrics) if isinstance(metrics, str) else "…"
+            raise ArgumentError("metrics is a list.", received=arguments.shown(metrics), fix=f"metrics=[{shown}]")
         self.model = model
         self._loss = None if loss is None else losses.get(loss)
-        given = optimizer if isinstance(optimizer, dict) else {"main": optimizer}
+        given = optimizers_of(optimizer, own_step=type(self).training_step is not Trainer.training_step)
         self.optimizers: dict[str, optimizers.Optimizer] = {name: optimizers.get(o) for name, o in given.items()}
-        self.metrics = [_metric(metric) for metric in metrics]
+        self.metrics = [_metric(metric) for metric in arguments.items("Trainer", "metrics", metrics, "metrics")]
         names = ["loss", *(metric.name for metric in self.metrics)]
         if len(set(names)) < len(names):
             raise ArgumentError(
@@ -109,15 +110,12 @@ class Trainer:
                 received=", ".join(names),
                 fix="unidl.metrics.Mean(function, name=…) gives a function's mean another name.",
             )
-        if jit not in (True, False, "auto"):
-            raise ArgumentError(
-                "The Trainer does not know that jit.", expected='True, False or "auto"', received=repr(jit)
-            )
-        self.jit = jit
+        self.jit = checked_jit("Trainer", jit)
+        check_build_arguments(backend, device, precision, random)
         if backend is None and not model.is_built:
             backend = registry.in_force().value  # of where the Trainer is made, wherever `fit` is called
         self._given = {"backend": backend, "device": device, "precision": precision, "random": random}
-        self.seed = 0 if seed is None else checked_seed(seed)
+        self.seed = 0 if seed is None else arguments.seed("Trainer", "seed", seed)
         self.epoch = 0  # epochs done, over all calls of fit
         self.steps_taken = 0  # optimizer steps, over all calls of fit and step
         self.progress: Progress | None = None  # of the last call of fit
@@ -182,6 +180,7 @@ class Trainer:
             )
         return self._loss
 
+    @told_arguments
     def minimize(self, function: Callable[[], Any], part: Model | None = None, optimizer: str = "main") -> Any:
         """One optimizer step that makes a loss smaller; inside `training_step` only.
 
@@ -202,13 +201,16 @@ class Trainer:
                 expected="a call in training_step of a subclass of unidl.Trainer",
                 fix="unidl.value_and_grad(f, of=model) gives gradients anywhere; trainer.step(batch) takes one step.",
             )
-        if optimizer not in self.optimizers:
+        if not isinstance(optimizer, str) or optimizer not in self.optimizers:
             raise ArgumentError(
                 f"The Trainer has no optimizer {optimizer!r}.",
                 expected=f"one of {', '.join(self.optimizers)}",
                 fix="Trainer(model, optimizer={'d': …, 'g': …}).",
             )
-        return self.engine.minimize(function, part or self.model, optimizer)
+        arguments.function("Trainer.minimize", "function", function, " that returns the loss")
+        if part is not None:
+            arguments.instance("Trainer.minimize", "part", part, Model, "the Trainer's model, or a model inside it")
+        return self.engine.minimize(function, self.model if part is None else part, optimizer)
 
     # -- the loop --------------------------------------------------------------------------------------------------------
 
@@ -256,6 +258,9 @@ class Trainer:
         """
         self._refuse_inside("fit")
         check_run(epochs, callbacks, on_nonfinite)
+        for name, value in (("shuffle", shuffle), ("progress", progress), ("resume", resume)):
+            arguments.flag("Trainer.fit", name, value)
+        arguments.positive("Trainer.fit", "batch_size", batch_size)
         source = source_of(x, y, batch_size, shuffle, self.seed)
         validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
         self._build_for(source)
@@ -283,6 +288,7 @@ class Trainer:
     @told_arguments
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics on data, without training."""
+        arguments.positive("Trainer.evaluate", "batch_size", batch_size)
         if y is None and not isinstance(x, Source):
             raise DataError(
                 "evaluate needs targets beside the inputs.",
@@ -298,12 +304,14 @@ class Trainer:
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
         """Outputs for arrays of any length, as arrays."""
+        arguments.positive("Trainer.predict", "batch_size", batch_size)
         if not self.model.is_built:
             self._build(
                 tuple(np.asarray(a) if not isinstance(a, (list, dict)) else map_nest(np.asarray, a) for a in inputs)
             )
         return self.model.predict(*inputs, batch_size=batch_size)
 
+    @told_arguments
     def step(self, batch: Any) -> Mapping[str, float]:
         """One optimizer step on one batch, for people with a loop of their own.
 
@@ -315,7 +323,7 @@ class Trainer:
         """
         self._refuse_inside("step")
         pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
-        source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=2**31)
+        source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=arguments.LARGEST_SIZE)
         self._build_for(source)
         with _training(self, "step"):
             self._prepare(source)
@@ -363,6 +371,7 @@ class Trainer:
         with reading(self.model._need_built(), "Trainer.state"):
             return state.read(self)
 
+    @told_arguments
     def restore(self, saved: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Go on from what `state` gave, or `save` or a Checkpoint wrote.
 
@@ -383,6 +392,7 @@ class Trainer:
                 with saving.opened_training(saved, "trainer.restore") as held:
                     state.write(self, held)
 
+    @told_arguments
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model and all that training goes on from to a file; `restore` and, for the model alone, `unidl.load` read it.
 
@@ -396,6 +406,7 @@ class Trainer:
         with reading(self.model._need_built(), "Trainer.save"):
             saving.save(self.model, path, state.read(self, lazily=True), "trainer.save")
 
+    @told_arguments
     def converted(self, backend: str, device: str | None = None, precision: str | None = None) -> Self:
         """The same training on another backend (see unidl.convert). Parts of the model that a subclass keeps are those of the old one."""
         new: Self = object.__new__(type(self))

@@ -21,17 +21,24 @@ from typing import Any
 import cloudpickle
 from rich.console import Console
 
-from unidl import distribution
+from unidl import distribution, losses, optimizers
+from unidl.arguments import fits_something, flag, items, number, optional, positive, refuse, texts
 from unidl.backends import registry
+from unidl.backends.keras_engine import ENGINES
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, BackendUnavailableError
+from unidl.files import checked_path
 from unidl.insight.comparison import Comparison
 from unidl.insight.comparisons import machine
 from unidl.insight.comparisons.advice import advise, distances
 from unidl.insight.comparisons.conductor import PARTS, Conductor, Plan
 from unidl.insight.comparisons.job import Job, Way, Work
+from unidl.metrics import get as get_metric
 from unidl.settings import Choice
+from unidl.training.given import checked_jit
 
 
+@told_arguments
 def compare(
     build: Callable[[], Any] | str | os.PathLike[str],
     data: Any = None,
@@ -93,7 +100,11 @@ def compare(
         >>> c.runs[0].failure, sorted(c.runs[0].figures)[:3]
         (None, ['build', 'compile', 'edit'])
     """
-    script = None if callable(build) else Path(build)
+    script = None if callable(build) else checked_path(build, "unidl.compare")
+    flag("compare", "quick", quick)
+    flag("compare", "progress", progress)
+    number("compare", "timeout", timeout, above=0)
+    _check_training(loss, optimizer, metrics)
     _check(build, script, data, arguments, rounds, without)
     ways = _ways(backends, engines, jit, threads)
     console = Console(stderr=True)
@@ -144,16 +155,21 @@ def _check(
         )
     if script is not None and data is not None:
         raise ArgumentError("A script has its own data.", received="data", fix="Leave it out.")
-    if script is None and arguments:
+    if texts("compare", "arguments", arguments) and script is None:
         raise ArgumentError("arguments are those of a script.", received=repr(arguments))
-    if isinstance(without, str) or not set(without) <= set(PARTS):
-        raise ArgumentError(
-            "without= names parts of a comparison.",
-            expected=f"some of {', '.join(PARTS)}, in a list",
-            received=repr(without),
-        )
-    if rounds < 1:
-        raise ArgumentError("It takes a round to measure.", expected="rounds >= 1", received=repr(rounds))
+    unknown = [part for part in texts("compare", "without", without) if part not in PARTS]
+    fits_something("compare", "without", unknown, PARTS, "parts of a comparison")
+    positive("compare", "rounds", rounds)
+
+
+def _check_training(loss: Any, optimizer: Any, metrics: Any) -> None:
+    """What a function's model gets, looked at before a process is started."""
+    if loss is not None:
+        losses.get(loss)
+    for one in optimizer.values() if isinstance(optimizer, dict) else [optimizer]:
+        optimizers.get(one)
+    for metric in items("compare", "metrics", metrics, "metrics"):
+        get_metric(metric)
 
 
 # -- the ways ------------------------------------------------------------------------------------------------------------------
@@ -173,16 +189,18 @@ def _check_is_python(script: Path) -> None:
 
 
 def _ways(backends: Any, engines: Any, jit: Any, threads: Any) -> list[Way]:
-    if isinstance(backends, str):
-        raise ArgumentError("backends is a list.", received=repr(backends), fix=f"backends=[{backends!r}]")
-    names = list(registry.installed() if backends is None else backends)
+    names = list(registry.installed() if backends is None else texts("compare", "backends", backends))
     for name in names:
         registry.check_known(Choice(name, "backends="))
+    _check_engines(engines, names)
+    if backends is not None and not names:
+        raise refuse("compare", "backends", "a list of at least one backend", backends)
     if not names:
         raise BackendUnavailableError(
             "There is no backend to compare.", fix=f"Install all of them with:  {distribution.install('all')}"
         )
-    jits, counts = _several(jit), _several(threads)
+    jits = [one if one is None else checked_jit("compare", one) for one in _several("jit", jit)]
+    counts = [optional(positive, "compare", "threads", one) for one in _several("threads", threads)]
     ways = []
     for name in names:
         under = list(engines) if engines and registry.entries()[name].engine else [None]
@@ -198,8 +216,20 @@ def _ways(backends: Any, engines: Any, jit: Any, threads: Any) -> list[Way]:
     return ways
 
 
-def _several(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+def _several(name: str, value: Any) -> list[Any]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if not value:
+            raise refuse("compare", name, "a value, or a list of at least one", value)
+        return list(value)
+    return [value]
+
+
+def _check_engines(engines: Any, names: Sequence[str]) -> None:
+    """Refuse engines that no backend of the comparison runs on."""
+    asked = () if engines is None else texts("compare", "engines", engines)
+    fits_something("compare", "engines", [one for one in asked if one not in ENGINES], ENGINES, "engines")
+    if asked and not any(registry.entries()[name].engine for name in names):
+        raise refuse("compare", "engines", "nothing, where no backend that is compared runs on an engine", engines)
 
 
 # -- what is written for the processes -----------------------------------------------------------------------------------------

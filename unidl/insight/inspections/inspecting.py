@@ -8,7 +8,9 @@ from importlib import metadata
 from typing import Any
 
 import unidl
+from unidl import arguments
 from unidl.backends.contract import Backend
+from unidl.capture import told_arguments
 from unidl.data import Arrays
 from unidl.errors import ArgumentError, DataError, NotPortableError
 from unidl.insight import report
@@ -26,6 +28,7 @@ from unidl.training.engine import arguments_of
 OWN_STEP = "The training_step is the Trainer's own writing, so it is not known what it calls the model with: inspect(model, x) has the layers' costs."
 
 
+@told_arguments
 def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: bool = True) -> Inspection:
     """See what the framework makes of a model, or of one training step of a Trainer: graphs, costs, events, changes.
 
@@ -60,6 +63,8 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
     Where the frameworks differ: docs/inspect.md has what each one shows. Operations are counted from the description, so they are
     the same everywhere.
     """
+    arguments.flag("inspect", "compiler", compiler)
+    arguments.flag("inspect", "times", times)
     if isinstance(model, Trainer):
         return _inspect_step(model, (batch, *others), compiler, times)
     if not isinstance(model, Model):
@@ -84,7 +89,7 @@ def _inspect_step(trainer: Trainer, given: tuple[Any, ...], compiler: bool, time
     for batch in batches:
         if trainer.engine.takes_own_step() and len(batch) != 2:
             raise DataError("The Trainer's own step needs inputs and targets.", expected="inspect(trainer, (x, y))")
-        trainer._prepare(Arrays(*batch, batch_size=2**31))
+        trainer._prepare(Arrays(*batch, batch_size=arguments.LARGEST_SIZE))
     model = trainer.model
     backend = _backend(model)
     program = program_of_trainer(trainer, batches, compiler)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 from unidl.insight.drawing import svg
 from unidl.insight.plots import curves
@@ -101,6 +102,7 @@ class Plot:
         return picture[:end] + style + picture[end:]
 
 
+@told_arguments
 def plot(what: Model | History | Mapping[str, History]) -> Plot:
     """A picture of a model's layers, or of the curves of one history or several.
 
