@@ -243,7 +243,7 @@ def rewritten(path, target, document=None, **entries):
 
 
 def wide(document):
-    document["objects"][-2]["arguments"]["units"] = 10**12
+    document["objects"][-2]["arguments"]["units"] = 2**31 - 1
     return document
 
 

@@ -144,7 +144,7 @@ def test_a_loss_that_is_no_number_stops_the_run(backend, tmp_path):
         history = t.fit(x, Y, epochs=2, shuffle=False, on_nonfinite="go on", **QUIET)
     assert [w.category for w in told].count(NonFiniteWarning) == 1
     assert len(history.epochs) == 2
-    with pytest.raises(ArgumentError, match='on_nonfinite="stop" or "go on"'):
+    with pytest.raises(ArgumentError, match="invalid value for on_nonfinite"):
         t.fit(X, Y, on_nonfinite="raise", **QUIET)
 
 

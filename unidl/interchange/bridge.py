@@ -74,9 +74,11 @@ def load_weights(
     )
     ignored = arguments.texts("load_weights", "ignore", ignore)
     kept_paths = arguments.texts("load_weights", "keep", keep)
-    for pair in arguments.optional(arguments.mapping, "load_weights", "names", names) or {}:
-        arguments.text("load_weights", "a key of names", pair)
-        arguments.text("load_weights", f"names[{pair!r}]", (names or {})[pair])
+    pairs = arguments.optional(arguments.mapping, "load_weights", "names", names) or {}
+    if not all(isinstance(word, str) for pair in pairs.items() for word in pair):
+        raise arguments.refuse(
+            "load_weights", "names", "a dict of texts: {prefix in the source: path in the model}", names
+        )
     if channels_first is not None and not arguments.is_flag(channels_first):
         arguments.texts("load_weights", "channels_first", channels_first)
     if not model.is_built:
