@@ -23,10 +23,13 @@ SECTIONS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ),
     ("Names in `unidl`", "", habits.TOP),
     ("Models and layers: attributes and methods", "Asked of a model or a layer.", habits.MODEL),
-    (
-        "Classes of your own: methods",
-        "unidl refuses a class that defines these, which it would never call.",
-        habits.METHODS,
+    *(
+        (
+            f"Methods of a user-defined {name}",
+            "A class that defines these, which unidl never calls, raises an error.",
+            table,
+        )
+        for name, table in habits.METHODS.items()
     ),
     ("Layers", "Names in `unidl.layers`.", habits.LAYERS),
     ("Operations", "Names in `unidl.ops`.", habits.OPS),

@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.capture import told_arguments
+from unidl.subclass import check_methods, check_signatures
+
+# what the Trainer gives each method
+GIVEN = {
+    "on_start": ("trainer",),
+    "on_steps": ("trainer", "numbers"),
+    "on_epoch_end": ("trainer", "numbers"),
+    "on_interrupt": ("trainer",),
+    "on_end": ("trainer",),
+    "state": (),
+    "restore": ("state",),
+}
 
 
 class Callback:
@@ -15,6 +27,16 @@ class Callback:
 
     @told_arguments
     def __init__(self) -> None: ...
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse other frameworks' hooks and signatures, which would never be called or be given something else.
+
+        Raises:
+            ForeignNameError: It names ours.
+        """
+        super().__init_subclass__(**kwargs)
+        check_methods(cls, Callback, hooks="on_")
+        check_signatures(cls, Callback, GIVEN)
 
     every_steps: int | None = (
         None  # after how many optimizer steps on_steps is called; None: never, and the run is not held up

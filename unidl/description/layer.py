@@ -11,6 +11,7 @@ from unidl.description.binding import Binding
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, NotCalledError, ShapeError
 from unidl.graph.node import holds_symbol, leaves
 from unidl.graph.spec import Shape
+from unidl.subclass import check_methods
 
 LONG = 200  # letters of a description's arguments that its repr still shows
 
@@ -38,12 +39,7 @@ class Layer(metaclass=Captured):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for foreign, way in habits.METHODS.items():
-            if foreign in vars(cls) and not cls.__module__.startswith("unidl."):
-                raise ForeignNameError(
-                    f"{cls.__name__} defines {foreign!r}, which unidl never calls.", fix=f"In unidl this is {way}."
-                )
-
+        check_methods(cls, Layer)
         forward = vars(cls).get("forward")
         if inspect.isfunction(forward) and "training" in inspect.signature(forward).parameters:
             raise ForeignNameError(

@@ -13,7 +13,7 @@ from unidl.habits.data import data_source as data_source
 from unidl.habits.file import ENDINGS as ENDINGS
 from unidl.habits.file import FOREIGN_FILES as FOREIGN_FILES
 from unidl.habits.layer import LAYERS as LAYERS
-from unidl.habits.model import METHODS as METHODS
+from unidl.habits.method import METHODS as METHODS
 from unidl.habits.model import MODEL as MODEL
 from unidl.habits.operation import ACTIVATIONS as ACTIVATIONS
 from unidl.habits.operation import OPS as OPS

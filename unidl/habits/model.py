@@ -71,17 +71,3 @@ MODEL: dict[str, str] = {
     "clone": "model.copy()",
     "get_config": "Nothing: the constructor's arguments are captured; repr(layer) shows them.",
 }
-
-# Methods of a user's class that unidl would never call.
-METHODS: dict[str, str] = {
-    "call": "forward(self, x)",
-    "build": "setup(self, shape)",
-    "compute_output_shape": "nothing: unidl infers shapes from forward",
-    "get_config": "nothing: the constructor's arguments are captured",
-    "from_config": "nothing: the constructor's arguments are captured",
-    "train_step": "a subclass of unidl.Trainer with training_step(self, batch)",
-    "test_step": "a subclass of unidl.Trainer with training_step(self, batch)",
-    "training_step": "a subclass of unidl.Trainer with training_step(self, batch)",
-    "configure_optimizers": "unidl.Trainer(model, optimizer=…)",
-    "reset_parameters": "an initializer for each weight: self.add_weight(name, shape, initializer)",
-}

@@ -11,6 +11,7 @@ from unidl import habits, ops
 from unidl.capture import Captured, told_arguments
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
+from unidl.subclass import check_methods, check_signatures
 from unidl.targets.function import Comparison, check_values
 
 NAMES: dict[str, type[Loss]] = {}
@@ -33,6 +34,8 @@ class Loss(metaclass=Captured):
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_methods(cls, Loss)
+        check_signatures(cls, Loss, {"per_example": ("targets", "predictions")})
         if name is not None:
             NAMES[name] = cls
 

@@ -9,6 +9,7 @@ import numpy as np
 from unidl.capture import Captured, snake_case
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec
+from unidl.subclass import check_methods, check_signatures
 
 NAMES: dict[str, type[Metric]] = {}
 
@@ -24,6 +25,10 @@ class Metric(metaclass=Captured):
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_methods(cls, Metric)
+        check_signatures(
+            cls, Metric, {"initial": (), "update": ("state", "targets", "predictions"), "result": ("state",)}
+        )
         if name is not None:
             NAMES[name] = cls
 

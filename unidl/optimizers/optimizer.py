@@ -11,6 +11,7 @@ from unidl import habits, ops, schedules
 from unidl.arguments import fits_something, number, optional, shown, texts
 from unidl.capture import Captured, Record, told_arguments
 from unidl.errors import ArgumentError
+from unidl.subclass import check_methods, check_signatures
 
 NAMES: dict[str, type[Optimizer]] = {}
 
@@ -30,6 +31,8 @@ class Optimizer(metaclass=Captured):
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_methods(cls, Optimizer)
+        check_signatures(cls, Optimizer, {"update": ("weight", "gradient", "state", "learning_rate", "step")})
         if name is not None:
             NAMES[name] = cls
 

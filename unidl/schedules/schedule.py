@@ -7,10 +7,16 @@ from typing import Any
 from unidl.arguments import number, shown
 from unidl.capture import Captured, told_arguments
 from unidl.errors import ArgumentError
+from unidl.subclass import check_methods, check_signatures
 
 
 class Schedule(metaclass=Captured):
     """The learning rate of each optimizer step: `schedule(step)`, step 0 being the first."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_methods(cls, Schedule)
+        check_signatures(cls, Schedule, {"__call__": ("step",)})
 
     def __call__(self, step: int) -> float:
         """The learning rate."""

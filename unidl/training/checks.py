@@ -14,6 +14,9 @@ from unidl.graph.tensor import SymbolicTensor
 from unidl.losses import Loss
 from unidl.metrics import Metric
 from unidl.models.model import Model
+from unidl.subclass import hooks_of
+
+FOREIGN_CALLBACK = "Another framework's callbacks are not called: write a subclass of unidl.callbacks.Callback."
 
 
 def check_targets(loss: Loss | None, metrics: Sequence[Metric], model: Model, targets: Any) -> None:
@@ -72,13 +75,21 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
     for callback in callbacks:
         if not isinstance(callback, Callback):
             called = isinstance(callback, type) and issubclass(callback, Callback)
+            foreign = any(hasattr(callback, hook) for hook in ("on_train_begin", "on_train_start"))
             raise ArgumentError(
                 "Something in the list of callbacks is no callback.",
                 expected="objects of unidl.callbacks, or of a subclass of unidl.callbacks.Callback",
                 received=repr(callback),
-                fix=f"Call it: {callback.__name__}()." if called else None,
+                fix=f"Call it: {callback.__name__}()." if called else FOREIGN_CALLBACK if foreign else None,
             )
         arguments.optional(arguments.positive, callback, "every_steps", callback.every_steps)
+        beside = hooks_of(callback, "on_")
+        if beside:
+            raise ArgumentError(
+                f"{beside[0]} stands on the object and not on its class, so it is not what unidl calls.",
+                received=f"{type(callback).__name__}.{beside[0]} = …",
+                fix="Define it in a subclass of unidl.callbacks.Callback.",
+            )
 
 
 def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:

@@ -25,6 +25,7 @@ from unidl.models.build import build_once
 from unidl.models.calling import changing, reading
 from unidl.models.door import inspect
 from unidl.models.model import Model, in_training_step
+from unidl.subclass import check_methods, check_signatures
 from unidl.table import Table
 from unidl.training import showing, state
 from unidl.training.bar import Bar
@@ -136,6 +137,11 @@ class Trainer:
                     f"The model is built already, with {name}={value!r}; the Trainer asks for {self._given[name]!r}.",
                     fix=f"Leave {name}= out, or make a new model with model.copy(backend=…).",
                 )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_methods(cls, Trainer, hooks="on_")
+        check_signatures(cls, Trainer, {"training_step": ("batch",)})
 
     # -- what a subclass may write ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,94 @@
+"""What a user's subclass of unidl's classes defines, looked at when the class is made: methods that nobody would ever call."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unidl import habits
+from unidl.errors import ForeignNameError
+
+
+def check_methods(cls: type, base: type, hooks: str = "") -> None:
+    """Refuse methods under other frameworks' names, which unidl would never call.
+
+    Args:
+        cls: The user's class.
+        base: The class of unidl's that it derives from.
+        hooks: A prefix that only the base's own methods may have: "on_".
+
+    Raises:
+        ForeignNameError: It says what unidl calls instead.
+    """
+    known = habits.METHODS[base.__name__]
+    for name in _defined(cls, base):
+        if hasattr(base, name):
+            continue
+        if name in known:
+            raise ForeignNameError(
+                f"{cls.__name__} defines {name!r}, which unidl never calls.", fix=f"In unidl this is {known[name]}."
+            )
+        if hooks and name.startswith(hooks):
+            ours = [own for own in vars(base) if own.startswith(hooks)]
+            close = difflib.get_close_matches(name, ours, n=1, cutoff=0.8)
+            raise ForeignNameError(
+                f"{cls.__name__} defines {name!r}, which unidl never calls.",
+                expected=f"one of {', '.join(ours)}",
+                fix=f"Did you mean {close[0]!r}?" if close else f"Give a method of your own another name: _{name}.",
+            )
+
+
+def check_signatures(cls: type, base: type, given: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse methods of the base's name that cannot take what unidl gives them, or that take it for something else.
+
+    Args:
+        cls: The user's class.
+        base: The class of unidl's that it derives from.
+        given: Method -> what unidl gives it, in order, by the names of its own parameters.
+
+    Raises:
+        ForeignNameError: It says how unidl calls the method.
+    """
+    for name in _defined(cls, base):
+        method = inspect.getattr_static(cls, name)
+        if name not in given or not inspect.isfunction(method):
+            continue
+        taken = inspect.signature(method).parameters.values()
+        parameters = [one.name for one in taken if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+        try:
+            inspect.signature(method).bind("self", *given[name])
+            foreign = [word for word in parameters[1:2] if word in FOREIGN_FIRST - set(given[name])]
+            foreign += [word for word in parameters[2:] if word in FOREIGN_LATER]
+        except TypeError:
+            foreign = parameters[1:] or ["nothing"]
+        if foreign:
+            raise ForeignNameError(
+                f"{cls.__name__}.{name} takes other arguments than unidl gives it.",
+                expected=f"{name}(self, {', '.join(given[name])})",
+                received=f"{name}({', '.join(parameters)})",
+                fix=f"def {name}(self, {', '.join(given[name])}): …",
+            )
+
+
+# what other frameworks give where unidl gives the trainer or its numbers: a parameter of that name is meant for something else
+FOREIGN_FIRST = frozenset(["epoch", "batch", "batch_idx", "logs", "index", "outputs", "model", "args"])
+FOREIGN_LATER = frozenset(["batch_idx", "pl_module", "module"])
+
+
+def _defined(cls: type, base: type) -> Iterator[str]:
+    """The names that the user's class, or a class it mixes in, brings."""
+    seen: set[str] = set()
+    for owner in cls.__mro__:
+        if owner in base.__mro__ or owner.__module__.partition(".")[0] == "unidl":
+            continue
+        for name, value in vars(owner).items():
+            if name not in seen and (callable(value) or isinstance(value, (staticmethod, classmethod, property))):
+                seen.add(name)
+                yield name
+
+
+def hooks_of(value: Any, prefix: str) -> list[str]:
+    """Names with that prefix that stand on an object itself and not on its class: they are never called."""
+    return [name for name in vars(value) if name.startswith(prefix) and callable(vars(value)[name])]
