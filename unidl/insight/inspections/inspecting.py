@@ -89,7 +89,9 @@ def _inspect_step(trainer: Trainer, given: tuple[Any, ...], compiler: bool, time
     for batch in batches:
         if trainer.engine.takes_own_step() and len(batch) != 2:
             raise DataError("The Trainer's own step needs inputs and targets.", expected="inspect(trainer, (x, y))")
-        trainer._prepare(Arrays(*batch, batch_size=arguments.LARGEST_SIZE))
+        source = Arrays(*batch, batch_size=arguments.LARGEST_SIZE)
+        trainer._build_for(source)
+        trainer._prepare(source)
     model = trainer.model
     backend = _backend(model)
     program = program_of_trainer(trainer, batches, compiler)
