@@ -404,3 +404,40 @@ def test_python_control_flow_on_tensors(backend, factor):
     while np.abs(expected).max() > 1:
         expected = (expected @ w["step/kernel"] + w["step/bias"]) * 0.5
     np.testing.assert_allclose(numbers(m(x)), expected, atol=1e-5)
+
+
+class SomeUnused(Model):
+    """Layers that no forward calls stand beside others in lists and dicts."""
+
+    def __init__(self):
+        self.blocks = [layers.Dense(3), layers.Dense(3)]
+        self.heads = {"a": layers.Dense(3), "b": layers.Dense(4), "scale": 2.0}
+        self.mixed = [layers.Dense(3), None, (layers.Dense(3), "x")]
+        self.last = 0
+
+    def forward(self, x):
+        y = self.heads["a"](self.blocks[self.last](x)) * self.heads["scale"]
+        return y + self.mixed[2][0](self.mixed[0](x))
+
+
+def test_a_layer_that_nothing_calls_may_stand_in_a_list(backend):
+    model = SomeUnused().build((6,), backend=backend)
+    assert "blocks/1/kernel" not in model.weights()
+    assert model.predict(X).shape == (4, 3)
+    np.testing.assert_allclose(model.copy().predict(X), model.predict(X), rtol=1e-6)
+
+
+def test_a_loop_reaches_the_layers_of_every_round(backend):
+    class Deciding(Model):
+        def __init__(self):
+            self.blocks = [layers.Dense(6) for _ in range(4)]
+
+        def forward(self, x):
+            for block in self.blocks:
+                if ops.sum(x) > 0:
+                    x = block(x)
+            return x
+
+    model = Deciding().build((6,), backend=backend)
+    assert [f"blocks/{i}/kernel" in model.weights() for i in range(4)] == [True] * 4
+    model.predict(X)

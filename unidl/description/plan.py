@@ -76,6 +76,7 @@ class LayerPlan:
         weights: Weight name -> spec, in order of declaration.
         calls: The traced calls of the last inference trace, one for each place where the layer is used.
         dynamic: Whether Python control flow in `forward` depends on tensors, so that no single graph says it all.
+        asks: The lines of the user's that ask, where it is.
         reads_training: Whether `forward` asks `self.training`, so that training has another graph than inference.
         reached: Whether any trace called it or read its weights; any other layer has no shapes and is not built.
         dtype: The floating dtype that its weights have.
@@ -95,6 +96,7 @@ class LayerPlan:
     updated: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     dynamic: bool = False
+    asks: dict[str, None] = field(default_factory=dict)
     reads_training: bool = False
     reached: bool = False
     random: str = "native"

@@ -146,7 +146,7 @@ class Tracer:
         self._run = 0
         self._last_run: dict[int, int] = {}
         self.updates: list[list[tuple[str, Any, int]]] = [[]]  # for each layer being called: what it gave its states
-        self._asked_below = [0]  # for each layer being called: questions that its sublayers asked
+        self._asked_below: list[set[int]] = [set()]  # for each layer being called: questions that its sublayers asked
 
     def trace(
         self, root: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool = True, inference: bool = True
@@ -162,11 +162,14 @@ class Tracer:
         outputs: Any = None
         for self.training in [True] * training + [False] * inference:
             outputs = None
-            for result in explore(lambda: self._one_run(plan, inputs)):
+            for result in explore(lambda: self._one_run(plan, inputs), self._all_reached):
                 # the latest comes first: the tensors are to be of the run whose calls the plan keeps
                 outputs = result if outputs is None else _merge(plan, result, outputs)
         plan.calls[-1].outputs = outputs
         return plan
+
+    def _all_reached(self) -> bool:
+        return all(child.reached for plan in list(self.plans.values()) for child in plan.children.values())
 
     def _one_run(self, plan: LayerPlan, inputs: Any) -> Any:
         self._run += 1
@@ -203,18 +206,19 @@ class Tracer:
 
     def call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a layer on symbolic tensors: an inner graph for the layer, one node in the caller's."""
-        before = questions()
-        self._asked_below.append(0)
+        before = len(questions())
+        self._asked_below.append(set())
         try:
             result = self._call(plan, args, kwargs)
         except UnidlError as error:
             error.locate(f"In {plan.title}")
             raise
         finally:
-            below = self._asked_below.pop()
-            asked = questions() - before
-            plan.dynamic = plan.dynamic or asked > below
-            self._asked_below[-1] += asked
+            below, asked = self._asked_below.pop(), questions()
+            every = set(range(before, len(asked)))
+            plan.asks.update(dict.fromkeys(asked[i] for i in sorted(every - below)))
+            plan.dynamic = plan.dynamic or every > below
+            self._asked_below[-1] |= every
         return result
 
     def _call(self, plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

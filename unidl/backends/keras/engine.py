@@ -12,7 +12,10 @@ from typing import Any
 from unidl import distribution
 from unidl.backends import registry
 from unidl.backends.contract import Backend
-from unidl.errors import BackendUnavailableError, NotPortableError
+from unidl.description.control_flow import asked_in_a_graph, becomes_no_graph, has_no_source
+from unidl.description.layer import Layer
+from unidl.description.plan import LayerPlan
+from unidl.errors import BackendUnavailableError, UnidlError
 from unidl.graph.node import map_nest
 
 try:
@@ -29,8 +32,6 @@ ENGINE: str = keras.backend.backend()  # "tensorflow", "torch" or "jax": one a p
 
 # whether keras.ops, and the layers written with it, take float64 for float32 where operands meet, as jax does
 ROUNDS_FLOAT64: bool = keras.backend.result_type("float64", "float64") != "float64"
-
-CONTROL_FLOW = "Write ops.cond, ops.while_loop or ops.scan, which work everywhere."
 
 # What only an engine knows, and Keras has no name for. Gradients are in gradient.py, devices in device.py.
 _engine: Any = sys.modules[ENGINE]  # imported by Keras
@@ -70,22 +71,41 @@ def runs_as_python() -> bool:
     return ENGINE != "tensorflow" or bool(_engine.executing_eagerly())
 
 
-@cache
-def with_control_flow(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its `if` and `while` on tensors as nodes of TensorFlow's graph.
+def with_control_flow(plan: LayerPlan, bound: Layer) -> Callable[..., Any]:
+    """A forward whose `if`, `while` and `for` on tensors become nodes of TensorFlow's graph.
 
     Raises:
-        NotPortableError: Its source cannot be found.
+        NotPortableError: Its source cannot be found; or, when it is called, AutoGraph cannot turn it into a graph.
     """
+    framework = "Keras' engine TensorFlow"
+    # what AutoGraph, and TensorFlow on what AutoGraph made, raise; the code itself has been run before, on symbolic tensors
+    no_graph = (sys.modules["tensorflow.python.autograph.pyct.errors"].PyCTError, *_NO_GRAPH)
     try:
-        inspect.getsource(forward)
+        graph = _converted(type(bound).forward)
     except (OSError, TypeError) as error:
-        raise NotPortableError(
-            f"{forward.__qualname__} branches on tensors, and its source, which AutoGraph rewrites, cannot be found.",
-            expected="a function in a file or notebook cell",
-            fix=CONTROL_FLOW,
-        ) from error
-    converted: Callable[..., Any] = _engine.autograph.to_graph(forward)
+        raise has_no_source(plan, framework) from error
+    except no_graph as error:
+        raise becomes_no_graph(plan, framework, error) from error
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return graph(bound, *args, **kwargs)
+        except no_graph as error:
+            if isinstance(error, UnidlError):
+                raise
+            raise becomes_no_graph(plan, framework, error) from error
+
+    return forward
+
+
+_NO_GRAPH = (NotImplementedError, TypeError, ValueError, NameError, RecursionError)
+
+
+@cache
+def _converted(forward: Callable[..., Any]) -> Callable[..., Any]:
+    inspect.getsource(forward)
+    asserts = _engine.autograph.experimental.Feature.ASSERT_STATEMENTS
+    converted: Callable[..., Any] = _engine.autograph.to_graph(forward, experimental_optional_features=asserts)
     return converted
 
 
@@ -94,7 +114,10 @@ def traced(function: Callable[..., Any], signature: Any, jit: bool) -> Callable[
     specs = map_nest(lambda spec: _engine.TensorSpec(spec.shape, spec.dtype), signature)
     graph = _engine.function(function, input_signature=specs, autograph=False, jit_compile=jit)
     # Traced now and not by the first call: TensorFlow would count the first calls of several Trainers as one function's retracing.
-    graph.get_concrete_function()
+    try:
+        graph.get_concrete_function()
+    except _engine.errors.OperatorNotAllowedInGraphError as error:
+        raise asked_in_a_graph(error, "Keras' engine TensorFlow") from error
     made: Callable[..., Any] = graph
     return made
 

@@ -22,7 +22,8 @@ from unidl.backends.lowering import Lowering
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
-from unidl.errors import NativeStructureError, NotPortableError
+from unidl.description.unreached import unreached
+from unidl.errors import NativeStructureError, NotPortableError, UnidlError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
@@ -221,11 +222,14 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
     try:
         forward = bound.forward
         if part.plan.dynamic and not runs_as_python():
-            forward = with_control_flow(type(bound).forward).__get__(bound)
+            forward = with_control_flow(part.plan, bound)
         if op._running.get() is backend:
             return forward(*args, **kwargs)
         with op.running(backend):  # the user called the native layer: ops without a tensor are Keras' here
             return forward(*args, **kwargs)
+    except UnidlError as error:
+        error._keras_call_info_injected = True  # type: ignore[attr-defined]  # else Keras makes another error of it, in its words
+        raise
     finally:
         part.training = before
         if place is not None:
@@ -309,8 +313,10 @@ def _item(nest: Any, step: str) -> Any:
 
 def bound_child(adapter: Any, key: str) -> Layer:
     """The bound description of a child, as the adapter, or the functional model, stands now."""
-    child = child_of(adapter, key)
     part: Part = adapter.unidl
+    if not part.plan.children[key].reached:
+        return unreached(part.plan.children[key])
+    child = child_of(adapter, key)
     if not isinstance(adapter, Adapter):
         return bind_child(part.plan.children[key], child, part.lowerings[key])
     bound: Layer = adapter.unidl.children[key]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import unidl.backends.keras as backend
-from unidl.backends.keras.engine import CONTROL_FLOW, ENGINE, ROUNDS_FLOAT64, keras, outside_graph
+from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
 from unidl.backends.keras.module import (
     Adapter,
@@ -29,6 +29,7 @@ from unidl.backends.keras.module import (
 from unidl.backends.keras.prediction import predicted
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering, Way, choose
+from unidl.description.control_flow import FIX
 from unidl.description.plan import Call, LayerPlan
 from unidl.errors import NotPortableError
 from unidl.graph.node import LayerCall, OpCall, Placeholder, WeightRead, leaves, map_nest, symbols
@@ -75,7 +76,7 @@ def build(plan: LayerPlan, *, device: str, natives: Mapping[int, Any]) -> Any:
             return made_by(lowering, part)
         if part.dynamic and ENGINE == "jax":
             raise NotPortableError(
-                f"forward of {part.title} branches on tensors, which Keras' engine jax cannot trace.", fix=CONTROL_FLOW
+                f"forward of {part.title} branches on tensors, which Keras' engine jax cannot trace.", fix=FIX
             )
         with keras.name_scope(layer_name(part)):
             children = {
@@ -102,6 +103,8 @@ def lowering_of(plan: LayerPlan) -> tuple[Lowering | None, str]:
     """The lowering that serves a layer, or None and the reason."""
     if _rounds(plan):
         return None, f"Keras' layers compute in float32 on the engine {ENGINE}"
+    if plan.dynamic:
+        return None, "a function that it was given branches on tensors in Python"
     return choose(LOWERINGS, "keras", plan)
 
 

@@ -31,6 +31,7 @@ from unidl.backends.lowering import Lowering, choose
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
+from unidl.description.unreached import unreached
 from unidl.errors import ExportError
 from unidl.graph.node import leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
@@ -159,6 +160,8 @@ class Part:
         raise layer._no_attribute(name)
 
     def child(self, key: str) -> Layer:
+        if not self.plan.children[key].reached:
+            return unreached(self.plan.children[key])
         return self.player.bound(self.plan.children[key], child_of(self.native, key))
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

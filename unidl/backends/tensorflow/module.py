@@ -25,20 +25,20 @@ from unidl.backends.tensorflow.tracing import (
     Depends,
     Trace,
     Traced,
-    converted,
     in_layer,
     in_mode,
     is_training,
     kind_of,
-    not_convertible,
     skeleton,
     traced,
     why_traced,
+    with_control_flow,
 )
 from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
+from unidl.description.unreached import unreached
 from unidl.errors import NativeStructureError
 from unidl.graph.node import map_nest
 from unidl.ops import op
@@ -379,6 +379,9 @@ def child_of(module: tf.Module, key: str) -> Any:
 
 def bound_child(module: Any, key: str) -> Layer:
     """The bound description of a child, as the module stands now."""
+    plan: LayerPlan = module.unidl.plan.children[key]
+    if not plan.reached:
+        return unreached(plan)
     child = child_of(module, key)
     children = module.unidl.bound_children
     if key not in children or children[key].__dict__["_binding"].module is not child:
@@ -439,14 +442,9 @@ def now(holder: Any, name: Any) -> Any:
 
 def compute(module: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """The definition, in the graph that is being traced."""
-    try:
-        plan = module.unidl.plan
-        with tf.device(module.unidl.device), op.running(backend), in_mode(training), in_layer(plan.path):
-            return forward_of(module)(*args, **kwargs)
-    except tf.errors.OperatorNotAllowedInGraphError as error:
-        raise not_convertible(
-            module.unidl.plan, "calls code on a tensor, and that code has no source to convert"
-        ) from error
+    plan = module.unidl.plan
+    with tf.device(module.unidl.device), op.running(backend), in_mode(training), in_layer(plan.path):
+        return forward_of(module)(*args, **kwargs)
 
 
 def forward_of(module: Adapter) -> Callable[..., Any]:
@@ -457,10 +455,7 @@ def forward_of(module: Adapter) -> Callable[..., Any]:
     if not plan.dynamic:
         forward: Callable[..., Any] = bound.forward
         return forward
-    try:
-        return functools.partial(converted(type(plan.layer).forward), bound)
-    except OSError as error:
-        raise not_convertible(plan, "has no source to convert") from error
+    return with_control_flow(plan, bound)
 
 
 def _drawing_forward(program: Program, *args: Any, **kwargs: Any) -> Any:

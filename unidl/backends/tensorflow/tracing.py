@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.autograph.pyct.errors import PyCTError
 from tensorflow.python.eager import record
 
 from unidl import ops
+from unidl.description.control_flow import asked_in_a_graph, becomes_no_graph, has_no_source
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
-from unidl.errors import NotPortableError
+from unidl.errors import UnidlError
 from unidl.graph.node import map_nest
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops import op
@@ -251,20 +253,50 @@ def signature_of(plan: LayerPlan, tensors: list[Any]) -> list[tf.TensorSpec] | N
     return specs
 
 
+# What AutoGraph, and TensorFlow on what AutoGraph made, raise where code becomes no graph. The code itself has been run before, on
+# symbolic tensors and both ways at each branch, so it is not at fault.
+NO_GRAPH = (PyCTError, NotImplementedError, TypeError, ValueError, NameError, RecursionError)
+
+
+def with_control_flow(plan: LayerPlan, bound: Layer) -> Callable[..., Any]:
+    """A forward whose `if`, `while` and `for` on tensors become nodes.
+
+    Raises:
+        NotPortableError: Its source cannot be found; or, when it is called, AutoGraph cannot turn it into a graph.
+    """
+    try:
+        graph = _converted(type(plan.layer).forward)
+    except (OSError, TypeError) as error:
+        raise has_no_source(plan, "TensorFlow") from error
+    except NO_GRAPH as error:
+        raise becomes_no_graph(plan, "TensorFlow", error) from error
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return graph(bound, *args, **kwargs)
+        except NO_GRAPH as error:
+            if isinstance(error, UnidlError):
+                raise
+            raise becomes_no_graph(plan, "TensorFlow", error) from error
+
+    return forward
+
+
 @functools.cache
-def converted(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward whose `if`, `while` and `for` on tensors become nodes. Raises OSError if its source cannot be found."""
+def _converted(forward: Callable[..., Any]) -> Callable[..., Any]:
     inspect.getsource(forward)
-    return tf.autograph.to_graph(forward)
+    asserts = tf.autograph.experimental.Feature.ASSERT_STATEMENTS
+    return tf.autograph.to_graph(forward, experimental_optional_features=asserts)
 
 
-def not_convertible(plan: LayerPlan, why: str) -> NotPortableError:
-    """The error for Python control flow that AutoGraph cannot turn into a graph."""
-    return NotPortableError(
-        f"forward of {plan.title} branches on a tensor in Python, and on TensorFlow its code {why}.",
-        expected="classes and functions defined in a file, so that AutoGraph can read them",
-        fix="Move the class to a file, or write the branch with ops.cond, ops.while_loop or ops.scan, which work everywhere.",
-    )
+class asked_nothing:  # noqa: N801  # used as `with asked_nothing()`
+    """Inside, code of the user's that is no forward is traced: Python that asks whether a tensor is true gets a typed error."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, *_: object) -> None:
+        if isinstance(error, tf.errors.OperatorNotAllowedInGraphError):
+            raise asked_in_a_graph(error, "TensorFlow") from error
 
 
 # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion

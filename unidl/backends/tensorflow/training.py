@@ -14,7 +14,7 @@ from unidl.backends.tensorflow.invariant import steps_of
 from unidl.backends.tensorflow.module import Adapter
 from unidl.backends.tensorflow.ops import random
 from unidl.backends.tensorflow.tensor import to_tensor
-from unidl.backends.tensorflow.tracing import Traced, in_mode
+from unidl.backends.tensorflow.tracing import Traced, asked_nothing, in_mode
 from unidl.graph.node import leaves, map_nest, pack
 
 
@@ -153,7 +153,7 @@ def _traced(steps: Steps, native: Adapter, width: int | None, data: list[tf.Tens
         signature[: len(data) + 2] = [*data, *open_ended]
 
     def run(*tensors: tf.Tensor) -> Any:
-        with native.unidl.tracing("step"), tf.device(native.unidl.device):
+        with native.unidl.tracing("step"), tf.device(native.unidl.device), asked_nothing():
             return steps(*pack(blank, tensors))
 
     return Traced(run, f"{type(native).__name__}_steps", signature, width is not None)

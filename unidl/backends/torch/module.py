@@ -21,6 +21,7 @@ from unidl.backends.torch.weight import Slot
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
+from unidl.description.unreached import unreached
 from unidl.errors import NativeStructureError
 from unidl.graph.node import map_nest
 from unidl.ops import op
@@ -431,6 +432,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
 
 def bound_child(module: Any, key: str) -> Layer:
     """The bound description of a child, as the module stands now."""
+    plan: LayerPlan = module.plan.children[key]
+    if not plan.reached:
+        return unreached(plan)
     child = child_of(module, key)
     bound = module.bound_children[key]
     binding: Binding = bound.__dict__["_binding"]
