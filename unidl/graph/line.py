@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dis
 import linecache
+import sysconfig
 from pathlib import Path
 from types import CodeType
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
-# whose frames are not the user's
-_PACKAGES = frozenset(["unidl", "torch", "tensorflow", "keras", "contextlib", "functools"])
+# what lies there is not the user's: this package, Python's own library, and what was installed
+_OTHERS = tuple({str(Path(__file__).parents[1]), *(sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib"))})
 
 
 def line_at(code: CodeType, instruction: int) -> str:
@@ -29,10 +30,9 @@ def line_that_raised(error: BaseException) -> str | None:
     """The innermost line of the user's that an error passed through; None where there is none."""
     found, step = None, error.__traceback__
     while step is not None:
-        frame = step.tb_frame
-        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in _PACKAGES and not package.startswith("__autograph_generated"):
-            found = line(frame.f_code.co_filename, step.tb_lineno)
+        file = step.tb_frame.f_code.co_filename
+        if not file.startswith(_OTHERS) and "__autograph_generated" not in file:
+            found = line(file, step.tb_lineno)
         step = step.tb_next
     return found
 
