@@ -128,10 +128,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of the tests: every example of the command, 10,200 mutated files, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
+    """The long form of the tests: every example of the command, 10,200 mutated files, 60,000 files of too large numbers a backend, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
     install(session, "all", "onnx", "litert", "plot", "examples", "test")
     pytest(session, "tests/cli/test_examples.py", env={"UNIDL_EVERY_EXAMPLE": "1"})
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
+    pytest(session, "-n", "auto", "tests/files/test_hostile.py", env={"UNIDL_HOSTILE_EVERY": "1"})
     pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})

@@ -58,7 +58,10 @@ class TensorSpec:
             raise ShapeError(
                 "A tensor has too many axes.", expected=f"at most {MAX_AXES}", received=str(len(self.shape))
             )
-        object.__setattr__(self, "shape", tuple(None if axis is None else int(axis) for axis in self.shape))
+        shape = tuple([None if axis is None else int(axis) for axis in self.shape])
+        if any(axis is not None and not 0 <= axis < 2**63 for axis in shape):
+            raise ShapeError("The length of an axis is from 0 to 2^63 - 1.", received=f"{shape!s:.200}")
+        object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "dtype", dtype_name(self.dtype))
 
 

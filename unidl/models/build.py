@@ -166,6 +166,7 @@ def build(
     seed: int,
     random: str,
     initial: Mapping[str, Array] | None = None,
+    plan: LayerPlan | None = None,
 ) -> Built:
     """Trace the description and make the native object; on any error the description stays as it was.
 
@@ -173,13 +174,14 @@ def build(
 
     Args:
         initial: Weight path -> first value, for all weights; None draws them from the seed.
+        plan: What `traced` gave for the same arguments, where it was called before.
 
     Raises:
         ArgumentError: It is built already.
     """
     with _BUILDING:
         refuse_built(root)
-        return _build(root, inputs, kwargs, backend, device, precision, seed, random, initial)
+        return _build(root, inputs, kwargs, backend, device, precision, seed, random, initial, plan)
 
 
 def _build(
@@ -191,14 +193,16 @@ def _build(
     precision: str,
     seed: int,
     random: str,
-    initial: Mapping[str, Any] | None,
+    initial: Mapping[str, Array] | None,
+    plan: LayerPlan | None,
 ) -> Built:
     one_of("Model.build", "precision", precision, FLOATS)
     one_of("Model.build", "random", random, ("native", "portable"))
     chosen = registry.load(backend)
     wanted = chosen_device(device)
     resolved = chosen.device(wanted)
-    plan = Tracer(precision, random).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    if plan is None:
+        plan = traced(root, inputs, kwargs, precision, random)
     if random == "portable":
         check_portable(plan)
     natives = _shared(plan, chosen, precision)
@@ -229,6 +233,11 @@ def _hand_out(built: Built) -> None:
         if part.layer._unidl.built is None or part is built.plan:
             part.layer._unidl.weights_left = False
             part.layer._unidl.built = Part(built, part)
+
+
+def traced(root: Layer, inputs: tuple[Any, ...], kwargs: dict[str, Any], precision: str, random: str) -> LayerPlan:
+    """What tracing yields for such inputs; no framework runs."""
+    return Tracer(precision, random).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
 
 
 def check_portable(plan: LayerPlan) -> None:

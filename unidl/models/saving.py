@@ -16,13 +16,13 @@ from unidl.backends import registry
 from unidl.capture import told_arguments
 from unidl.description.encoding import REGISTERED, Decoder, Encoder, damaged
 from unidl.description.layer import Layer
-from unidl.description.trace import Tracer
+from unidl.description.plan import LayerPlan
 from unidl.errors import FileError, NotSerializableError
 from unidl.files import Archive, checked_path, dump, join, opened, refuse_foreign_ending, split, write
 from unidl.graph.limit import limited
 from unidl.graph.spec import FLOATS
 from unidl.lazy_array import whole
-from unidl.models.build import build
+from unidl.models.build import build, traced
 from unidl.models.calling import reading
 from unidl.models.faithful import inputs_of, refuse_changed, refuse_other_weights, weight_specs
 from unidl.models.functional import Functional
@@ -33,7 +33,7 @@ from unidl.settings import chosen_device
 
 FORMAT = "unidl model"
 VERSION = 1
-MAX_COST = 1_000_000  # of what reading a file may trace (unidl.graph.limit): about 10,000 layers, some seconds
+MAX_COST = 500_000  # of what reading a file may trace (unidl.graph.limit): about 10,000 layers, some seconds
 
 # From each version to the next: a function of the document. The first version has none yet.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -104,7 +104,7 @@ def packed(model: Model) -> Archive:
     """
     encoder = Encoder({**{cls: name for name, cls in OWN.items()}, **{cls: name for name, cls in REGISTERED.items()}})
     try:
-        with limited(MAX_COST // 2):  # loading traces twice
+        with limited(MAX_COST):
             return _packed(model, encoder)
     except (FileError, RecursionError) as error:
         raise NotSerializableError(
@@ -180,8 +180,9 @@ def load(
         chosen = registry.load(backend)  # so that a missing framework, or a wrong device, is reported as such
         chosen.device(chosen_device(device))
         with _file_at_fault(chosen.ERRORS):
-            _compare(model, built["inputs"], built["kwargs"], built["precision"], archive.weights)
-            build(model, **built, backend=backend, device=device, initial=archive.weights)
+            plan = traced(model, built["inputs"], built["kwargs"], built["precision"], built["random"])
+            _compare(plan, archive.weights)
+            build(model, **built, backend=backend, device=device, initial=archive.weights, plan=plan)
     return model
 
 
@@ -271,9 +272,9 @@ def _migrated(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _compare(model: Model, inputs: Any, named: Any, precision: str, weights: Mapping[str, Any]) -> None:
-    """Trace the description, which takes no memory, and compare with the arrays that the file really holds."""
-    expected = weight_specs(Tracer(precision).trace(model, inputs, named))
+def _compare(plan: LayerPlan, weights: Mapping[str, Any]) -> None:
+    """Compare what the description says, of which nothing is made yet, with the arrays that the file really holds."""
+    expected = weight_specs(plan)
     have = {p: (tuple(a.shape), a.dtype.name) for p, a in weights.items()}
     want = {p: (s.shape, "float32" if s.dtype == "bfloat16" else s.dtype) for p, s in expected.items()}
     if have != want:
