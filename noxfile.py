@@ -134,6 +134,7 @@ def robustness(session: nox.Session) -> None:
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
     pytest(session, "-n", "auto", "tests/files/test_hostile.py", env={"UNIDL_HOSTILE_EVERY": "1"})
     pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
+    pytest(session, "-n", "auto", "tests/training/test_restore.py", env={"UNIDL_RESTORES": "2000"})
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
 

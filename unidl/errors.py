@@ -124,6 +124,10 @@ class FileError(UnidlError, OSError, ValueError):
     Where the operating system refused (a full disk, no permission), `errno` and `filename` say so, as in every OSError.
     """
 
+    def __str__(self) -> str:
+        """The message as it stands (OSError would show errno and filename)."""
+        return str(self.args[0])
+
 
 class MissingFileError(FileError, FileNotFoundError):
     """There is no file at a path that is to be read."""

@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
+
 from unidl.arguments import LARGEST_SIZE, flag, integer, number, one_of, optional, text
 from unidl.callbacks.callback import Callback
 from unidl.capture import told_arguments
@@ -40,6 +42,7 @@ class EarlyStopping(Callback):
         self.best = math.inf
         self.waited = 0
         self._weights: dict[str, Any] | None = None
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def check(self, names: Collection[str], others: bool) -> None:
         """Refuse at the beginning of a run what it could not watch at the end of an epoch.
@@ -58,6 +61,7 @@ class EarlyStopping(Callback):
     def on_start(self, trainer: Any) -> None:
         """Forget what was before."""
         self.best, self.waited, self._weights = math.inf, 0, None
+        self._shapes = {path: tuple(slot.shape) for path, slot in trainer.model.weight_slots().items()}
 
     def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
         """Compare with the best so far."""
@@ -99,5 +103,25 @@ class EarlyStopping(Callback):
         return {"best": self.best, "waited": self.waited, "weights": self._weights}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on with it."""
-        self.best, self.waited, self._weights = state["best"], state["waited"], state["weights"]
+        """Resume with it.
+
+        Raises:
+            ArgumentError: It is not what `state` gave.
+        """
+        best: Any = state.get("best")
+        waited: Any = state.get("waited")
+        weights: Any = state.get("weights")
+        number = isinstance(best, (int, float)) and not isinstance(best, bool)
+        count = isinstance(waited, int) and not isinstance(waited, bool) and waited >= 0
+        kept = weights is None or (
+            isinstance(weights, dict)
+            and {path: np.shape(array) for path, array in weights.items()} == self._shapes
+            and all(getattr(array, "dtype", np.dtype(object)).kind in "biuf" for array in weights.values())
+        )
+        if not (number and count and kept and state.keys() == {"best", "waited", "weights"}):
+            raise ArgumentError(
+                "EarlyStopping was given a state that is none.",
+                expected='{"best": number, "waited": count, "weights": arrays of the model\'s weights, or None}',
+                received=f"{state!r:.200}",
+            )
+        self.best, self.waited, self._weights = best, waited, weights

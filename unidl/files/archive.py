@@ -94,14 +94,15 @@ def opened(path: Path, what: str) -> Iterator[Archive]:
         FileError: It is damaged, foreign, or made to take memory; or it cannot be read.
         MissingFileError: There is none.
     """
+    flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"))
     with file_errors(path, what):
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-        )
-        try:
-            yield _read(handle, path, what)
-        finally:
-            os.close(handle)
+        handle = os.open(path, flags)
+    try:
+        with file_errors(path, what):
+            archive = _read(handle, path, what)
+        yield archive
+    finally:
+        os.close(handle)
 
 
 def _read(handle: int, path: Path, what: str) -> Archive:

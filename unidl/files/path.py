@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unidl import habits
-from unidl.errors import ArgumentError, FileError, MissingFileError
+from unidl.errors import ArgumentError, FileError, MissingFileError, UnidlError
 
 
 def checked_path(path: Any, what: str) -> Path:
@@ -73,7 +73,7 @@ def file_errors(path: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except FileError:
+    except UnidlError:
         raise
     except OSError as error:
         raise os_error(path, what, error) from error

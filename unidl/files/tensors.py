@@ -145,7 +145,10 @@ def read_exactly(handle: int, offset: int, size: int) -> bytearray:
     content = bytearray(size)
     view, at = memoryview(content), 0
     while at < size:
-        got = _read_into(handle, view[at:], offset + at)
+        try:
+            got = _read_into(handle, view[at:], offset + at)
+        except OSError as error:
+            raise FileError("The file cannot be read.", received=f"{type(error).__name__}: {error}") from error
         if not got:
             raise FileError(
                 "The file ends in the middle.", expected=f"{size:,} bytes at {offset:,}", received=f"{at:,}"

@@ -173,7 +173,7 @@ def build(
     One thread builds at a time: two models may share a layer.
 
     Args:
-        initial: Weight path -> first value, for all weights; None draws them from the seed.
+        initial: Weight path -> first value; those without one are zero. None draws all from the seed.
         plan: What `traced` gave for the same arguments, where it was called before.
 
     Raises:
@@ -203,8 +203,6 @@ def _build(
     resolved = chosen.device(wanted)
     if plan is None:
         plan = traced(root, inputs, kwargs, precision, random)
-    if random == "portable":
-        check_portable(plan)
     natives = _shared(plan, chosen, precision)
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
@@ -216,8 +214,7 @@ def _build(
     if initial is None:
         _draw_weights(built, shared)
     else:
-        for path, slot in built.slots().items():
-            slot.fill(lazy(initial[path]))
+        fill_weights(built, initial)
     _hand_out(built)
     return built
 
@@ -237,7 +234,10 @@ def _hand_out(built: Built) -> None:
 
 def traced(root: Layer, inputs: tuple[Any, ...], kwargs: dict[str, Any], precision: str, random: str) -> LayerPlan:
     """What tracing yields for such inputs; no framework runs."""
-    return Tracer(precision, random).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    plan = Tracer(precision, random).trace(root, to_specs(inputs, precision), to_specs(kwargs, precision))
+    if random == "portable":
+        check_portable(plan)
+    return plan
 
 
 def check_portable(plan: LayerPlan) -> None:
@@ -296,6 +296,13 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
         natives[id(part)] = owner.built.native_of(owner.plan)
         below.update(id(inner) for inner in part.walk())
     return natives
+
+
+def fill_weights(built: Built, arrays: Mapping[str, Array]) -> None:
+    """Overwrite weights by path, each in turn: no second copy of all of them is in memory."""
+    slots = built.slots()
+    for path, array in arrays.items():
+        slots[path].fill(lazy(array))
 
 
 def _draw_weights(built: Built, shared: set[int]) -> None:

@@ -16,9 +16,11 @@ from unidl.description.layer import Layer
 from unidl.errors import BackendMismatchError, NotSerializableError, WeightError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
-from unidl.models.build import Built, build, weight_path
+from unidl.lazy_array import Array
+from unidl.models.build import Built, build, fill_weights, weight_path
 from unidl.models.calling import changing, reading
 from unidl.models.paths import no_layer
+from unidl.models.weights import lazy_weights
 from unidl.within import within
 
 if TYPE_CHECKING:
@@ -47,11 +49,11 @@ def copy(model: Model, backend: str | None, device: str | None, precision: str |
     target = backend if backend is not None else built.backend.NAME
     if device is None:
         device = built.device_name if target == built.backend.NAME else "auto"
-    made = _build_again(new, built, target, device, precision)
+    made = _build_again(new, built, target, device, precision, initial={})
     if made.backend is built.backend and made.precision == built.precision:
         copy_weights(model, new, 0.0)
     else:
-        new.set_weights(model.weights())
+        fill_weights(made, lazy_weights(built))
     return new
 
 
@@ -72,8 +74,15 @@ def _not_copied(model: Model, error: Exception) -> NotSerializableError:
     return NotSerializableError(f"{model.name!r} cannot be copied.", received=f"{type(error).__name__}: {error}")
 
 
-def _build_again(model: Model, like: Built, backend: str, device: str, precision: str | None = None) -> Built:
-    """Build a model for the inputs of another build; None is that one's precision."""
+def _build_again(
+    model: Model,
+    like: Built,
+    backend: str,
+    device: str,
+    precision: str | None = None,
+    initial: Mapping[str, Array] | None = None,
+) -> Built:
+    """Build a model for the inputs of another build; None is that one's precision, and draws initial weights."""
     wanted = like.precision if precision is None else precision
 
     def spec(leaf: Any) -> Any:
@@ -84,8 +93,9 @@ def _build_again(model: Model, like: Built, backend: str, device: str, precision
     call = like.plan.calls[0]
     inputs, named = map_nest(spec, (call.args, call.kwargs))
     return build(
-        model, inputs, named, backend=backend, device=device, precision=wanted, seed=like.seed, random=like.random
-    )
+        model, inputs, named, backend=backend, device=device, precision=wanted, seed=like.seed, random=like.random,
+        initial=initial,
+    )  # fmt: skip
 
 
 def checked_weights(name: str, built: Built, weights: Any, partial: bool) -> dict[str, np.ndarray]:

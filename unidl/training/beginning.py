@@ -2,51 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from unidl.callbacks import Callback, Checkpoint
 from unidl.data import Source
-from unidl.errors import ArgumentError, DataError
+from unidl.errors import ArgumentError, DataError, FileError, MissingFileError, UnidlError, WeightError
 from unidl.training import state
 from unidl.training.progress import ASKED, Progress
+from unidl.training.saved import Saved
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
 
 
 def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resume: bool) -> Progress:
-    """The run to go on with, or a new one; callbacks know of it."""
+    """The run to resume, or a new one; callbacks know of it.
+
+    Raises:
+        ArgumentError: There is nothing to resume.
+        DataError: The run was begun with other data.
+        CheckpointError: There are checkpoints, and none can be read.
+    """
     before, run, held = trainer.progress, Progress(source.describe()), state.states_of(trainer.callbacks)
     checkpoints = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
     if resume and before is None and not checkpoints:
         raise ArgumentError(
-            "There is nothing that fit(resume=True) could go on from: this Trainer has not run yet.",
+            "There is nothing that fit(resume=True) could resume: this Trainer has not run yet.",
             fix='callbacks=[callbacks.Checkpoint("runs/a", every_steps=100)] keeps a run beyond its process.',
         )
-    saved = None
-    if resume:  # what ended with a number that is none is no better than what was saved before
+    with ExitStack() as stack:
+        # what ended with a loss that is not finite is no better than what was saved before
         taken = -1 if before is None or before.is_broken() else trainer.steps_taken
-        found = [kept for c in checkpoints if (kept := c.newest(taken)) is not None]
-        saved = max(found, key=lambda kept: int(kept["steps_taken"]), default=None)
-    begun = saved["progress"]["data"] if saved is not None else before.data if resume and before is not None else None
-    if begun is not None and begun != run.data:
-        raise DataError(
-            "The run was begun with other data, and would not go on as if it had never stopped.",
-            expected=str(begun),
-            received=str(run.data),
-            fix="Give the same data, batch_size, shuffle and seed, or begin a new run without resume=True.",
-        )
-    trainer.callbacks, trainer.resuming = list(callbacks), resume
-    trainer.progress = run
-    for callback in callbacks:
-        callback.on_start(trainer)
-    if saved is not None:
-        state.write(trainer, saved)
-        run = trainer.progress
-    elif resume and before is not None:
-        state.restore_callbacks(trainer.callbacks, held)
-        trainer.progress = run = before
+        usable = _usable(trainer, checkpoints, taken, run, stack) if resume else iter(())
+        saved = next(usable, None)
+        if resume and saved is None and before is not None:
+            _same_data(before, run)
+        trainer.callbacks, trainer.resuming = list(callbacks), resume
+        trainer.progress = run
+        for callback in callbacks:
+            callback.on_start(trainer)
+        if saved is not None:
+            run = _restored(trainer, saved, usable)
+        elif resume and before is not None:
+            state.restore_callbacks(trainer.callbacks, held)
+            trainer.progress = run = before
     if run.stopped != ASKED:  # a run that a callback ended is at its end
         run.stopped = None
     return run
+
+
+def _usable(
+    trainer: Trainer, checkpoints: Sequence[Checkpoint], taken: int, run: Progress, stack: ExitStack
+) -> Iterator[Saved]:
+    """The saved trainings that are whole and of this Trainer and this data, the newest first.
+
+    Raises:
+        UnidlError: There are some, and none is; of another model or other data it says so.
+    """
+    bad: dict[str, UnidlError] = {}
+    found = [(steps, path, keeper) for keeper in checkpoints for steps, path in keeper.candidates(taken)]
+    last = None
+    for steps, path, keeper in sorted(found, key=lambda one: one[0], reverse=True):
+        last = keeper
+        try:
+            saved = state.prepare(trainer, stack.enter_context(keeper.opened(path, steps)))
+            _same_data(saved.progress or Progress({}), run)
+        except MissingFileError:  # another process kept newer ones
+            continue
+        except (FileError, ArgumentError, DataError, WeightError) as error:
+            bad[path.name] = error
+            continue
+        keeper.passed_over(bad)
+        yield saved
+        bad[path.name] = FileError("A callback did not take its state.")
+    other = [error for error in bad.values() if not isinstance(error, FileError)]
+    if other:
+        raise other[0]
+    if bad and last is not None:
+        raise last.none_left(bad)
+
+
+def _restored(trainer: Trainer, saved: Saved, usable: Iterator[Saved]) -> Progress:
+    """Restore the first of the saved trainings whose callbacks' states are whole too."""
+    while True:
+        try:
+            state.commit(trainer, saved)
+        except FileError as error:
+            following = next(usable, None)
+            if following is None:
+                raise error
+            saved = following
+        else:
+            assert trainer.progress is not None
+            return trainer.progress
+
+
+def _same_data(before: Progress, run: Progress) -> None:
+    if before.data != run.data:
+        raise DataError(
+            "The run was begun with other data, and would not go on as if it had never stopped.",
+            expected=str(before.data)[:500],
+            received=str(run.data)[:500],
+            fix="Give the same data, batch_size, shuffle and seed, or start a new run without resume=True.",
+        )

@@ -16,12 +16,11 @@ from unidl.arguments import number
 from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
 from unidl.capture import Record
 from unidl.data import Arrays, Source
-from unidl.errors import ArgumentError, ShapeError
+from unidl.errors import ArgumentError, FileError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.build import weight_path
 from unidl.models.calling import calling
-from unidl.models.change import weight_shapes
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.stream import step_of
@@ -34,12 +33,11 @@ from unidl.training.control import Pace
 from unidl.training.feed import Feed, Load, fits
 from unidl.training.numbers import POSITIONS, Numbers
 from unidl.training.progress import Progress
+from unidl.training.restorable import check_optimizer
+from unidl.training.saved import Key
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
-
-# an optimizer's name, the path of the part whose weights move, the paths of the weights that are not frozen
-Key = tuple[str, str, tuple[str, ...]]
 
 
 class _Now(threading.local):
@@ -157,9 +155,17 @@ class Engine:
             self.steppers[key] = self.backend.optimizer(self.trainer.optimizers[key[0]], slots)
             held = self.waiting.pop(key, None)
             # a layer may have been replaced since by one of the same path and other shapes: it starts anew
-            if held is not None and _fits(held, weight_shapes(part._need_built())):
+            if held is not None and self.fits(key, held):
                 self.steppers[key].write(held)
         return self.steppers[key]
+
+    def fits(self, key: Key, held: Mapping[str, Any]) -> bool:
+        """Whether an optimizer's state is of the weights that the model has now."""
+        try:
+            check_optimizer(self.trainer, key, held)
+        except FileError:
+            return False
+        return True
 
     def _decaying(self, part: Model) -> list[str]:
         """The paths that `no_decay` may mean: the trainable weights', frozen ones included.
@@ -488,15 +494,6 @@ def _mixed(seed: int, number: int, use: int) -> int:
     """A seed of 63 bits from another, a number and a use: neighbours share no draws, as they would if they were added."""
     drawn = np.random.SeedSequence([seed % 2**64, number, use]).generate_state(1, np.uint64)
     return int(drawn[0] >> np.uint64(1))
-
-
-def _fits(held: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether an optimizer's state is of weights of these shapes; what lies behind a parametrization has none of its own."""
-    return all(
-        "#" in path or array.shape == shapes.get(path)
-        for path, own in held["weights"].items()
-        for array in own.values()
-    )
 
 
 def _kind_of(data: Any) -> Any:

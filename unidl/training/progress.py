@@ -18,6 +18,20 @@ CTRL_C = "Ctrl-C"
 ENDED = (ASKED, CTRL_C)
 
 
+def columns_of(epochs: list[Numbers]) -> dict[str, Any]:
+    """The numbers of epochs as columns, which a file of many epochs holds as arrays."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch))
+    return {
+        "count": len(epochs),
+        "columns": {name: np.array([epoch.get(name, np.nan) for epoch in epochs], "float64") for name in names},
+        "present": {
+            name: np.array([name in epoch for epoch in epochs])
+            for name in names
+            if not all(name in epoch for epoch in epochs)
+        },
+    }
+
+
 @dataclass
 class Progress:
     """A run of `fit`, from its first epoch to where it stands.

@@ -1,19 +1,21 @@
-"""All that a Trainer goes on from, as arrays and plain data that know no backend."""
+"""All that a Trainer resumes from, as arrays and plain data that know no backend: reading it, and restoring it whole or not at all."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unidl.callbacks import Callback
-from unidl.errors import ArgumentError
 from unidl.graph.node import map_nest
 from unidl.lazy_array import whole
 from unidl.models.weights import lazy_weights
-from unidl.training.compiling import Choice
-from unidl.training.progress import Progress
+from unidl.training import saved as saved_training
+from unidl.training.progress import Progress, columns_of
+from unidl.training.restorable import check_fits
+from unidl.training.saved import Saved, damaged
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
@@ -28,7 +30,7 @@ def read(trainer: Trainer, lazily: bool = False) -> dict[str, Any]:
     engine = trainer.engine
     engine.look_at_model()
     held_by = [(key, stepper.read(lazily)) for key, stepper in engine.steppers.items()]
-    held_by += list(engine.waiting.items())
+    held_by += [(key, held) for key, held in engine.waiting.items() if engine.fits(key, held)]
     progress = trainer.progress
     generator = engine.drawn if engine.generator is None else engine.generator.read()
     return {
@@ -53,7 +55,7 @@ def read(trainer: Trainer, lazily: bool = False) -> dict[str, Any]:
 def _of_progress(trainer: Trainer, progress: Progress) -> dict[str, Any]:
     return {
         **vars(progress),
-        "epochs": [dict(epoch) for epoch in progress.epochs],
+        "epochs": columns_of(progress.epochs),
         "step_loss": [np.concatenate(progress.step_loss)] if progress.step_loss else [],
         "columns": {name: [np.concatenate(column)] for name, column in progress.columns.items()},
         "sizes": np.array(progress.sizes, "int64"),
@@ -61,65 +63,89 @@ def _of_progress(trainer: Trainer, progress: Progress) -> dict[str, Any]:
     }
 
 
+def prepare(trainer: Trainer, saved: Mapping[str, Any]) -> Saved:
+    """Check a saved training as a whole, by itself and against the Trainer; nothing is changed.
+
+    Raises:
+        FileError: Something of it is not what `Trainer.state` gives.
+        WeightError: It is of another model.
+        ArgumentError: It is of other optimizers or metrics.
+    """
+    trainer.model._need_built()
+    checked = saved_training.checked(saved)
+    trainer.engine.look_at_model()
+    check_fits(trainer, checked)
+    return checked
+
+
 def write(trainer: Trainer, saved: Mapping[str, Any]) -> None:
     """See Trainer.restore."""
-    engine = trainer.engine
-    given = {(name, kind) for name, kind, *_ in saved["optimizers"]}
-    here = {(name, type(optimizer).__name__) for name, optimizer in trainer.optimizers.items()}
-    if not given <= here:
-        raise ArgumentError(
-            "The saved training has other optimizers; nothing was restored.",
-            expected=", ".join(sorted(f"{name}: {kind}" for name, kind in here)),
-            received=", ".join(sorted(f"{name}: {kind}" for name, kind in given)),
-            fix="Give the Trainer the optimizers that it was trained with; trainer.model.set_weights takes the weights alone.",
-        )
-    trainer.model.set_weights({path: whole(array) for path, array in saved["weights"].items()})
-    _freeze(trainer, set(saved["frozen"]))
+    commit(trainer, prepare(trainer, saved))
+
+
+def commit(trainer: Trainer, saved: Saved) -> None:
+    """Replace all that a Trainer resumes from by what `prepare` checked.
+
+    Raises:
+        FileError: A callback does not take its state; nothing was changed then.
+    """
+    engine, built = trainer.engine, trainer.model._need_built()
+    progress = saved.progress
+    if progress is not None and progress.states is not None:
+        progress = dataclasses.replace(progress, states=engine.states_from(progress.states))
+    # another backend's generators have other states: there the epoch's seed is begun with
+    here = saved.generator is not None and saved.backend == trainer.model.backend
+    drawn = {name: array.read() for name, array in (saved.generator or {}).items()} if here else None
+    restore_callbacks(trainer.callbacks, saved.callbacks)
+    for path, slot in built.slots().items():
+        slot.fill(saved.weights[path])
+    _freeze(trainer, saved.frozen)
     engine.look_at_model()
     engine.waiting.clear()
-    for name, _, part, trained, held in saved["optimizers"]:
-        key = (name, part, tuple(trained))
+    for key, held in saved.optimizers.items():
         if key in engine.steppers:
             engine.steppers[key].write(held)
         else:
             engine.waiting[key] = map_nest(whole, held)
-    for key in engine.steppers.keys() - {
-        (name, part, tuple(trained)) for name, _, part, trained, _ in saved["optimizers"]
-    }:
+    for key in engine.steppers.keys() - saved.optimizers.keys():
         _begin_anew(engine.steppers[key])
-    engine.steps_of = dict(saved["steps_of"])
-    trainer.epoch, trainer.steps_taken, trainer.seed = saved["epoch"], saved["steps_taken"], saved["seed"]
-    # another backend's generators have other states: there the epoch's seed is begun with
-    generator = saved["generator"]
-    engine.drawn = (
-        {k: whole(v) for k, v in generator.items()} if generator and saved["backend"] == trainer.model.backend else None
-    )
-    engine.choice = None if saved["choice"] is None else Choice(**saved["choice"])
-    restore_callbacks(trainer.callbacks, saved["callbacks"])
-    trainer.progress = None
-    if saved["progress"] is not None:
-        held = map_nest(whole, saved["progress"])
-        progress = Progress(**{**held, "sizes": held["sizes"].tolist()})
-        if progress.states is not None:
-            progress.states = engine.states_from(progress.states)
-        trainer.progress = progress
+    engine.steps_of = dict(saved.steps_of)
+    trainer.epoch, trainer.steps_taken, trainer.seed = saved.epoch, saved.steps_taken, saved.seed
+    engine.drawn, engine.choice, trainer.progress = drawn, saved.choice, progress
 
 
 def states_of(callbacks: Sequence[Callback]) -> list[list[Any]]:
-    """What callbacks go on from, each with its class's name."""
+    """What callbacks resume from, each with its class's name."""
     return [[type(callback).__name__, callback.state()] for callback in callbacks]
 
 
 def restore_callbacks(callbacks: Sequence[Callback], saved: Sequence[Sequence[Any]]) -> None:
-    """Hand states to callbacks of the same class, in order; one that was not there then starts as it is."""
+    """Hand states to callbacks of the same class, in order; one that was not there then starts as it is.
+
+    Raises:
+        FileError: A callback does not take its state; those before it have their own again.
+    """
     left = [(kind, held) for kind, held in saved]
+    restored: list[tuple[Callback, dict[str, Any]]] = []
     for callback in callbacks:
         place = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
-        if place is not None:
-            callback.restore(map_nest(whole, left.pop(place)[1]))
+        if place is None:
+            continue
+        restored.append((callback, callback.state()))
+        held = map_nest(whole, left.pop(place)[1])
+        try:
+            callback.restore(held)
+        except BaseException as error:
+            for other, before in reversed(restored):
+                other.restore(before)
+            if isinstance(error, (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)):
+                raise damaged(
+                    f"the state of {type(callback).__name__} ({type(error).__name__}: {error!s:.100})", held
+                ) from error
+            raise
 
 
-def _freeze(trainer: Trainer, frozen: set[str]) -> None:
+def _freeze(trainer: Trainer, frozen: frozenset[str]) -> None:
     """Freeze exactly these layers."""
     built = trainer.model._need_built()
     natives = built.natives()

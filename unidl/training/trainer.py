@@ -370,23 +370,26 @@ class Trainer:
     # -- going on --------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All that training goes on from: weights, optimizers, counters, generators, the run's progress, as arrays and plain data.
+        """All that training resumes from: weights, optimizers, counters, generators, the run's progress, as arrays and plain data.
 
-        It knows no backend: another Trainer, of the same model on another one, may go on from it.
+        It knows no backend: another Trainer, of the same model on another one, may resume from it.
         """
         with reading(self.model._need_built(), "Trainer.state"):
             return state.read(self)
 
     @told_arguments
     def restore(self, saved: Mapping[str, Any] | str | os.PathLike[str]) -> None:
-        """Go on from what `state` gave, or `save` or a Checkpoint wrote.
+        """Resume from what `state` gave, or `save` or a Checkpoint wrote: whole or not at all.
+
+        Everything is checked before anything is replaced. After an error weights, optimizers, counters and generators are as
+        they were.
 
         Args:
             saved: The state, or the file.
 
         Raises:
             WeightError: It is of another model.
-            ArgumentError: It is of other optimizers.
+            ArgumentError: It is of other optimizers or metrics.
             FileError: The file is damaged or foreign, or holds a model alone.
             NotBuiltError: The model is not built yet.
         """

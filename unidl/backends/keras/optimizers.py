@@ -102,8 +102,12 @@ class Defined(StepperState):
     def held(self) -> dict[str, dict[str, Held]]:
         return {path: {name: Held(variable) for name, variable in held.items()} for path, held in self.state.items()}
 
-    def write(self, state: Mapping[str, Any]) -> None:
+    def read(self, lazily: bool = False) -> dict[str, Any]:
         with outside_graph():  # a Trainer may ask for an optimizer while its step is traced
+            return super().read(lazily)
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        with outside_graph():  # likewise
             super().write(state)
 
     def to_numpy(self, tensor: Any) -> np.ndarray:

@@ -75,8 +75,12 @@ class Kernels(tf.Module, StepperState):
         places = zip(self.slots.items(), self.state, strict=True)
         return {path: {name: slot.held(one) for name, one in state.items()} for (path, slot), state in places}
 
-    def write(self, state: Mapping[str, Any]) -> None:
+    def read(self, lazily: bool = False) -> dict[str, Any]:
         with tf.init_scope():  # a Trainer may ask for an optimizer while its step is traced
+            return super().read(lazily)
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        with tf.init_scope():  # likewise
             super().write(state)
 
     def to_numpy(self, tensor: tf.Tensor) -> np.ndarray:
