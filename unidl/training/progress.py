@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unidl.errors import ArgumentError
 from unidl.training.history import History
 from unidl.training.numbers import POSITIONS
 
@@ -59,7 +60,18 @@ class Progress:
     stopped: str | None = None
 
     def add(self, numbers: dict[str, np.ndarray], sizes: list[int], states: Any, seconds: float) -> None:
-        """Some steps were taken."""
+        """Some steps were taken.
+
+        Raises:
+            ArgumentError: They log other numbers than the epoch's steps before.
+        """
+        if self.position and self.columns.keys() != numbers.keys():
+            raise ArgumentError(
+                "The training step logs other numbers than the steps before it in this epoch, which were restored.",
+                expected=", ".join(self.columns) or "none",
+                received=", ".join(numbers) or "none",
+                fix="Resume with the training_step that the run began with.",
+            )
         for name, column in numbers.items():
             self.columns.setdefault(name, []).append(column)
         self.sizes += sizes

@@ -40,8 +40,16 @@ def check_fits(trainer: Trainer, saved: Saved) -> None:
         check_optimizer(trainer, key, held)
     if saved.backend == trainer.model.backend and saved.generator is not None:
         _check_generator(trainer, {name: array.read() for name, array in saved.generator.items()})
-    if saved.progress is not None and saved.progress.states is not None:
-        _check_metrics(trainer, saved.progress.states)
+    progress = saved.progress
+    if (
+        progress is not None
+        and progress.position
+        and trainer.engine.takes_own_step()
+        and "loss" not in progress.columns
+    ):
+        raise damaged("progress.columns", f"no loss of {progress.position} steps")
+    if progress is not None and progress.states is not None:
+        _check_metrics(trainer, progress.states)
 
 
 def _check_kinds(trainer: Trainer, saved: Saved) -> None:
