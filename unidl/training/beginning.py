@@ -62,26 +62,26 @@ def _usable(
         UnidlError: There are some, and none is; of another model or other data it says so.
     """
     bad: dict[str, UnidlError] = {}
-    found = [(steps, path, keeper) for keeper in checkpoints for steps, path in keeper.candidates(taken)]
+    found = [(steps, path, c.files) for c in checkpoints for steps, path in c.files.newest_first(taken)]
     last = None
-    for steps, path, keeper in sorted(found, key=lambda one: one[0], reverse=True):
-        last = keeper
+    for steps, path, files in sorted(found, key=lambda one: one[0], reverse=True):
+        last = files
         try:
-            saved = state.prepare(trainer, stack.enter_context(keeper.opened(path, steps)))
+            saved = state.prepare(trainer, stack.enter_context(files.opened(path, steps)))
             _same_data(saved.progress or Progress({}), run)
         except MissingFileError:  # another process kept newer ones
             continue
         except (FileError, ArgumentError, DataError, WeightError) as error:
             bad[path.name] = error
             continue
-        keeper.passed_over(bad)
+        files.warn_of(bad)
         yield saved
         bad[path.name] = FileError("A callback did not take its state.")
     other = [error for error in bad.values() if not isinstance(error, FileError)]
     if other:
         raise other[0]
     if bad and last is not None:
-        raise last.none_left(bad)
+        raise last.none_is_good(bad)
 
 
 def _restored(trainer: Trainer, saved: Saved, usable: Iterator[Saved]) -> Progress:
