@@ -6,13 +6,15 @@ import copy
 import functools
 import inspect
 import re
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from unidl import habits
-from unidl.errors import ArgumentError, UnknownArgumentError
+from unidl.errors import UnknownArgumentError
+from unidl.names import check_identifier, check_label
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,6 +56,12 @@ def snake_case(name: str) -> str:
     return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
 
 
+def default_name(name: str) -> str:
+    """An identifier near a class' name, in snake case: `A[T]` -> a_t_."""
+    found = re.sub(r"\W", "_", unicodedata.normalize("NFKC", snake_case(name)))
+    return found if found.isidentifier() else f"_{found}"
+
+
 # object's own constructor says that it takes anything
 NO_ARGUMENTS = inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
 
@@ -71,7 +79,7 @@ class Captured(type):
         name = None
         if "name" not in signature.parameters:
             name = kwargs.pop("name", None)
-            _check_name(cls, name)
+            check_name(cls, name)
         try:
             bound = signature.bind(None, *args, **kwargs)
         except TypeError as error:
@@ -97,13 +105,15 @@ def construct(cls: type, arguments: dict[str, Any]) -> Any:
     return cls(*bound.args, **bound.kwargs)
 
 
-def _check_name(cls: type, name: Any) -> None:
-    if name is not None and (not isinstance(name, str) or not name.isidentifier()):
-        raise ArgumentError(
-            f"{cls.__name__} cannot have the name {name!r}.",
-            expected="a Python identifier: the name becomes part of weight paths and an attribute of the native object",
-            received=repr(name),
-        )
+def check_name(cls: type, name: Any) -> None:
+    """Refuse an explicit name that an object of the class cannot have; None is none."""
+    if name is None:
+        return
+    reserved = getattr(cls, "RESERVED", None)
+    if reserved is None:  # what a metric logs under
+        check_label(cls.__name__, name)
+    else:  # a layer: its name becomes part of weight paths and an attribute of the native object
+        check_identifier(cls.__name__, name, reserved)
 
 
 def _wrong_arguments(

@@ -227,11 +227,11 @@ def test_methods_from_habit_are_refused_when_the_class_is_made(name):
 @pytest.mark.parametrize(
     ("setup", "message"),
     [
-        (lambda self, shape: self.add_weight("a b", (2,)), "cannot have a weight named 'a b'"),
-        (lambda self, shape: self.add_weight("forward", (2,)), "cannot have a weight named 'forward'"),
+        (lambda self, shape: self.add_weight("a b", (2,)), "cannot have the name 'a b'"),
+        (lambda self, shape: self.add_weight("forward", (2,)), "cannot have the name 'forward'"),
         (
             lambda self, shape: (self.add_weight("a", (2,)), self.add_weight("a", (2,))),
-            "cannot have a weight named 'a'",
+            "cannot have the name 'a'",
         ),
         (lambda self, shape: self.add_weight("a", (shape[0],)), "needs every axis known"),
         (lambda self, shape: self.add_weight("a", (2,), initializer="xavier"), "There is no initializer 'xavier'"),

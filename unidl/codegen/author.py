@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from unidl.codegen.classes import Class, class_name
-from unidl.codegen.code import Code, Line, Value, literal, names_in
+from unidl.codegen.code import Code, Line, Value, names_in
 from unidl.codegen.folding import folded
+from unidl.codegen.identifiers import identifier
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language, Making, Row, attribute, row_of
-from unidl.codegen.names import identifier, unpacked, variable
+from unidl.codegen.language import Language, Making, Row, row_of
+from unidl.codegen.literals import literal
+from unidl.codegen.members import Made, Members
+from unidl.codegen.names import unpacked, variable
 from unidl.codegen.scope import Scope
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
@@ -36,6 +39,7 @@ class Author:
         self.root = root
         self.training = {plan.path: plan for plan in training.walk()}
         self.globals = set(language.taken)
+        self.locals: set[str] = set()  # of all functions: what a function calls must not be hidden by one
         self.helpers: dict[str, str] = {}
         self.functions: dict[tuple[Any, ...], str] = {}
         self.function_texts: list[str] = []
@@ -43,6 +47,7 @@ class Author:
         self.shared: list[tuple[LayerPlan, str, LayerPlan]] = []
         self._class_of: dict[int, Class] = {}
         self._by_text: dict[Any, Class] = {}
+        self._members_of: dict[int, Members] = {}
         for plan in root.walk():
             if plan.dynamic:
                 raise SourceError(
@@ -71,7 +76,7 @@ class Author:
             outputs = function(tensor)
         result = scope.graph(outputs)
         _give(scope.lines, scope.laid(result, False).code.text)
-        called = self._global(identifier(name if name != "<lambda>" else "activation"))
+        called = self.name(name if name != "<lambda>" else "activation")
         self.functions[key] = called
         for line in scope.lines:
             line.comment = ""
@@ -79,13 +84,21 @@ class Author:
         self.function_texts.append("\n".join(body))
         return called
 
-    def _global(self, name: str) -> str:
-        found, count = name, 1
-        while found in self.globals:
+    def name(self, near: str) -> str:
+        """A name for a class or function of the file, near a text."""
+        name = found = identifier(near)
+        count = 1
+        while found in self.globals or found in self.locals:
             count += 1
             found = f"{name}{count}"
         self.globals.add(found)
         return found
+
+    def members(self, plan: LayerPlan) -> Members:
+        """What a layer's weights and sublayers are called in its class."""
+        if id(plan) not in self._members_of:
+            self._members_of[id(plan)] = Members(self.language, plan)
+        return self._members_of[id(plan)]
 
     # -- layers ----------------------------------------------------------------------------------------------------------
 
@@ -118,7 +131,7 @@ class Author:
         cls = min(drafts, key=lambda draft: sum(self.language.is_move(line.text) for line in draft.lines))
         known = self._by_text.get((plan.kind, cls.text))
         if known is None:
-            cls.name = self._global(class_name(plan, self.root))
+            cls.name = self.name(class_name(plan, self.root))
             self._by_text[plan.kind, cls.text] = cls
             self.classes.append(cls)
             known = cls
@@ -144,7 +157,8 @@ class Author:
         cls.init = self._members(plan)
         if plan is self.root:
             cls.init += [
-                Line(f"{self.reference(owner, key)} = {self.reference(child)}") for owner, key, child in self.shared
+                Line(f"{self.reference(self.route(owner, key))} = {self.reference(self.route(child))}")
+                for owner, key, child in self.shared
             ]
         bodies = [self.body(plan, call, cls) for call in plan.calls]
         if not bodies:
@@ -161,46 +175,43 @@ class Author:
 
     def _members(self, plan: LayerPlan) -> list[Line]:
         """The statements that make a class' weights and sublayers."""
-        lines = [self.language.weight(spec, self) for spec in plan.weights.values()]
+        members = self.members(plan)
+        lines = [self.language.weight(spec, members.text(spec.name), self) for spec in plan.weights.values()]
         made: dict[int, str] = {}
         for name, nest in plan.structure.items():
             notes: list[str] = []
             after: list[str] = []
 
-            def write(leaf: Any, notes: list[str] = notes, after: list[str] = after) -> str | None:
-                if not isinstance(leaf, ChildKey):
-                    return None
+            def make(leaf: ChildKey, notes: list[str] = notes, after: list[str] = after) -> Made | None:
                 child = plan.children[leaf]
                 if not child.reached:
                     return None
                 if id(child) in made:
-                    return made[id(child)]
+                    return Made(made[id(child)])
                 if child.path != (f"{plan.path}/{leaf}" if plan.path else leaf):
                     self.shared.append((plan, str(leaf), child))
-                    return "None"
-                making = self.constructor(child, self.language.object_name(leaf))
+                    return Made("None")
+                making = self.constructor(child, members.objects[leaf])
                 if not making.text:
                     return None
-                me = self.language.member(leaf)
-                made[id(child)] = me
+                made[id(child)] = me = members.text(leaf)
                 if making.note:
                     notes.append(making.note)
                 after.extend(statement.format(me=me) for statement in making.after)
                 after.extend(self.language.made_ready(child, me))
-                return making.text
+                return Made(making.text, making.name)
 
-            written = map_nest(write, nest)
-            if isinstance(written, str) or any(isinstance(leaf, str) for leaf in leaves(written)):
-                text = self.language.nest(written)
-                if text == "None":
-                    lines.append(Line("", f"self.{attribute(name)} is shared: the model puts it here"))
-                    continue
-                lines.append(Line(f"self.{attribute(name)} = {text}", "; ".join(dict.fromkeys(notes))))
+            held = members.nest(nest, make)
+            if held == Made("None"):
+                lines.append(Line("", f"{members.text(name)} is shared: the model puts it here"))
+            elif held is not None:
+                text = f"self.{members.attributes[name]} = {self.language.nest(held)}"
+                lines.append(Line(text, "; ".join(dict.fromkeys(notes))))
                 lines += [Line(statement) for statement in after]
         return lines
 
-    def reference(self, plan: LayerPlan, key: str = "") -> str:
-        """A layer, or one of its sublayers, as the model's methods name it."""
+    def route(self, plan: LayerPlan, key: str = "") -> tuple[str, ...]:
+        """The keys that lead from the model to a layer, or to one of its sublayers."""
 
         def search(owner: LayerPlan) -> list[str] | None:
             if owner is plan:
@@ -213,9 +224,14 @@ class Author:
                         return [name, *found]
             return None
 
-        keys = [*(search(self.root) or []), *([key] if key else [])]
-        first, *rest = keys
-        return self.language.member(first) + "".join(self.language.member(k).removeprefix("self") for k in rest)
+        return (*(search(self.root) or []), *([key] if key else []))
+
+    def reference(self, route: tuple[str, ...], owner: str = "self", plan: LayerPlan | None = None) -> str:
+        """The layer to which keys lead from a layer (the model), as the code of its owner names it."""
+        plan = self.root if plan is None else plan
+        for key in route:
+            owner, plan = self.members(plan).text(key, owner), plan.children[key]
+        return owner
 
     # -- bodies ----------------------------------------------------------------------------------------------------------
 
@@ -247,7 +263,7 @@ class Author:
         parameters = self.enter(scope, plan, call, first)
         result = scope.graph(call.outputs, call.updates)
         result = map_nest(lambda v: scope.laid(v, first) if isinstance(v, Value) else v, result)
-        lines = folded(scope.lines)
+        lines = folded(scope.lines, scope.name)
         text = literal(result)
         _give(lines, text[1:-1] if isinstance(result, tuple) and len(result) > 1 else text)
         return parameters, lines
@@ -280,11 +296,13 @@ class Author:
             for i, item in enumerate(nest):
                 self._unpack(scope, plan, item, Code(f"{code}[{i}]", names=code.names), first)
 
-    def called(self, scope: Scope, key: str, plan: LayerPlan, given: dict[str, Any], node: LayerCall) -> Any:
+    def called(
+        self, scope: Scope, route: tuple[str, ...], plan: LayerPlan, given: dict[str, Any], node: LayerCall
+    ) -> Any:
         """A call of a layer that is a class of the file."""
-        if self.language.constructed(self, plan, key):
+        if self.language.constructed(self, plan, route[-1]):
             (value,) = given.values()
-            return Value(Code(f"{scope._object(key)}({value})", names=names_in(value)), node.outputs.spec)
+            return Value(Code(f"{scope._object(route)}({value})", names=names_in(value)), node.outputs.spec)
         cls = self.class_of(plan)
         given = {
             name: map_nest(lambda v: scope.laid(v, cls.first) if isinstance(v, Value) else v, value)
@@ -292,27 +310,22 @@ class Author:
         }
         texts = [literal(value) for value in given.values()]
         texts += self.language.passed_training(cls)
-        code = Code(f"{scope._object(key)}({', '.join(texts)})", names=names_in(given))
+        code = Code(f"{scope._object(route)}({', '.join(texts)})", names=names_in(given))
         outputs = node.outputs
         if isinstance(outputs, SymbolicTensor):
             return Value(code, outputs.spec, cls.first and len(outputs.shape) > 2)
         flat = isinstance(outputs, (list, tuple)) and all(isinstance(t, SymbolicTensor) for t in outputs)
         if flat and not cls.first:
             return code
-        name = scope.name(identifier(key.replace("/", "_")))
+        name = scope.name(route[-1])
         scope.say(f"{name} = {code}", "", [name])
         return list(leaves(_picked(outputs, name, cls.first)))
 
-    def object(self, scope: Scope, plan: LayerPlan, key: str) -> str:
-        """A sublayer as a body names it."""
+    def object(self, scope: Scope, plan: LayerPlan, route: tuple[str, ...]) -> str:
+        """A sublayer, or one below it, as a body names it."""
         if scope.owner:
-            owner, _, rest = key.partition(".")
-            text = self.language.member(owner)
-            while rest:
-                owner, _, rest = rest.partition(".")
-                text += self.language.member(owner).removeprefix("self")
-            return text
-        return self.language.inline_object(self, scope, plan, key)
+            return self.reference(route, scope.owner, plan)
+        return self.language.inline_object(self, scope, plan, route)
 
     def class_names(self) -> dict[str, str]:
         """The path of each layer that is a class of the file -> the class' name."""
@@ -329,16 +342,17 @@ class Author:
         """
         found: dict[str, np.ndarray] = {}
 
-        def collect(plan: LayerPlan, path: str) -> None:
+        def collect(plan: LayerPlan, path: list[str]) -> None:
             own = {name: weights[f"{plan.path}/{name}" if plan.path else name] for name in plan.weights}
             row: Row | None = row_of(self.language, plan) if plan is not self.root else None
-            named = row.arrays(plan, own) if row is not None else own
-            for name, array in named.items():
-                found.setdefault(self.language.joined(path, name), array)
+            members = self.members(plan)
+            named = {self.language.weight_name(members, name): array for name, array in own.items()}
+            for name, array in (row.arrays(plan, own) if row is not None else named).items():
+                found.setdefault(self.language.joined([*path, name]), array)
             if row is None:
                 for key, child in plan.children.items():
                     if child.reached:
-                        collect(child, self.language.joined(path, self.language.path_of(key)))
+                        collect(child, [*path, *self.language.path_of(members, key)])
 
         collect(self.root, self.language.root_path(self))
         return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unidl.codegen.code import Line
+from unidl.codegen.identifiers import spelled
+from unidl.codegen.literals import docstring
 from unidl.codegen.names import shape_text
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
@@ -63,20 +65,19 @@ class Class:
         return bool(self.plan.calls)
 
     @property
-    def docstring(self) -> list[str]:
+    def docstring_lines(self) -> list[str]:
         """What the description's author says of it, and the shapes."""
         own = type(self.plan.layer).__module__.startswith("unidl.")
-        said = "" if own else (type(self.plan.layer).__doc__ or "").strip().partition("\n")[0]
-        if not said or len(said) > 76:
-            return [f'"""{self.title}"""']
-        return [f'"""{said}', "", self.title, '"""']
+        written = type(self.plan.layer).__doc__
+        said = "" if own or not isinstance(written, str) else next(iter(written.strip().splitlines()), "")
+        return docstring(said, "", self.title) if 0 < len(said) <= 76 else docstring(self.title)
 
 
 def class_name(plan: LayerPlan, root: LayerPlan) -> str:
-    """A class' name: that of the description's class, where it has one of its own."""
+    """What a class is to be called, near: that of the description's class, where it has one of its own."""
     generic = type(plan.layer).__module__.startswith("unidl.models")
     if not generic:
-        return plan.kind.lstrip("_")
+        return plan.kind
     if plan is root:
         given = plan.layer._unidl.name
         return _camel(given) if given else "Model"
@@ -84,6 +85,6 @@ def class_name(plan: LayerPlan, root: LayerPlan) -> str:
 
 
 def _camel(text: str) -> str:
-    words = "".join(letter if letter.isalnum() else " " for letter in text).split()
+    words = spelled(text).replace("_", " ").split()
     found = "".join(word[:1].upper() + word[1:] for word in words)
     return found if found.isidentifier() else f"Model{found}"

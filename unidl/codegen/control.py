@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, Value, call
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.expressions import nested_function, picked_outputs
 from unidl.codegen.language import Expression, Given
 from unidl.graph.node import leaves

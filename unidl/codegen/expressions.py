@@ -6,8 +6,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from unidl.codegen.code import Code, Value, binary, literal
+from unidl.codegen.calls import binary
+from unidl.codegen.code import Code, Value
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import literal
 from unidl.codegen.names import variable
 from unidl.graph.node import leaves
 from unidl.graph.spec import TensorSpec

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from unidl.codegen.code import Line
+from unidl.codegen.literals import literal, numbered
+from unidl.codegen.scanning import matches, substituted
 
 # how a statement names the object at a place of a list: as a member, or by the name that it is made with
 _MEMBER = re.compile(r"self\.(\w+)\[(\d+)\]")
-_NAMED = re.compile(r'name="(\w+?)_(\d+)"')
+_NAMED = re.compile(r'\bname="(\w+?)_(\d+)"')
 
 
-def folded(lines: list[Line]) -> list[Line]:
-    """The statements with each run `x = self.blocks[0](x)`, `x = self.blocks[1](x)`, … as one loop over `self.blocks`."""
+def folded(lines: list[Line], name: Callable[[str], str]) -> list[Line]:
+    """The statements with each run `x = self.blocks[0](x)`, `x = self.blocks[1](x)`, … as one loop over `self.blocks`.
+
+    Args:
+        lines: The statements.
+        name: Gives a name that nothing has yet, near a text.
+    """
     result: list[Line] = []
     place = 0
     while place < len(lines):
@@ -22,7 +30,7 @@ def folded(lines: list[Line]) -> list[Line]:
             result.append(lines[place])
             place += 1
             continue
-        result += run.loop(lines)
+        result += run.loop(lines, name)
         place += run.width * run.count
     return result
 
@@ -45,12 +53,13 @@ class _Run:
     def at(cls, lines: list[Line], start: int) -> _Run | None:
         """The run that begins there, over the whole of a list, if one does."""
         for pattern in (_MEMBER, _NAMED):
-            first = pattern.search(lines[start].text)
+            first = next(iter(matches(pattern, lines[start].text)), None)
             if first is None or first[2] != "0":
                 continue
-            size = 1 + max(int(i) for line in lines for n, i in pattern.findall(line.text) if n == first[1])
+            name = first[1]
+            size = 1 + max(int(m[2]) for line in lines for m in matches(pattern, line.text) if m[1] == name)
             for width in range(1, 9):
-                run = cls(start, width, size, first[1], pattern)
+                run = cls(start, width, size, name, pattern)
                 if size > 1 and all(run._is_round(lines, k) for k in range(size)):
                     return run
         return None
@@ -60,29 +69,29 @@ class _Run:
         if begin + self.width > len(lines):
             return False
         for line, model in zip(lines[begin : begin + self.width], lines[self.start :], strict=False):
-            used = {i for n, i in self.pattern.findall(line.text) if n == self.name}
+            used = {m[2] for m in matches(self.pattern, line.text) if m[1] == self.name}
             if used - {str(number)} or line.indent != model.indent or line.names != model.names:
                 return False
             if self._abstract(line.text) != self._abstract(model.text):
                 return False
-        return any(n == self.name for n, _ in self.pattern.findall(lines[begin].text))
+        return any(m[1] == self.name for m in matches(self.pattern, lines[begin].text))
 
     def _abstract(self, text: str, item: str = "") -> str:
         member = self.pattern is _MEMBER
-        found = rf"self\.{self.name}\[\d+\]" if member else rf'name="{self.name}_\d+"'
-        return re.sub(found, item or "\0", text)
+        found = rf"self\.{self.name}\[\d+\]" if member else rf"\bname={re.escape(literal(self.name)[:-1])}_\d+\""
+        return substituted(re.compile(found), item or "\0", text)
 
-    def loop(self, lines: list[Line]) -> list[Line]:
+    def loop(self, lines: list[Line], name: Callable[[str], str]) -> list[Line]:
         """The loop."""
         indent = lines[self.start].indent
         if self.pattern is _MEMBER:
-            item = (
-                self.name.removesuffix("s") if self.name.endswith("s") and len(self.name) > 2 else f"one_of_{self.name}"
-            )
+            plural = self.name.endswith("s") and len(self.name) > 2
+            item = name(self.name.removesuffix("s") if plural else f"one_of_{self.name}")
             head = f"for {item} in self.{self.name}:"
         else:
-            item = f'name=f"{self.name}_{{i}}"'
-            head = f"for i in range({self.count}):"
+            number = name("i")
+            item = f"name={numbered(f'{self.name}_', number)}"
+            head = f"for {number} in range({self.count}):"
         body = lines[self.start : self.start + self.width]
         end = self.start + self.width * self.count
         comments = [

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unidl.codegen.code import Code, Line, Value, call
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code, Line, Value
+from unidl.codegen.grammar import checked
+from unidl.codegen.identifiers import attribute
 from unidl.codegen.layout import written
+from unidl.codegen.literals import literal
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
 from unidl.graph.spec import TensorSpec
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from unidl.codegen.author import Author
     from unidl.codegen.classes import Class
     from unidl.codegen.loop import Loop
+    from unidl.codegen.members import Members
     from unidl.codegen.operations import Operations
     from unidl.codegen.scope import Scope
 
@@ -141,6 +146,13 @@ class Row:
 Expression = str | Callable[["Given"], Any]
 
 
+class Text(str):
+    """An argument that is text: in an f-string of code, too, it is a literal."""
+
+    def __format__(self, how: str) -> str:
+        return literal(str(self))
+
+
 class Given:
     """The arguments of an op, as its expression sees them: `g.x` is a Value, or a plain value.
 
@@ -163,9 +175,10 @@ class Given:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self.arguments[name]
+            value = self.arguments[name]
         except KeyError:
             raise AttributeError(name) from None
+        return Text(value) if type(value) is str else value
 
     @property
     def out(self) -> TensorSpec:
@@ -189,7 +202,10 @@ class Language(ABC):
     title: str
     layers: ClassVar[Mapping[type, Row]]
     ops: ClassVar[Mapping[str, Expression]]
-    taken: ClassVar[tuple[str, ...]] = ()  # names that a file's imports and its own functions have
+    modules: ClassVar[tuple[str, ...]] = ()  # what its files import beside Python's own
+    taken: ClassVar[tuple[str, ...]] = ()  # names that a file's imports, and its own functions and classes have
+    trains_with: ClassVar[tuple[str, ...]] = ()  # what train.py's own functions and classes are called
+    locals: ClassVar[tuple[str, ...]] = ("self",)  # names that parameters of its methods have
     elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
     channels_first = False  # whether convolutions want channels first
     inlines_objects = False  # whether the root's layers are made where they are called
@@ -197,11 +213,11 @@ class Language(ABC):
     # -- expressions -----------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def cast(self, code: Code, dtype: str) -> Code:
+    def cast(self, code: Code, wanted: str) -> Code:
         """The tensor in another dtype."""
 
     @abstractmethod
-    def array(self, array: np.ndarray, dtype: str) -> Code:
+    def array(self, array: np.ndarray, wanted: str) -> Code:
         """A constant tensor."""
 
     @abstractmethod
@@ -213,8 +229,13 @@ class Language(ABC):
         """A state's value now, which a later update leaves alone."""
 
     @abstractmethod
-    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
-        """The statements that give a state its next value."""
+    def updated(self, me: str, value: Code) -> list[Line]:
+        """The statements that give a state its next value.
+
+        Args:
+            me: The state, as a method names it.
+            value: Its next value.
+        """
 
     def moved(self, value: Value, first: bool) -> Code:
         """The tensor with its channels first, or last."""
@@ -224,31 +245,41 @@ class Language(ABC):
 
     training_flag = "training"  # how a method knows that it trains
 
-    def member(self, key: str) -> str:
-        """A sublayer or weight as its owner's methods name it: "self.hidden", "self.blocks[0]"."""
-        name, *rest = key.split("/")
-        return f"self.{attribute(name)}" + "".join(f"[{part}]" if part.isdigit() else f'["{part}"]' for part in rest)
+    @abstractmethod
+    def attribute(self, name: str) -> str:
+        """The attribute of the framework's object that has a sublayer or weight of that name."""
+
+    def dict_key(self, key: str) -> str:
+        """The key under which a dict of layers has one."""
+        return key
 
     def object_name(self, key: str) -> str:
         """The name that a sublayer's object gets, where the framework gives names."""
-        return attribute(key.replace("/", "_"))
+        return attribute(key)
 
-    def path_of(self, key: str) -> str:
-        """A sublayer's part of the paths in the weights' file."""
-        name, *rest = key.split("/")
-        return "/".join([attribute(name), *rest])
+    def weight_name(self, members: Members, name: str) -> str:
+        """A weight's part of its path in the weights' file."""
+        return members.attributes[name]
 
-    def joined(self, path: str, name: str) -> str:
-        """The path in the weights' file of what is below another."""
-        return f"{path}/{name}" if path else name
+    def path_of(self, members: Members, key: str) -> list[str]:
+        """A sublayer's parts of the paths in the weights' file."""
+        return members.path(key)
 
-    def root_path(self, author: Author) -> str:
+    def joined(self, parts: list[str]) -> str:
+        """The path in the weights' file."""
+        return "/".join(parts)
+
+    def root_path(self, author: Author) -> list[str]:
         """Where the model's own weights are in the weights' file."""
-        return ""
+        return []
 
-    def input_hints(self, plan: LayerPlan, nest: Any) -> list[str]:
-        """Names for the tensors of a list that is a model's input."""
-        names = input_names(plan)
+    def input_name(self, name: str) -> str:
+        """A name that the framework's input can have, near the user's."""
+        return name
+
+    def input_hints(self, plan: LayerPlan, nest: Any, taken: Iterable[str] = ()) -> list[str]:
+        """Names for the tensors of a list that is a model's input; none of `taken`."""
+        names = input_names(plan, taken, self.input_name)
         return names if len(names) == len(nest) else [f"x{i + 1}" for i in range(len(nest))]
 
     # -- classes and files -----------------------------------------------------------------------------------------------
@@ -277,7 +308,7 @@ class Language(ABC):
         """The model, for a framework where a function makes it (`inlines_objects`)."""
         raise NotImplementedError
 
-    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, route: tuple[str, ...]) -> str:
         """A layer's object in a function that makes its layers where they are called."""
         raise NotImplementedError
 
@@ -286,37 +317,49 @@ class Language(ABC):
         return [f"def {name}({', '.join(parameters)}):", *written(lines, 1)]
 
     @abstractmethod
-    def nest(self, written: Any) -> str:
-        """The expression of a nest of sublayers' expressions: one, or lists, tuples and dicts of them."""
+    def nest(self, held: Any) -> str:
+        """The expression of what an attribute holds: `Made`, or lists and dicts of it."""
 
     @abstractmethod
-    def weight(self, spec: WeightSpec, author: Author) -> Line:
-        """The statement that makes a weight of a class."""
+    def weight(self, spec: WeightSpec, me: str, author: Author) -> Line:
+        """The statement that makes a weight of a class.
+
+        Args:
+            spec: The weight.
+            me: It, as a method names it.
+            author: Who writes the file: it takes helpers.
+        """
 
     @abstractmethod
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """A class, line by line."""
 
     @abstractmethod
-    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
+    def file_title(self, name: str) -> str:
+        """What a file says of itself, for a model of that name."""
+
+    def file(self, author: Author, title: str, **how: bool) -> str:
+        """The whole file, checked; `how` is as `file_text` says."""
+        return checked(self.file_text(author, title, **how), self.modules)
+
+    @abstractmethod
+    def file_text(self, author: Author, title: str, loads: bool = False, model: bool = True) -> str:
         """The whole file.
 
         Args:
             author: Who has written it.
-            name: What the model is called.
+            title: Its docstring.
             loads: Whether it has the function `load()`, which reads the weights beside it.
             model: Whether the model itself is in it, and not only its layers.
         """
 
-    @abstractmethod
     def training(self, loop: Loop) -> str:
+        """The file train.py, checked."""
+        return checked(self.training_text(loop), self.modules)
+
+    @abstractmethod
+    def training_text(self, loop: Loop) -> str:
         """The file train.py."""
-
-
-def attribute(key: str) -> str:
-    """The attribute under which a sublayer or weight is kept."""
-    found = "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in key)
-    return found if found.isidentifier() else f"layer_{found}"
 
 
 def row_of(language: Language, plan: LayerPlan) -> Row | None:

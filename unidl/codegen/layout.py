@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from unidl.codegen.code import Line
+from unidl.codegen.literals import comment as commented
+from unidl.codegen.scanning import outside
 
 WIDTH = 88
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -15,7 +17,7 @@ def written(lines: Iterable[Line], indent: int) -> list[str]:
     """The statements with their comments, indented by so many steps of four."""
     result: list[str] = []
     for line in lines:
-        result += _written(line.text, line.comment, " " * 4 * (indent + line.indent))
+        result += _written(line.text, commented(line.comment), " " * 4 * (indent + line.indent))
     return result
 
 
@@ -122,14 +124,10 @@ def _operands(text: str, margin: str) -> list[str]:
 
 
 def _outer(text: str) -> Iterator[int]:
-    """The places outside all brackets and quotes."""
-    depth, quote = 0, ""
-    for place, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in _CLOSING:
+    """The places outside all brackets and string literals."""
+    depth = 0
+    for place, letter in outside(text):
+        if letter in _CLOSING:
             depth += 1
         elif letter in _CLOSING.values():
             depth -= 1
@@ -150,13 +148,9 @@ def _bracket(text: str, margin: str, tail: str) -> tuple[int, int] | None:
 
 def _pairs(text: str) -> Iterator[tuple[int, int]]:
     """The brackets at the outermost level."""
-    depth, start, quote = 0, 0, ""
-    for place, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in _CLOSING:
+    depth, start = 0, 0
+    for place, letter in outside(text):
+        if letter in _CLOSING:
             start = place if depth == 0 else start
             depth += 1
         elif letter in _CLOSING.values():
@@ -167,17 +161,9 @@ def _pairs(text: str) -> Iterator[tuple[int, int]]:
 
 def _elements(body: str) -> Iterator[str]:
     """The parts between the commas at the outermost level."""
-    depth, start, quote = 0, 0, ""
-    for place, letter in enumerate(body):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in _CLOSING:
-            depth += 1
-        elif letter in _CLOSING.values():
-            depth -= 1
-        elif letter == "," and depth == 0:
+    start = 0
+    for place in _outer(body):
+        if body[place] == ",":
             yield body[start:place].strip()
             start = place + 1
     if body[start:].strip():

@@ -10,8 +10,8 @@ import numpy as np
 
 from unidl import ops
 from unidl.codegen.author import Author
-from unidl.codegen.code import Line, Value, literal
-from unidl.codegen.names import identifier
+from unidl.codegen.code import Line, Value
+from unidl.codegen.literals import literal
 from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import tracing
@@ -22,6 +22,16 @@ from unidl.losses import MSE, BinaryCrossEntropy, CrossEntropy
 from unidl.metrics import Accuracy, BinaryAccuracy, Mean
 from unidl.optimizers import SGD, Adam, AdamW
 from unidl.schedules import Constant, Cosine
+
+# what train.py calls its variables: a metric's function gets another name
+TAKEN = frozenset(
+    [
+        "FROZEN", "NO_DECAY", "data", "dataset", "decays", "epoch", "epochs", "examples", "find", "frozen",
+        "groups", "history", "inputs", "learning_rate", "load", "loader", "loss", "model", "name", "named",
+        "np", "numbers", "optimizer", "parameter", "parameters", "plain", "predictions", "step",
+        "step_number", "targets", "totals", "train", "value", "weights",
+    ]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,13 +64,13 @@ class Loop:
         author, language = self.author, self.author.language
         found = []
 
-        def search(plan: LayerPlan, path: str) -> None:
+        def search(plan: LayerPlan, path: list[str]) -> None:
             frozen = plan.layer._unidl.frozen
             if frozen and (plan.weights or not plan.children) and path:
-                found.append((path, author.trains(plan)))
+                found.append((language.joined(path), author.trains(plan)))
             for key, child in plan.children.items():
                 if child.reached:
-                    search(child, language.joined(path, language.path_of(key)))
+                    search(child, [*path, *language.path_of(author.members(plan), key)])
 
         search(author.root, language.root_path(author))
         return found
@@ -103,7 +113,7 @@ class Loop:
         result = scope.graph(outputs)
         text = scope.laid(result, False).code.text if isinstance(result, Value) else str(result)
         lines = [*scope.lines, Line(f"return {text}")]
-        called = identifier(name)
+        called = self.author.name(name)
         return called, self.author.language.function_lines(called, parameters, lines)
 
 
@@ -142,6 +152,7 @@ def loop_of(author: Author, trainer: Any) -> Loop:
     outputs = author.root.calls[0].outputs
     if not isinstance(outputs, SymbolicTensor):
         raise SourceError("A loop for a model with several outputs is not written.", fix="Eject the model alone.")
+    author.globals |= TAKEN.union(author.language.trains_with)
     frozen, plain = _resting(author, optimizer)
     return Loop(
         author, class_title(author), trainer.loss, optimizer, tuple(trainer.metrics), outputs.spec, frozen, plain

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-
 from unidl.codegen.code import ATOM, Code
 
 # names for what an op gives, where its own would hide a builtin or say little
@@ -29,14 +26,6 @@ def variable(name: str) -> Code:
 def unpacked(names: list[str]) -> str:
     """The left side of an assignment that takes a list apart."""
     return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
-
-
-def identifier(text: str) -> str:
-    """A Python identifier near the text."""
-    found = "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in text).strip("_") or "x"
-    if found[0].isdigit():
-        found = f"x{found}"
-    return f"{found}_" if keyword.iskeyword(found) or hasattr(builtins, found) or found in ("l", "O", "I") else found
 
 
 def shape_text(shape: tuple[int | None, ...], first: bool = False) -> str:

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from unidl import ops
-from unidl.codegen.code import ATOM, Code, Value, literal, names_in
+from unidl.codegen.code import ATOM, Code, Value, names_in
 from unidl.codegen.language import Given
+from unidl.codegen.literals import literal
 from unidl.codegen.names import HINTS, NEVER_INLINE, shape_text, unpacked, variable
 from unidl.codegen.promotion import promoted
 from unidl.codegen.statements import Statements

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, Line, Value, literal, names_in
+from unidl.codegen.code import Code, Line, Value, names_in
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import EITHER, FIRST, Calling, row_of
+from unidl.codegen.literals import literal
 from unidl.codegen.operations import Operations, specs_of
 from unidl.description.plan import Call, LayerPlan
 from unidl.errors import SourceError
@@ -43,15 +44,16 @@ class Scope(Operations):
         return any(id(t) in self.values for t in symbols(node.outputs))
 
     def _update(self, name: str, value: Any) -> None:
+        assert self.plan is not None
+        weight = self.author.members(self.plan).text(name)
         for key, known in self.values.items():
-            weight = self.language.member(name)
             if self.uses[key] > 0 and weight in known.code.text and not known.code.names:
                 kept = self.assign(name, self.language.copied(known.code), known.spec)
                 self.values[key] = kept
         new = self.value(value).code if isinstance(value, SymbolicTensor) else Code(literal(value))
         if isinstance(value, SymbolicTensor):
             self.uses[id(value)] -= 1
-        for line in self.language.updated(name, new, self.author):
+        for line in self.language.updated(weight, new):
             self.lines.append(Line(line.text, line.comment, self.depth + line.indent))
 
     def _step(self, node: Node) -> None:
@@ -70,12 +72,12 @@ class Scope(Operations):
 
     def _weight(self, node: WeightRead) -> str:
         if self.plan is not None and node.layer is self.plan.layer:
-            return self.language.member(node.name)
-        key, plan = self._child(node.layer)
-        me = self._object(key)
+            return self.author.members(self.plan).text(node.name)
+        route, plan = self._child(node.layer)
+        me = self._object(route)
         row = row_of(self.language, plan)
         if row is None:
-            return f"{me}.{node.name}"
+            return self.author.members(plan).text(node.name, me)
         if row.reads is None:
             raise SourceError(
                 f"{self._title()} reads the weight {node.name!r} of {plan.title}, which has no such code."
@@ -84,40 +86,40 @@ class Scope(Operations):
 
     # -- layers ----------------------------------------------------------------------------------------------------------
 
-    def _child(self, layer: Any) -> tuple[str, LayerPlan]:
-        """The key path, with dots between owners, and the plan of a layer that this one calls."""
+    def _child(self, layer: Any) -> tuple[tuple[str, ...], LayerPlan]:
+        """The keys that lead to a layer that this one calls, and its plan."""
 
-        def search(plan: LayerPlan, path: str, depth: int) -> tuple[str, LayerPlan] | None:
+        def search(plan: LayerPlan, route: tuple[str, ...], depth: int) -> tuple[tuple[str, ...], LayerPlan] | None:
             for key, child in plan.children.items():
                 if child.layer is layer:
-                    return f"{path}{key}", child
+                    return (*route, key), child
             for key, child in plan.children.items() if depth else ():
-                found = search(child, f"{path}{key}.", depth - 1)
+                found = search(child, (*route, key), depth - 1)
                 if found:
                     return found
             return None
 
-        found = search(self.plan, "", 3) if self.plan is not None else None
+        found = search(self.plan, (), 3) if self.plan is not None else None
         if found is None:
             raise SourceError(f"{self._title()} calls {type(layer).__name__} {layer.name!r}, which is not below it.")
         return found
 
-    def _object(self, key: str) -> str:
+    def _object(self, route: tuple[str, ...]) -> str:
         assert self.plan is not None
-        return self.author.object(self, self.plan, key)
+        return self.author.object(self, self.plan, route)
 
     def _layer(self, node: LayerCall) -> None:
-        key, plan = self._child(node.layer)
+        route, plan = self._child(node.layer)
         call = Call(node.args, node.kwargs, node.outputs)
         arguments = plan.arguments(call) if row_of(self.language, plan) else inputs_of(plan, call)
         given = {name: map_nest(self._operand, value) for name, value in arguments.items() if value is not None}
-        if "/" in key:  # in a statement of its own, so that the calls of a list look alike
+        if any("/" in key for key in route):  # in a statement of its own, so that the calls of a list look alike
             given = {name: map_nest(self._named, value) for name, value in given.items()}
         free = self._free_of(given) or self._free(node.inputs)
-        hint = self._branch_name(node) or key.replace("/", "_").rpartition(".")[2]
+        hint = self._branch_name(node) or route[-1]
         row = row_of(self.language, plan)
         if row is None:
-            result = self.author.called(self, key, plan, given, node)
+            result = self.author.called(self, route, plan, given, node)
         else:
             first = self._layout_for(row.layout, given)
             given = {
@@ -125,7 +127,7 @@ class Scope(Operations):
                 for name, value in given.items()
             }
             free = self._free_of(given) or free
-            calling = Calling(plan, self, self._object(key), given, specs_of(node.outputs))
+            calling = Calling(plan, self, self._object(route), given, specs_of(node.outputs))
             result = row.call(calling)
             result = self._as_values(result, node.outputs, first, given)
         self._put(node.outputs, result, hint, free, inline=False)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unidl.codegen.code import Code, Line, Value
-from unidl.codegen.names import identifier, shape_text, variable
+from unidl.codegen.identifiers import identifier
+from unidl.codegen.names import shape_text, variable
 from unidl.description.plan import LayerPlan
 from unidl.errors import SourceError
 from unidl.graph.node import Node
@@ -50,7 +51,7 @@ class Statements:
         self.values: dict[int, Value] = dict(outer.values) if outer else {}
         self.kept: dict[int, SymbolicTensor] = {}  # so that an id stays one tensor's
         self.moved: dict[tuple[int, bool], Value] = {}
-        self.taken: set[str] = set(outer.taken) if outer else set()
+        self.taken: set[str] = set(outer.taken if outer else author.language.locals)
         self.assigned: set[str] = set()
         self.outside: frozenset[str] = frozenset(self.taken)
         self.depth = 0
@@ -66,6 +67,7 @@ class Statements:
             count += 1
             found = f"{base}_{count}"
         self.taken.add(found)
+        self.author.locals.add(found)
         return found
 
     def is_live(self, name: str) -> bool:

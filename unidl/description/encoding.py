@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from unidl import initializers
-from unidl.capture import Record, construct, told_arguments
+from unidl.capture import Record, check_name, construct, told_arguments
 from unidl.errors import ArgumentError, FileError, NotSerializableError, UnidlError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
+from unidl.names import check_label
 from unidl.ops.op import OPS, Op
 
 MAX_NUMBERS_AS_KEYS = 10_000  # of one dict in a file: numbers can be chosen so that they all collide
@@ -193,9 +194,7 @@ class Decoder:
             "dict": lambda: self._dict(data["items"]),
             "array": lambda: self.constants[data["key"]],
             "spec": lambda: TensorSpec(tuple(data["shape"]), data["dtype"]),
-            "input": lambda: placeholder(
-                TensorSpec(tuple(data["shape"]), data["dtype"]), str(data["name"]), data["floating"] is True
-            ),
+            "input": lambda: self._input(data),
             "slice": lambda: slice(*(self.decode(bound) for bound in data["bounds"])),
             "ellipsis": lambda: Ellipsis,
             "op": lambda: OPS[data["name"]],
@@ -207,8 +206,14 @@ class Decoder:
             raise damaged("a value of an unknown kind", data)
         try:
             return reader()
+        except FileError:
+            raise
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
-            raise error if isinstance(error, UnidlError) else damaged(f"a {data['$']}", data) from error
+            raise damaged(f"a {data['$']}", data) from error
+
+    def _input(self, data: Any) -> Any:
+        check_label("Input", data["name"])
+        return placeholder(TensorSpec(tuple(data["shape"]), data["dtype"]), data["name"], data["floating"] is True)
 
     def _dict(self, items: Any) -> dict[Any, Any]:
         decoded = [(self.decode(key), self.decode(value)) for key, value in items]
@@ -248,12 +253,17 @@ class Decoder:
             raise FileError(
                 f"A {name} cannot be made from what the file says of it.", received=f"{type(error).__name__}: {error}"
             ) from error
-        given = entry.get("name")
-        if given is not None and not (isinstance(given, str) and given.isidentifier()):
-            raise damaged("a name", given)
-        made._unidl.name = given
+        made._unidl.name = self._name(cls, entry.get("name"))
         made._unidl.frozen = entry.get("frozen") is True
         return made
+
+    def _name(self, cls: type, given: Any) -> Any:
+        """A name that its constructor would have taken."""
+        try:
+            check_name(cls, given)
+        except ArgumentError as error:
+            raise damaged("a name", given) from error
+        return given
 
 
 def damaged(what: str, data: Any) -> FileError:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from unidl import habits
-from unidl.capture import Captured, Record, snake_case
+from unidl.capture import Captured, Record, default_name
 from unidl.description.binding import Binding
 from unidl.errors import ArgumentError, ForeignNameError, NotBuiltError, NotCalledError, ShapeError
 from unidl.graph.node import holds_symbol, leaves
 from unidl.graph.spec import Shape
+from unidl.names import IN_MODELS, check_identifier
 from unidl.subclass import check_methods
 
 LONG = 200  # letters of a description's arguments that its repr still shows
@@ -35,7 +37,10 @@ class Layer(metaclass=Captured):
         (None, 8)
     """
 
+    RESERVED: ClassVar[frozenset[str]] = IN_MODELS  # what a layer cannot be called
+
     _unidl: Record
+    _binding: Binding
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,7 +117,8 @@ class Layer(metaclass=Captured):
     @property
     def name(self) -> str:
         """The explicit name, else the class's name in snake case."""
-        return self._unidl.name or snake_case(type(self).__name__)
+        found = self._unidl.name or default_name(type(self).__name__)
+        return found if found not in IN_MODELS else f"{found}_layer"
 
     def sublayers(self) -> dict[str, Any]:
         """Attribute name -> sublayer, or nest of them in lists, tuples and dicts."""
@@ -183,6 +189,8 @@ class Layer(metaclass=Captured):
             )
         if name in ("trainable", "requires_grad"):
             raise self._no_attribute(name)
+        if name in _reserved_in(type(self)) or _holds_layer(value):
+            check_attribute(type(self), name)
         record: Record | None = self.__dict__.get("_unidl")
         if binding is None and record is not None and record.built is not None and name[:1] != "_":
             raise ArgumentError(
@@ -229,6 +237,29 @@ class Layer(metaclass=Captured):
                 fix="Give that axis in Input(shape) or build(shape).",
             )
         return length
+
+
+def own_names(cls: type) -> set[str]:
+    """The names that a class' body defines or declares."""
+    return {*vars(cls), *vars(cls).get("__annotations__", ())}
+
+
+def check_attribute(cls: type, name: str) -> None:
+    """Refuse an attribute's name that unidl uses itself, or that is no identifier.
+
+    Raises:
+        ArgumentError: It is so.
+    """
+    check_identifier(f"An attribute of {cls.__name__}", name, _reserved_in(cls))
+
+
+@functools.cache
+def _reserved_in(cls: type) -> frozenset[str]:
+    """The names that unidl's own classes among a class' bases have, and that the user's own did not define anew."""
+    found: set[str] = set()
+    for base in reversed(cls.__mro__):
+        found = found | own_names(base) if base.__module__.startswith("unidl.") else found - own_names(base)
+    return frozenset(name for name in found if not name.startswith("__"))
 
 
 def _holds_layer(value: Any) -> bool:

@@ -22,6 +22,7 @@ from unidl.graph.limit import LAYER, spend
 from unidl.graph.node import LayerCall, WeightRead, ancestors, map_nest, now
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
+from unidl.names import check_identifier, check_keys, check_layer_keys
 from unidl.ops.stream import noting
 from unidl.within import within
 
@@ -104,12 +105,8 @@ class SymbolicBinding:
                 expected="weights declared in setup, so that they are known before anything is computed",
                 fix="Move it to def setup(self, shape).",
             )
-        if not name.isidentifier() or name in self.plan.weights or name in layer.__dict__ or hasattr(type(layer), name):
-            raise ArgumentError(
-                f"{self.plan.title} cannot have a weight named {name!r}.",
-                expected="a Python identifier that the layer does not use yet",
-                received=repr(name),
-            )
+        taken = {*self.plan.weights, *layer.__dict__, *dir(type(layer))}
+        check_identifier(f"A weight of {self.plan.title}", name, taken)
         if any(axis is None for axis in shape):
             raise ShapeError(
                 f"The weight {name!r} of {self.plan.title} needs every axis known.",
@@ -158,6 +155,7 @@ class Tracer:
             inference: Whether to run it for inference, whose calls are then those that the plan keeps.
         """
         plan = self.plan_of(root, "")
+        check_keys(f"An input of {plan.title}", args)
         inputs = map_nest(_placeholder, (args, kwargs))
         outputs: Any = None
         for self.training in [True] * training + [False] * inference:
@@ -260,6 +258,7 @@ class Tracer:
         bound.__dict__.update({k: v for k, v in vars(plan.layer).items() if _holds(v)})
         bound.setup(*shapes, **{name: shape for name, shape in named.items() if name in parameters})
         for name, nest in bound.sublayers().items():
+            layer_module.check_attribute(type(plan.layer), name)
             plan.structure[name] = self._register(plan, name, nest)
         for name in [name for name in bound.__dict__ if name in plan.structure or _holds(bound.__dict__[name])]:
             del bound.__dict__[name]
@@ -276,13 +275,8 @@ class Tracer:
         if isinstance(value, (list, tuple)):
             return type(value)([self._register(parent, f"{key}/{i}", item) for i, item in enumerate(value)])
         if isinstance(value, dict):
-            texts = [str(k) for k in value]
-            if len(set(texts)) < len(texts) or any("/" in text for text in texts):
-                raise ArgumentError(
-                    f"{parent.title} keeps layers in a dict whose keys cannot become paths.",
-                    expected="keys that differ as text and have no '/'",
-                    received=", ".join(repr(k) for k in value),
-                )
+            if _holds(value):
+                check_layer_keys(f"A layer in a dict of {parent.title}", value)
             return {k: self._register(parent, f"{key}/{k}", item) for k, item in value.items()}
         return value
 
@@ -333,6 +327,7 @@ def _check_outputs(plan: LayerPlan, outputs: Any) -> None:
         return leaf
 
     map_nest(check, outputs)
+    check_keys(f"An output of {plan.title}", outputs)
     if not found:
         raise NotPortableError(
             f"forward of {plan.title} returns no tensor.", fix="Return the output; is a `return` missing?"

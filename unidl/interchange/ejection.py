@@ -64,7 +64,7 @@ def source(model: Model | Trainer, backend: str) -> str:
     described, trainer = _parts(model)
     registry.check(Choice(backend, "the argument backend="))
     author = author_of(described, backend)
-    text = author.language.file(author, class_title(author))
+    text = author.language.file(author, _title(author))
     if trainer is None:
         return text
     return f"# model.py\n{text}\n\n# train.py\n{author.language.training(loop_of(author, trainer))}"
@@ -115,7 +115,7 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
             fix="model.build((28, 28, 1)) with your input's shape; unidl.source gives the code alone.",
         )
     author = author_of(described, backend)
-    files = {"model.py": author.language.file(author, class_title(author), loads=True)}
+    files = {"model.py": author.language.file(author, _title(author), loads=True)}
     if trainer is not None:
         files["train.py"] = author.language.training(loop_of(author, trainer))
     # a copy: safetensors writes what lies behind a view
@@ -138,7 +138,11 @@ def layer_classes(model: Model, backend: str) -> tuple[str, dict[str, str]]:
     author = author_of(model, backend)
     names = author.class_names()
     names.pop("", None)
-    return author.language.file(author, class_title(author), model=False), names
+    return author.language.file(author, _title(author), model=False), names
+
+
+def _title(author: Author) -> str:
+    return author.language.file_title(class_title(author))
 
 
 def author_of(model: Model, backend: str) -> Author:

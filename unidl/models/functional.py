@@ -12,6 +12,7 @@ from unidl.errors import ArgumentError, NotPortableError
 from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, ancestors, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.models.model import Model
+from unidl.names import check_identifier, check_keys
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Functional(Model):
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
+        check_keys("An input of a model", inputs)
+        check_keys("An output of a model", outputs)
         self._inputs = inputs
         nodes = _graph(inputs, outputs)
         self._named = _names([node.layer for node in nodes if isinstance(node, LayerCall)])
@@ -103,7 +106,9 @@ class Functional(Model):
     def from_arguments(cls, arguments: dict[str, Any], decode: Callable[[Any], Any]) -> Functional:
         """The model again: the graph is drawn anew, step by step."""
         inputs = decode(arguments["inputs"])
-        layers = {str(key): decode(layer) for key, layer in arguments["layers"]}
+        layers = {key: decode(layer) for key, layer in arguments["layers"]}
+        for key in layers:
+            check_identifier("A layer of a model", key, cls.RESERVED)
         values: dict[int, Any] = {}
         _assign(_read(arguments["input_refs"], decode), inputs, values)
         for step in arguments["steps"]:

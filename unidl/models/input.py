@@ -13,6 +13,7 @@ from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import DTYPES, TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor, placeholder
+from unidl.names import check_label
 
 PLAIN = (bool, int, float, str, np.generic)
 
@@ -33,9 +34,10 @@ def Input(shape: Sequence[int | None], dtype: str | None = None, name: str = "in
         (None, 10)
     Where the frameworks differ: this is `keras.Input`; torch and TensorFlow have no counterpart, and get a traced graph.
     """
+    check_label("Input", name)
     axes = arguments.shape("Input", "shape", shape, free=True)
     spec = TensorSpec((None, *axes), dtype_name(dtype) if dtype is not None else "float32")
-    return placeholder(spec, arguments.text("Input", "name", name), floating=dtype is None)
+    return placeholder(spec, name, floating=dtype is None)
 
 
 def check_described(described: Any) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
 from unidl.models.model import Model
 
 
-def input_names(plan: LayerPlan, taken: Iterable[str] = ()) -> list[str]:
+def input_names(plan: LayerPlan, taken: Iterable[str] = (), form: Callable[[str], str] = str) -> list[str]:
     """One for each tensor: a dict's keys, the names given to unidl.Input, or forward's parameters where there are several.
 
     Args:
         plan: The model's.
         taken: Names that may not be used; a number is put behind one that is.
+        form: A name that the framework or format takes, near the user's.
     """
     args = plan.calls[-1].args
     described = list(symbols(plan.layer.inputs())) if isinstance(plan.layer, Model) else []
@@ -28,6 +29,11 @@ def input_names(plan: LayerPlan, taken: Iterable[str] = ()) -> list[str]:
         names = [tensor.unidl_node.name for tensor in described]  # type: ignore[attr-defined]  # unidl.Input makes Placeholders
     else:
         names = ["input" for _ in symbols(args)]
+    return numbered(map(form, names), taken)
+
+
+def numbered(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, a number behind each that was there before or is taken."""
     used = set(taken)
     found = []
     for name in names:

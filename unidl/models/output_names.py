@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
 from unidl.graph.node import leaves
+from unidl.models.input_names import numbered
 
 
-def output_names(plan: LayerPlan) -> list[str]:
+def output_names(plan: LayerPlan, taken: Iterable[str] = ()) -> list[str]:
     """One for each tensor: a dict's keys, else "output", "output_2" and so on.
+
+    Args:
+        plan: The model's.
+        taken: Names that may not be used; a number is put behind one that is.
 
     Raises:
         ExportError: An output is None.
@@ -19,5 +26,5 @@ def output_names(plan: LayerPlan) -> list[str]:
             f"{plan.title} cannot be exported: one of its outputs is None.", fix="Leave it out of what forward returns."
         )
     if isinstance(outputs, dict) and not any(isinstance(value, (list, tuple, dict)) for value in outputs.values()):
-        return [str(key) for key in outputs]
-    return ["output" if i == 0 else f"output_{i + 1}" for i, _ in enumerate(leaves(outputs))]
+        return numbered(map(str, outputs), taken)
+    return numbered(("output" for _ in leaves(outputs)), taken)

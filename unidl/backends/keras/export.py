@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +18,13 @@ from unidl.backends.keras.source import SOURCE
 from unidl.backends.keras.tensor import to_numpy
 from unidl.backends.keras.vanilla import vanilla_model
 from unidl.codegen.author import Author
+from unidl.codegen.calls import call
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
 from unidl.errors import ExportError, SourceError
 from unidl.graph.node import map_nest
 from unidl.models.build import weight_path
+from unidl.visible import visible
 
 LAYERS = "layers.py"
 
@@ -92,11 +93,8 @@ def _author(plan: LayerPlan, native: Any) -> Author | None:
 
 
 def _text(author: Author, name: str) -> str:
-    code = author.language.file(author, "").partition("\n")[2]
-    code = re.sub(
-        r"(?m)^def (?!make_model\b)", "@keras.saving.register_keras_serializable()\ndef ", code
-    )  # activations
-    return f'"""The layers of {name}: import this file, then keras.saving.load_model({name!r})."""\n{code}'
+    title = f"The layers of {visible(name)}: import this file, then {call('keras.saving.load_model', name)}."
+    return SOURCE.file(author, title, registers=True)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from unidl import ops
 from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
+from unidl.codegen.identifiers import unreserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
@@ -39,14 +40,25 @@ if ENGINE == "tensorflow":
 _RESERVED = {*dir(keras.Model(name="reserved")), "unidl"}
 
 
+@cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the Keras layer; one that Keras uses itself gets an underscore behind it."""
-    return f"{name}_" if name in _RESERVED else name
+    return unreserved(name, _RESERVED)
 
 
 def layer_name(plan: LayerPlan) -> str:
-    """The Keras layer's name: the structural path, in characters that Keras and TensorFlow take."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", plan.path or plan.layer.name).lstrip("_") or "layer"
+    """The Keras layer's name: the structural path."""
+    return named(plan.path or plan.layer.name)
+
+
+def input_name(text: str) -> str:
+    """An input's name in Keras, which takes any text without a slash."""
+    return text.replace("/", "_")
+
+
+def named(text: str) -> str:
+    """A name near the text, in characters that Keras and TensorFlow take."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_") or "layer"
 
 
 class _Mode(threading.local):

@@ -22,6 +22,7 @@ from unidl.backends.keras.module import (
     bind_child,
     call_native,
     child_of,
+    input_name,
     layer_name,
     make_adapter,
     slots_of,
@@ -175,7 +176,7 @@ def make_functional(plan: LayerPlan, children: Children, device: str) -> Any:
     """The traced graph, played on KerasTensors."""
     call = plan.calls[-1]
     values: dict[int, Any] = {}
-    names = input_names(plan, {native.name for native, _ in children.values()})
+    names = input_names(plan, {native.name for native, _ in children.values()}, input_name)
     for tensor, name in zip(symbols(call.args), names, strict=True):
         values[id(tensor)] = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
     bound = {id(plan.children[key].layer): bind_child(plan.children[key], *child) for key, child in children.items()}

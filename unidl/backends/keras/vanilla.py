@@ -25,7 +25,7 @@ from unidl.backends.keras.layers.convolution import make_convolution
 from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
 from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
 from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
-from unidl.backends.keras.module import child_of, layer_name
+from unidl.backends.keras.module import child_of, input_name, layer_name
 from unidl.backends.keras.program import made_by, name_operations, slots
 from unidl.backends.lowering import Lowering, choose
 from unidl.description.layer import Layer, bind
@@ -315,7 +315,7 @@ def vanilla_model(plan: LayerPlan, native: Any, custom: str | None) -> Any:
         with keras.device("cpu"), plainly(), op.running(backend):
             inputs = [
                 keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
-                for tensor, name in zip(symbols(call.args), input_names(plan, taken), strict=True)
+                for tensor, name in zip(symbols(call.args), input_names(plan, taken, input_name), strict=True)
             ]
             player.anchor = inputs[0]
             values = dict(zip(map(id, symbols(call.args)), inputs, strict=True))

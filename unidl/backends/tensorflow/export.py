@@ -14,10 +14,12 @@ from tensorflow.lite.python.convert import ConverterError
 from unidl.backends.tensorflow.module import Adapter, compute, scope_name
 from unidl.backends.tensorflow.ops.random import drawing_from, new_state
 from unidl.backends.tensorflow.tracing import Traced, for_elsewhere
+from unidl.codegen.identifiers import plain
 from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
 from unidl.graph.node import leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
+from unidl.models.input_names import numbered
 from unidl.models.output_names import output_names
 
 
@@ -36,6 +38,8 @@ class Served(tf.Module):
 
 def write_savedmodel(plan: LayerPlan, native: Adapter, names: list[str], path: Path) -> None:
     """A folder: the signature "serving_default" takes the inputs by name and gives a dict; calling it takes them in order.
+
+    A signature's inputs are identifiers of ASCII letters: "my input" is my_input there. Outputs have the model's names.
 
     Raises:
         ExportError: The model was built for inputs that are given by name, or an output is None.
@@ -64,7 +68,7 @@ def _save(plan: LayerPlan, native: Adapter, names: list[str], path: Path, batch_
         fixed = tensor.shape[:1] == (None,) and batch_size is not None
         return tf.TensorSpec((batch_size, *tensor.shape[1:]) if fixed else tensor.shape, tensor.dtype, name)
 
-    specs = [spec(tensor, name) for tensor, name in zip(inputs, names, strict=True)]
+    specs = [spec(tensor, name) for tensor, name in zip(inputs, numbered(map(plain, names)), strict=True)]
     served.__call__ = Traced(answer, "serve", specs).function
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what TensorFlow calls in itself

@@ -35,6 +35,7 @@ from unidl.backends.tensorflow.tracing import (
     with_control_flow,
 )
 from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
+from unidl.codegen.identifiers import unreserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -45,9 +46,10 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 
+@functools.cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that tf.Module or the adapter uses itself gets an underscore behind it."""
-    return f"{name}_" if name in _TAKEN else name
+    return unreserved(name, _TAKEN)
 
 
 class Binding:
@@ -304,7 +306,8 @@ class Root(Adapter):
 
 
 # What a module's attributes may not be called.
-_TAKEN = frozenset([*dir(tf.Module()), *dir(Root), "unidl"])
+MODULE = frozenset(dir(tf.Module()))
+_TAKEN = MODULE | frozenset([*dir(Root), "unidl"])
 
 
 _classes: dict[tuple[type, type], type[Adapter]] = {}

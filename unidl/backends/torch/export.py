@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def write_onnx(plan: LayerPlan, native: nn.Module, names: list[str], path: Path)
             written = torch.onnx.export(
                 program.run_decompositions(STABLE),
                 input_names=names,
-                output_names=output_names(plan),
+                output_names=output_names(plan, names),
                 dynamic_shapes=shapes,
                 dynamo=True,
                 verbose=False,
@@ -65,7 +66,20 @@ def write_onnx(plan: LayerPlan, native: nn.Module, names: list[str], path: Path)
                 received=f"{type(error).__name__}: {lines[0] if lines else ''}"[:500],
                 fix='Write the layer with other operations, or export to "pt2".',
             ) from error
+        _make_way(written.model.graph)
         written.save(path)
+
+
+def _make_way(graph: Any) -> None:
+    """Other names for what in a graph is called as an input or output: a weight of such a name would stand in for the input."""
+    outside = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    names = {value.name for value in (*graph.inputs, *graph.outputs)}
+    inside = [*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)]
+    used = names | {value.name for value in inside}
+    for value in inside:
+        if value.name in names and id(value) not in outside:
+            value.name = next(name for n in count(2) if (name := f"{value.name}_{n}") not in used)
+            used.add(value.name)
 
 
 def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram:

@@ -6,8 +6,8 @@ each access, so parametrizations, functional_call, deepcopy and export see what 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ from unidl.access import Access
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.weight import Slot
+from unidl.codegen.forwarding import method_like
+from unidl.codegen.identifiers import attribute, unreserved
+from unidl.codegen.members import places
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -28,13 +31,21 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-_OWN = ("bound", "plan", "bound_children", "draws", "origin", "random_state", "next_random_state", "access")
-_TAKEN = frozenset([*dir(nn.Module), *vars(nn.Module()), *_OWN])
+MODULE = frozenset([*dir(nn.Module), *vars(nn.Module())])
+_OWN = ("bound", "plan", "bound_children", "places", "draws", "origin", "random_state", "next_random_state", "access")
+_TAKEN = MODULE | frozenset(_OWN)
+_DICT = frozenset([*dir(nn.ModuleDict), *vars(nn.ModuleDict())])
 
 
+@cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that nn.Module uses itself gets an underscore behind it."""
-    return f"{name}_" if name in _TAKEN else name
+    return unreserved(name, _TAKEN)
+
+
+def module_key(key: str) -> str:
+    """The key of a child in a ModuleDict: a number or an identifier, as torch.fx writes it into code between quotes as it is."""
+    return key if key.isascii() and key.isdigit() else attribute(key, _DICT)
 
 
 class Binding:
@@ -130,6 +141,7 @@ class Adapter(nn.Module):
     plan: LayerPlan
     bound_children: dict[str, Layer]
     access: Access
+    places: dict[str, tuple[str, ...]]  # key of a child -> the names that lead to it
     draws: tuple[bool, bool] | None = (
         None  # in inference, in training; None where nothing portable is drawn, itself or below
     )
@@ -249,7 +261,7 @@ def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
     """The adapter's class for a layer class, with its name and the signature of its forward."""
     if layer_class not in _classes:
         contents = {
-            "forward": _forward_like(layer_class.forward),
+            "forward": method_like(layer_class.forward, _runner),
             "__doc__": layer_class.__doc__,
             "__module__": __name__,
         }
@@ -260,35 +272,6 @@ def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
 def _empty(layer_class: type[Layer]) -> Adapter:
     cls = adapter_class(layer_class)
     return cls.__new__(cls)
-
-
-def _forward_like(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """A forward for nn.Module with the parameters of the user's: torch.export reads their names and refuses *args."""
-    parameters = list(inspect.signature(forward).parameters.values())[1:]
-    declared, passed, defaults = [], [], {}
-    keyword_only = False
-    for p in parameters:
-        if p.kind is p.VAR_POSITIONAL:
-            declared.append(f"*{p.name}")
-            passed.append(f"*{p.name}")
-            keyword_only = True
-        elif p.kind is p.VAR_KEYWORD:
-            declared.append(f"**{p.name}")
-            passed.append(f"**{p.name}")
-        else:
-            if p.kind is p.KEYWORD_ONLY and not keyword_only:
-                declared.append("*")
-                keyword_only = True
-            if p.default is p.empty:
-                declared.append(p.name)
-            else:
-                defaults[f"default_{p.name}"] = p.default
-                declared.append(f"{p.name}=default_{p.name}")
-            passed.append(f"{p.name}={p.name}" if keyword_only else p.name)
-    source = f"def forward(self, {', '.join(declared)}):\n    return run(self)({', '.join(passed)})\n"
-    namespace: dict[str, Any] = {"run": _runner, **defaults}
-    exec(source, namespace)  # only names from inspect.signature are written into it
-    return namespace["forward"]
 
 
 def call_adapter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -340,6 +323,11 @@ def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
     module.plan = plan
     module.access = plan.access
     module.bound_children = {}
+    module.places = {
+        key: (attribute_name(name), *map(str, way))
+        for name, nest in plan.structure.items()
+        for key, way in places(nest, module_key)
+    }
     for name, weight in plan.weights.items():
         value = torch.zeros(weight.shape, dtype=getattr(torch, weight.dtype), device=device)
         if weight.trainable:
@@ -356,23 +344,21 @@ def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
 
 def add_child(module: Adapter, key: str, child: nn.Module, lowering: Lowering | None) -> None:
     """Put a child under its key, lists and dicts as ModuleDicts or ModuleLists made before."""
-    *containers, last = key.split("/")
+    *containers, last = module.places[key]
+    parts = key.split("/")
     holder: nn.Module = module
-    for depth, part in enumerate(containers):
-        name = attribute_name(part) if depth == 0 else part
+    for depth, name in enumerate(containers):
         if name not in holder._modules:
-            holder.add_module(
-                name, nn.ModuleList() if _is_list(module.plan, containers[: depth + 1]) else nn.ModuleDict()
-            )
+            holder.add_module(name, nn.ModuleList() if _is_list(module.plan, parts[: depth + 1]) else nn.ModuleDict())
         holder = holder._modules[name]  # type: ignore[assignment]
-    holder.add_module(attribute_name(last) if not containers else last, child)
+    holder.add_module(last, child)
     _put_bound(module, key, _bind_child(module, key, child, lowering))
 
 
 def _is_list(plan: LayerPlan, path: list[str]) -> bool:
     nest: Any = plan.structure[path[0]]
     for part in path[1:]:
-        nest = nest[int(part)] if isinstance(nest, (list, tuple)) else nest[part]
+        nest = nest[int(part)] if isinstance(nest, (list, tuple)) else {str(k): v for k, v in nest.items()}[part]
     # an nn.ModuleList has no gaps: a list in which other things stand between layers becomes a ModuleDict of its positions
     return (
         isinstance(nest, (list, tuple))
@@ -418,8 +404,7 @@ def slots_of(plan: LayerPlan, native: nn.Module, lowering: Lowering | None) -> M
 def child_of(module: nn.Module, key: str) -> nn.Module:
     """The module under a key."""
     found: Any = module
-    for depth, part in enumerate(key.split("/")):
-        name = attribute_name(part) if depth == 0 else part
+    for name in module.places[key]:  # type: ignore[union-attr]  # only an adapter has children
         held = found._modules.get(name)
         found = getattr(found, name, None) if held is None else held  # a compiled list hands on what it holds
         if found is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, Value, call, literal
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.control import branches, loop
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import literal
 from unidl.codegen.names import unpacked
 from unidl.graph.node import leaves
 
@@ -45,7 +47,7 @@ def _scan(g: Given) -> Any:
             if i != axis % len(spec.shape)
         )
         starts.append(call("ops.zeros", shape, dtype=None if spec.dtype == "float32" else spec.dtype).text)
-    moved = [literal(x) if axis == 0 else f"ops.moveaxis({x}, {axis}, 0)" for x in leaves(g.xs)]
+    moved = [literal(x) if axis == 0 else call("ops.moveaxis", x, axis, 0).text for x in leaves(g.xs)]
     last, alls = scope.name("last"), scope.name("sequences")
     extra = ", reverse=True" if g.reverse else ""
     scope.say(f"{last}, {alls} = ops.scan({step}, [{', '.join(starts)}], [{', '.join(moved)}]{extra})")
@@ -53,10 +55,8 @@ def _scan(g: Given) -> Any:
     for i, spec in enumerate(leaves(carry_specs)):
         result.append(Value(Code(f"{last}[{i}]", names=frozenset([last])), spec))
     for i, spec in enumerate(leaves(y_specs)):
-        text = f"{alls}[{len(carries) + i}]"
-        result.append(
-            Value(Code(text if axis == 0 else f"ops.moveaxis({text}, 0, {axis})", names=frozenset([alls])), spec)
-        )
+        picked = Code(f"{alls}[{len(carries) + i}]", names=frozenset([alls]))
+        result.append(Value(picked if axis == 0 else call("ops.moveaxis", picked, 0, axis), spec))
     return result
 
 

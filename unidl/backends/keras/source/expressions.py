@@ -6,7 +6,8 @@ from typing import Any
 
 from unidl.backends.keras.source.control import CONTROL
 from unidl.backends.keras.source.windows import WINDOWS
-from unidl.codegen.code import UNARY, Code, Value, binary, call, literal
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import UNARY, Code, Value
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
@@ -18,6 +19,7 @@ from unidl.codegen.expressions import (
     whole_indices,
 )
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import literal
 from unidl.graph.spec import is_float
 
 
@@ -170,7 +172,7 @@ def _top_k(g: Given) -> Any:
     """By a stable order: on some engines ops.top_k has none at ties."""
     negated = Code(f"-{g.x.code.within(UNARY)}", UNARY, g.x.code.names)
     order = call("ops.argsort", negated, axis=-1)
-    indices = g.scope.assign("indices", Code(f"{order}[..., :{g.k}]", names=order.names), g.outputs[1])
+    indices = g.scope.assign("indices", Code(f"{order}[..., :{literal(g.k)}]", names=order.names), g.outputs[1])
     values = call("ops.take_along_axis", g.x, indices, axis=-1)
     return [Value(values, g.outputs[0]), g.scope.casted(indices, "int64")]
 

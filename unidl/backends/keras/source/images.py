@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl.backends.keras.source.layers import activation, as_they_are, called, made, reads
-from unidl.codegen.code import call
+from unidl.codegen.calls import call
 from unidl.codegen.language import Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.layers import (

@@ -6,19 +6,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unidl.backends.keras.module import attribute_name, input_name, named
 from unidl.backends.keras.source.expressions import OPS
 from unidl.backends.keras.source.images import IMAGES
 from unidl.backends.keras.source.layers import LAYERS, called
 from unidl.backends.keras.source.loop import train_file
 from unidl.backends.keras.source.sequences import SEQUENCES
 from unidl.codegen.author import Author
+from unidl.codegen.calls import call
 from unidl.codegen.classes import Class, class_name
-from unidl.codegen.code import Code, Line, Value, call, literal
+from unidl.codegen.code import Code, Line, Value
 from unidl.codegen.folding import folded
+from unidl.codegen.identifiers import attribute
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language, attribute, row_of
+from unidl.codegen.language import Language, row_of
 from unidl.codegen.layout import indented, written
+from unidl.codegen.literals import docstring, literal, numbered
 from unidl.codegen.loop import Loop
+from unidl.codegen.members import Made, Members
 from unidl.codegen.names import shape_text
 from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan, WeightSpec
@@ -41,16 +46,21 @@ class Keras(Language):
     title = "Keras"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
-    taken: ClassVar = ("keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model")
+    modules: ClassVar = ("keras", "safetensors.numpy")
+    trains_with: ClassVar = ("compiled", "WarmCosine")
+    taken: ClassVar = (
+        "keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model", "MaskedLSTM", "MaskedAttention"
+    )  # fmt: skip
+    locals: ClassVar = ("self", "training", "kwargs", "input_shape")
     inlines_objects = True
 
-    def cast(self, code: Code, dtype: str) -> Code:
+    def cast(self, code: Code, wanted: str) -> Code:
         """ops.cast."""
-        return call("ops.cast", code, dtype)
+        return call("ops.cast", code, wanted)
 
-    def array(self, array: np.ndarray, dtype: str) -> Code:
+    def array(self, array: np.ndarray, wanted: str) -> Code:
         """A constant."""
-        return call("ops.array", array.tolist(), dtype=dtype)
+        return call("ops.array", array.tolist(), dtype=wanted)
 
     def length(self, value: Value, axis: int) -> Code:
         """An int where it is known, else a scalar."""
@@ -60,32 +70,46 @@ class Keras(Language):
         """A copy."""
         return Code(f"ops.copy({code})", names=code.names)
 
-    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
+    def updated(self, me: str, value: Code) -> list[Line]:
         """The variable is assigned."""
-        return [Line(f"{self.member(name)}.assign({value})")]
+        return [Line(f"{me}.assign({value})")]
 
-    def path_of(self, key: str) -> str:
+    def attribute(self, name: str) -> str:
+        """None that a Keras layer has."""
+        return attribute_name(name)
+
+    def object_name(self, key: str) -> str:
+        """In characters that Keras and TensorFlow take."""
+        return named(attribute(key))
+
+    def input_name(self, name: str) -> str:
+        """As a model that was built calls it."""
+        return input_name(name)
+
+    def weight_name(self, members: Members, name: str) -> str:
+        """The variable's name."""
+        return name
+
+    def path_of(self, members: Members, key: str) -> list[str]:
         """A layer's name."""
-        return self.object_name(key)
+        return [members.objects[key]]
 
-    def root_path(self, author: Author) -> str:
+    def root_path(self, author: Author) -> list[str]:
         """The layer that holds all, if the model's graph cannot stand alone."""
-        return _root_name(author) if _needs_layer(author.root) else ""
+        return [_root_name(author)] if _needs_layer(author.root) else []
 
-    def nest(self, written: Any) -> str:
+    def nest(self, held: Any) -> str:
         """Plain lists and dicts, which Keras tracks."""
-        if isinstance(written, dict):
-            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
-            return f"{{{pairs}}}"
-        if isinstance(written, (list, tuple)):
-            parts = [self.nest(item) for item in written if item is not None]
-            looped = _as_comprehension(parts)
-            return looped or f"[{', '.join(parts)}]"
-        return str(written)
+        if isinstance(held, dict):
+            return f"{{{', '.join(f'{literal(key)}: {self.nest(item)}' for key, item in held.items())}}}"
+        if isinstance(held, list):
+            return _as_comprehension(held) or f"[{', '.join(map(self.nest, held))}]"
+        text: str = held.text
+        return text
 
     def construct(self, cls: Class, name: str) -> str:
         """With the name that makes paths clean."""
-        return f'{cls.name}(name="{name}")'
+        return call(cls.name, name=name).text
 
     def constructed(self, author: Author, plan: LayerPlan, name: str) -> str | None:
         """keras.Sequential, for a Sequential of Keras' layers, each called once."""
@@ -98,20 +122,20 @@ class Keras(Language):
             row = row_of(self, child)
             if row is None or row.call is not called or child.path != f"{plan.path}/{key}":
                 return None
-            parts.append(author.constructor(child, self.object_name(key)).text)
-        return f'keras.Sequential([{", ".join(parts)}], name="{name}")'
+            parts.append(Code(author.constructor(child, author.members(plan).objects[key]).text))
+        return call("keras.Sequential", parts, name=name).text
 
-    def weight(self, spec: WeightSpec, author: Author) -> Line:
+    def weight(self, spec: WeightSpec, me: str, author: Author) -> Line:
         """In build."""
         keywords = {"shape": spec.shape, "initializer": _initial(spec), "trainable": None if spec.trainable else False}
         dtype = None if spec.dtype == "float32" else spec.dtype
-        return Line(f"{self.member(spec.name)} = {call('self.add_weight', **keywords, dtype=dtype, name=spec.name)}")
+        return Line(f"{me} = {call('self.add_weight', **keywords, dtype=dtype, name=spec.name)}")
 
     def made_ready(self, plan: LayerPlan, me: str) -> list[str]:
         """A layer that is never called is built by its owner, so that its weights are there, under the owner's path."""
         return [] if plan.calls else [f"{me}{_BUILT}"]
 
-    def training(self, loop: Loop) -> str:
+    def training_text(self, loop: Loop) -> str:
         """compile and fit."""
         return train_file(loop)
 
@@ -120,13 +144,14 @@ class Keras(Language):
         if cls.is_root:
             return [
                 "def make_model():",
-                *indented(cls.docstring),
+                *indented(cls.docstring_lines),
                 *written(cls.lines, 1),
             ]
-        weights = [line for line in cls.init if " = self.add_weight(" in line.text or line.text.endswith(_BUILT)]
+        own = len(cls.plan.weights)
+        weights = [line for i, line in enumerate(cls.init) if i < own or line.text.endswith(_BUILT)]
         objects = [line for line in cls.init if line not in weights]
-        lines = ["@keras.saving.register_keras_serializable()", f"class {cls.name}(layers.Layer):"]
-        lines += [*indented(cls.docstring), ""]
+        lines = [REGISTERED, f"class {cls.name}(layers.Layer):"]
+        lines += [*indented(cls.docstring_lines), ""]
         if objects:
             lines += [
                 "    def __init__(self, **kwargs):",
@@ -141,10 +166,25 @@ class Keras(Language):
             return lines[:-1]
         return [*lines, f"    def call({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
-        """Imports, functions, layers, and the function that makes the model."""
+    def file_title(self, name: str) -> str:
+        """The name."""
+        return f"{name} in Keras."
+
+    def file_text(
+        self, author: Author, title: str, loads: bool = False, model: bool = True, registers: bool = False
+    ) -> str:
+        """Imports, functions, layers, and the function that makes the model.
+
+        Args:
+            author: Who has written it.
+            title: Its docstring.
+            loads: Whether it has the function `load()`.
+            model: Whether the model itself is in it.
+            registers: Whether its functions are registered too, so that a saved model which names them is loaded.
+        """
         root = author.class_of(author.root)
-        blocks = [*author.helpers.values(), *author.function_texts]
+        functions = [f"{REGISTERED}\n{text}" if registers else text for text in author.function_texts]
+        blocks = [*author.helpers.values(), *functions]
         blocks += ["\n".join(self.class_lines(cls, author)) for cls in author.classes if cls is not root]
         blocks += ["\n".join(self.class_lines(root, author))] if model else []
         if loads:
@@ -154,7 +194,7 @@ class Keras(Language):
         head = ["from pathlib import Path", ""] if loads else []
         head += ["import keras", *([f"from keras import {', '.join(used)}"] if used else [])]
         head += ["from safetensors.numpy import load_file"] if loads else []
-        return "\n".join([f'"""{name} in Keras."""', "", *head]) + f"\n\n\n{text}\n"
+        return "\n".join([*docstring(title), "", *head]) + f"\n\n\n{text}\n"
 
     # -- the model -------------------------------------------------------------------------------------------------------
 
@@ -168,10 +208,11 @@ class Keras(Language):
         inner = author.drafted(plan, False) if _needs_layer(plan) else None
         if inner is not None:
             inner.is_root = False
-            inner.name = author._global(class_name(plan, plan))
+            inner.name = author.name(class_name(plan, plan))
             author.classes.append(inner)
         given = inputs_of(plan, call_)
-        names = iter(self.input_hints(plan, list(symbols(list(given.values())))))
+        tensors = list(symbols(list(given.values())))
+        names = iter(self.input_hints(plan, tensors, author.members(plan).objects.values()))
 
         def make(leaf: Any) -> Any:
             if not isinstance(leaf, SymbolicTensor):
@@ -195,12 +236,13 @@ class Keras(Language):
         if inner is not None:
             made = self.construct(inner, _root_name(author))
             result: Any = f"{made}({', '.join(map(literal, inputs))})"
-            scope.say(f"outputs = {result}", names=["outputs"])
-            result = "outputs"
+            outputs = scope.name("outputs")
+            scope.say(f"{outputs} = {result}", names=[outputs])
+            result = outputs
         else:
             self._share(author, scope, plan)
             result = literal(scope.graph(call_.outputs))
-        cls.lines = folded(scope.lines)
+        cls.lines = folded(scope.lines, scope.name)
         cls.lines.append(Line(f"return keras.Model({literal(whole)}, {result})"))
         return cls
 
@@ -210,41 +252,42 @@ class Keras(Language):
             if child.reached and row_of(self, child) is None and not self.constructed(author, child, "x"):
                 author.class_of(child)
         for owner, key, child in author.shared:
-            target, found = (author.reference(*which).removeprefix("self.") for which in ((owner, key), (child,)))
-            for text in (found, target):
-                first = text.partition(".")[0].partition("[")[0]
-                keys = [k for k in plan.children if self.member(k).removeprefix("self.").partition("[")[0] == first]
-                for k in keys:
-                    self._variable(author, scope, plan, k)
-            objects = scope.__dict__["objects"]
-            scope.say(f"{_through(objects, plan, target, self)} = {_through(objects, plan, found, self)}")
+            target, found = author.route(owner, key), author.route(child)
+            # the layers of the model that hold them stand in variables
+            there, here = (
+                author.reference(route[1:], self._variable(author, scope, plan, route[0]), plan.children[route[0]])
+                for route in (target, found)
+            )
+            scope.say(f"{there} = {here}")
 
-    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
+    def inline_object(self, author: Author, scope: Scope, plan: LayerPlan, route: tuple[str, ...]) -> str:
         """The constructor where the layer is called, or a variable if it is called several times."""
         made: dict[str, str] = scope.__dict__.setdefault("objects", {})
+        key, *below = route
         if key in made:
-            return made[key]
-        owner, _, rest = key.partition(".")
-        if rest:
-            return f"{self.inline_object(author, scope, plan, owner)}.{rest}"
-        if author.count_calls(plan, key) > 1:
-            return self._variable(author, scope, plan, key)
-        making = author.constructor(plan.children[key], self.object_name(key))
-        if making.note:
-            scope.say("", making.note)
-        return making.text
+            owner = made[key]
+        elif below or author.count_calls(plan, key) > 1:
+            owner = self._variable(author, scope, plan, key)
+        else:
+            making = author.constructor(plan.children[key], author.members(plan).objects[key])
+            if making.note:
+                scope.say("", making.note)
+            return making.text
+        return author.reference(tuple(below), owner, plan.children[key])
 
     def _variable(self, author: Author, scope: Scope, plan: LayerPlan, key: str) -> str:
         """A layer in a variable."""
         made: dict[str, str] = scope.__dict__.setdefault("objects", {})
         if key not in made:
-            making = author.constructor(plan.children[key], self.object_name(key))
-            name = made[key] = scope.name(self.object_name(key))
+            making = author.constructor(plan.children[key], author.members(plan).objects[key])
+            name = made[key] = scope.name(making.name)
             scope.say(f"{name} = {making.text}", making.note, [name])
             for statement in self.made_ready(plan.children[key], name):
                 scope.say(statement)
         return made[key]
 
+
+REGISTERED = "@keras.saving.register_keras_serializable()"
 
 LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
@@ -258,17 +301,8 @@ def load(path=WEIGHTS):
     return model'''
 
 
-def _through(objects: dict[str, str], plan: LayerPlan, text: str, language: Keras) -> str:
-    """A path of attributes that begins with a variable."""
-    for key, name in objects.items():
-        member = language.member(key).removeprefix("self.")
-        if text == member or text.startswith((f"{member}.", f"{member}[")):
-            return name + text.removeprefix(member)
-    return text
-
-
 def _root_name(author: Author) -> str:
-    return attribute(author.root.layer.name)
+    return author.language.object_name(author.root.layer.name)
 
 
 def _needs_layer(plan: LayerPlan) -> bool:
@@ -286,16 +320,17 @@ def _needs_layer(plan: LayerPlan) -> bool:
     return False
 
 
-def _as_comprehension(parts: list[str]) -> str:
+def _as_comprehension(held: list[Any]) -> str:
     """`[Block(name=f"blocks_{i}") for i in range(3)]`, where the parts differ in the number at the end of the name only."""
     found = set()
-    for i, part in enumerate(parts):
-        head, mark, tail = part.rpartition('name="')
-        name, _, rest = tail.partition('"')
-        if not mark or not name.endswith(f"_{i}"):
+    for i, part in enumerate(held):
+        if not isinstance(part, Made) or not part.name.endswith(f"_{i}"):
             return ""
-        found.add(f'{head}name=f"{name.removesuffix(str(i))}{{i}}"{rest}')
-    return f"[{found.pop()} for i in range({len(parts)})]" if len(found) == 1 and len(parts) > 2 else ""
+        head = part.text.removesuffix(f"name={literal(part.name)})")
+        if head == part.text:
+            return ""
+        found.add(f"{head}name={numbered(part.name.removesuffix(str(i)), 'i')})")
+    return f"[{found.pop()} for i in range({len(held)})]" if len(found) == 1 and len(held) > 2 else ""
 
 
 def _initial(spec: WeightSpec) -> Any:
@@ -304,5 +339,5 @@ def _initial(spec: WeightSpec) -> Any:
     if isinstance(spec.initializer, Zeros):
         return "zeros"
     if isinstance(spec.initializer, Constant):
-        return Code(f"keras.initializers.Constant({float(spec.initializer.value)!r})")
+        return call("keras.initializers.Constant", float(spec.initializer.value))
     return None

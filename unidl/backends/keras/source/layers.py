@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl import ops
-from unidl.codegen.code import Code, call
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code
 from unidl.codegen.language import Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, call, literal
-from unidl.codegen.cosine import cosine_lines
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code
+from unidl.codegen.cosine import cosine_lines, cosine_title
 from unidl.codegen.layout import indented, tidy, wrapped
+from unidl.codegen.literals import docstring, literal
 from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.metrics import Accuracy
 from unidl.optimizers import SGD, AdamW
@@ -49,9 +51,11 @@ def _loss(loop: Loop) -> tuple[Code, list[str], str]:
         return call("keras.losses.MeanSquaredError"), [], ""
     logits = loop.loss.from_logits
     if smoothing:
+        given = {
+            "classes": loop.predictions.shape[-1], "logits": bool(logits), "smoothing": smoothing, "left_out": left_out
+        }  # fmt: skip
         text = SMOOTHED if left_out is None else SMOOTHED_SOME
-        classes = loop.predictions.shape[-1]
-        text = text.format(classes=classes, logits=logits, smoothing=smoothing, left_out=left_out)
+        text = text.format(**{name: literal(value) for name, value in given.items()})
         return Code("loss_function"), [text], ""
     more = {"ignore_class": left_out, "from_logits": True if logits else None}
     found = call("keras.losses.SparseCategoricalCrossentropy", **more)
@@ -75,13 +79,13 @@ def _warm_cosine(s: Any) -> str:
     return "\n".join(
         [
             "class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):",
-            f'    """Half a cosine from {literal(s.peak)} to {literal(s.floor)} in {s.steps} steps, after a warm-up over {s.warmup}."""',
+            *indented(docstring(cosine_title(s))),
             "",
             "    def __call__(self, step):",
             '        step = ops.cast(step, "float32")',
-            f"        warm = {literal(s.peak)} * (step + 1) / {s.warmup}",
+            f"        warm = {literal(s.peak)} * (step + 1) / {literal(s.warmup)}",
             f"        {done}",
-            *wrapped(f"return ops.where(step < {s.warmup}, warm, {scaled})", "        "),
+            *wrapped(f"return ops.where(step < {literal(s.warmup)}, warm, {scaled})", "        "),
         ]
     )
 
@@ -113,8 +117,9 @@ def train_file(loop: Loop) -> str:
     metrics = []
     for metric in loop.metrics:
         if type(metric) is Accuracy and metric.ignore_index is not None:
-            functions.append(ACCURACY.format(name=metric.name, left_out=literal(metric.ignore_index)))
-            metrics.append(Code(metric.name))
+            name = loop.author.name(metric.name)
+            functions.append(ACCURACY.format(name=name, left_out=literal(metric.ignore_index)))
+            metrics.append(Code(name))
         elif type(metric) is Accuracy:
             metrics.append(call("keras.metrics.SparseCategoricalAccuracy", name=metric.name))
         else:
@@ -125,7 +130,7 @@ def train_file(loop: Loop) -> str:
     for name in loop.frozen_layers:
         first, *rest = name.split("/")
         below = "".join(f".{part}" for part in rest)
-        body.append(f'model.get_layer("{first}"){below}.trainable = False')
+        body.append(f"{call('model.get_layer', first)}{below}.trainable = False")
     body += [f"# {about_optimizer}"] if about_optimizer else []
     body.append(f"optimizer = {optimizer}")
     if loop.plain:
@@ -141,7 +146,7 @@ def train_file(loop: Loop) -> str:
     compiled = "\n".join(["def compiled(model):", '    """The model, ready for fit."""', *tidy(indented(body))])
     constants = f"NO_DECAY = {names_text(loop.plain)}  # no weight decay" if loop.plain else ""
     text = "\n\n\n".join([*functions, compiled, MAIN])
-    head = [f'"""Trains {loop.name} in Keras."""', ""]
+    head = [*docstring(f"Trains {loop.name} in Keras."), ""]
     head += ["import math", ""] if "math." in text else []
     head += ["import keras", "import numpy as np"]
     head += ["from keras import ops"] if " ops." in text or "(ops." in text else []

@@ -6,7 +6,8 @@ from typing import Any
 
 from unidl import ops
 from unidl.backends.keras.source.layers import activation
-from unidl.codegen.code import Code, call, names_in
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code, names_in
 from unidl.codegen.language import Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols

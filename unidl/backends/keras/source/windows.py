@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, call
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code
 from unidl.codegen.language import Expression, Given
 from unidl.graph.window import convolution, pooling, transposed_convolution
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, Value, call, literal
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.control import branches, loop
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import dtype, literal
 from unidl.codegen.names import unpacked
 from unidl.graph.node import leaves
 
@@ -43,7 +45,7 @@ def _scan(g: Given) -> Any:
             if i != axis % len(spec.shape)
         ]
         starts.append(
-            call("tf.zeros", lengths, dtype=None if spec.dtype == "float32" else Code(f"tf.{spec.dtype}")).text
+            call("tf.zeros", lengths, dtype=None if spec.dtype == "float32" else dtype("tf", spec.dtype)).text
         )
     moved = [_moved(literal(x), len(x.shape), axis, 0) for x in leaves(g.xs)]
     states = scope.name("states")

@@ -6,7 +6,8 @@ from typing import Any
 
 from unidl.backends.tensorflow.source.control import CONTROL
 from unidl.backends.tensorflow.source.windows import WINDOWS
-from unidl.codegen.code import UNARY, Code, Value, binary, call
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import UNARY, Code, Value
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
@@ -18,6 +19,7 @@ from unidl.codegen.expressions import (
     whole_indices,
 )
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import dtype, literal
 from unidl.codegen.names import variable
 from unidl.graph.spec import is_float
 
@@ -26,7 +28,7 @@ def _bits(name: str) -> Expression:
     def written(g: Given) -> Code:
         def operand(value: Any) -> Any:  # of one dtype, numbers too
             if not hasattr(value, "dtype"):
-                return call("tf.constant", value, Code(f"tf.{g.out.dtype}"))
+                return call("tf.constant", value, dtype("tf", g.out.dtype))
             return value if value.dtype == g.out.dtype else g.scope.casted(value, g.out.dtype)
 
         return call(f"tf.bitwise.{name}", operand(g.x), operand(g.y))
@@ -52,8 +54,8 @@ def _truth(name: str) -> Expression:
     return written
 
 
-def _dtype(dtype: str | None) -> Code | None:
-    return None if dtype in (None, "float32") else Code(f"tf.{dtype}")
+def _dtype(name: str | None) -> Code | None:
+    return None if name in (None, "float32") else dtype("tf", name)
 
 
 def _lengths(shape: Any) -> list[Any]:
@@ -68,12 +70,12 @@ def _filled(name: str) -> Expression:
 
 
 def _full(g: Given) -> Code:
-    return call("tf.fill", _lengths(g.shape), call("tf.constant", g.value, Code(f"tf.{g.out.dtype}")))
+    return call("tf.fill", _lengths(g.shape), call("tf.constant", g.value, dtype("tf", g.out.dtype)))
 
 
 def _like(name: str) -> Expression:
     def written(g: Given) -> Code:
-        return call(f"tf.{name}", g.x, dtype=None if g.out.dtype == g.x.dtype else Code(f"tf.{g.out.dtype}"))
+        return call(f"tf.{name}", g.x, dtype=None if g.out.dtype == g.x.dtype else dtype("tf", g.out.dtype))
 
     return written
 
@@ -81,7 +83,7 @@ def _like(name: str) -> Expression:
 def _arange(g: Given) -> Code:
     start, stop = (0, g.start) if g.stop is None else (g.start, g.stop)
     bounds = [stop] if isinstance(start, int) and start == 0 and g.step == 1 else [start, stop]
-    return call("tf.range", *bounds, *([] if g.step == 1 else [g.step]), dtype=Code(f"tf.{g.out.dtype}"))
+    return call("tf.range", *bounds, *([] if g.step == 1 else [g.step]), dtype=dtype("tf", g.out.dtype))
 
 
 def _drawn(name: str, *parameters: str) -> Expression:
@@ -131,7 +133,7 @@ def _dynamic_slice(g: Given) -> Code:
             starts.append(call("tf.minimum", start, Code(last)))
     sizes: Any = list(g.sizes)
     if kind != "int32":
-        sizes = call("tf.constant", sizes, Code(f"tf.{kind}"))
+        sizes = call("tf.constant", sizes, dtype("tf", kind))
     return call("tf.slice", g.x, starts, sizes)
 
 
@@ -227,7 +229,7 @@ OPS: dict[str, Expression] = {
     # activation
     "relu": "tf.nn.relu({x})", "relu6": "tf.nn.relu6({x})",
     "elu": lambda g: call("tf.nn.elu", g.x) if g.alpha == 1 else Code(
-        f"tf.where({g.x} > 0, {g.x}, {g.alpha} * tf.math.expm1(tf.minimum({g.x}, 0)))"),
+        f"tf.where({g.x} > 0, {g.x}, {literal(g.alpha)} * tf.math.expm1(tf.minimum({g.x}, 0)))"),
     "leaky_relu": _leaky, "selu": "tf.nn.selu({x})", "gelu": "tf.nn.gelu({x})",
     "gelu_tanh": "tf.nn.gelu({x}, approximate=True)", "hard_sigmoid": lambda g: Code(f"tf.nn.relu6({g.x} + 3) / 6", 4),
     "softplus": "tf.nn.softplus({x})", "log_sigmoid": "tf.math.log_sigmoid({x})", "softsign": "tf.nn.softsign({x})",
@@ -247,12 +249,12 @@ OPS: dict[str, Expression] = {
     "linspace": lambda g: call("tf.linspace", float(g.start), float(g.stop), g.count),
     "eye": lambda g: call("tf.eye", g.rows, g.columns, dtype=_dtype(g.out.dtype)) if g.columns is not None else call("tf.eye", g.rows, dtype=_dtype(g.out.dtype)),
     "zeros_like": _like("zeros_like"), "ones_like": _like("ones_like"),
-    "full_like": lambda g: call("tf.fill", Code(f"tf.shape({g.x})"), call("tf.constant", g.value, Code(f"tf.{g.out.dtype}"))),
-    "tensor": lambda g: g.value.code if isinstance(g.value, Value) else call("tf.constant", g.value, Code(f"tf.{g.out.dtype}")),
+    "full_like": lambda g: call("tf.fill", Code(f"tf.shape({g.x})"), call("tf.constant", g.value, dtype("tf", g.out.dtype))),
+    "tensor": lambda g: g.value.code if isinstance(g.value, Value) else call("tf.constant", g.value, dtype("tf", g.out.dtype)),
     # random
     "random_uniform": _drawn("uniform", "low", "high"), "random_normal": _drawn("normal", "mean", "stddev"),
     "random_randint": _drawn("uniform", "low", "high"), "random_dropout": "tf.nn.dropout({x}, {rate})",
-    "random_permutation": lambda g: call("tf.random.shuffle", call("tf.range", g.count, dtype=Code("tf.int64"))),
+    "random_permutation": lambda g: call("tf.random.shuffle", call("tf.range", g.count, dtype=dtype("tf", "int64"))),
     # manipulation
     "size": lambda g: inline_size(g, f"tf.size({g.x}, tf.int64)"),
     "reshape": lambda g: call("tf.reshape", g.x, list(reshaped(g))), "transpose": _transpose,
@@ -266,7 +268,7 @@ OPS: dict[str, Expression] = {
     "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice,
     "take": lambda g: call("tf.gather", g.x, whole_indices(g), axis=g.axis),
     "take_along_axis": _take_along,
-    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=_dtype(g.dtype)),
+    "one_hot": lambda g: call("tf.one_hot", g.indices, g.classes, axis=class_axis(g), dtype=_dtype(g.out.dtype)),
     # sorting
     "sort": _sort, "argsort": _argsort, "top_k": _top_k,
 # control

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.tensorflow.source.layers import as_they_are, helped, reads
-from unidl.codegen.code import Code, Value, binary, call, number
+from unidl.codegen.calls import binary, call, number
+from unidl.codegen.code import Code, Value
 from unidl.codegen.language import Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.layers import (

@@ -7,17 +7,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unidl.backends.tensorflow.module import MODULE
 from unidl.backends.tensorflow.source.expressions import OPS
 from unidl.backends.tensorflow.source.images import IMAGES
 from unidl.backends.tensorflow.source.layers import GLOROT, LAYERS
 from unidl.backends.tensorflow.source.loop import train_file
 from unidl.backends.tensorflow.source.sequences import SEQUENCES
 from unidl.codegen.author import Author
+from unidl.codegen.calls import call
 from unidl.codegen.classes import Class
-from unidl.codegen.code import Code, Line, Value, call
+from unidl.codegen.code import Code, Line, Value
+from unidl.codegen.identifiers import attribute
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
+from unidl.codegen.literals import docstring, dtype, literal
 from unidl.codegen.loop import Loop
 from unidl.description.plan import WeightSpec
 from unidl.graph.node import map_nest
@@ -32,15 +36,21 @@ class TensorFlow(Language):
     title = "TensorFlow"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
-    taken: ClassVar = ("tf", "math", "load_file", "Path", "WEIGHTS", "load", "find", "glorot_uniform")
+    modules: ClassVar = ("tensorflow", "safetensors.numpy")
+    trains_with: ClassVar = ("accuracy", "cross_entropy", "binary_cross_entropy", "Adam", "SGD")
+    taken: ClassVar = (
+        "tf", "math", "load_file", "Path", "WEIGHTS", "load", "find", "glorot_uniform", "Dense", "Embedding",
+        "BatchNormalization", "LayerNormalization", "Conv2D", "GroupedConv2D", "Conv2DTranspose", "LSTM", "MultiHeadAttention",
+    )  # fmt: skip
+    locals: ClassVar = ("self", "training")
 
-    def cast(self, code: Code, dtype: str) -> Code:
+    def cast(self, code: Code, wanted: str) -> Code:
         """tf.cast."""
-        return call("tf.cast", code, Code(f"tf.{dtype}"))
+        return call("tf.cast", code, dtype("tf", wanted))
 
-    def array(self, array: np.ndarray, dtype: str) -> Code:
+    def array(self, array: np.ndarray, wanted: str) -> Code:
         """A constant."""
-        return call("tf.constant", array.tolist(), Code(f"tf.{dtype}"))
+        return call("tf.constant", array.tolist(), dtype("tf", wanted))
 
     def length(self, value: Value, axis: int) -> Code:
         """A scalar."""
@@ -50,38 +60,42 @@ class TensorFlow(Language):
         """The value now."""
         return Code(f"tf.identity({code})", names=code.names)
 
-    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
+    def updated(self, me: str, value: Code) -> list[Line]:
         """The variable is assigned."""
-        return [Line(f"{self.member(name)}.assign({value})")]
+        return [Line(f"{me}.assign({value})")]
 
-    def nest(self, written: Any) -> str:
+    def attribute(self, name: str) -> str:
+        """None that a tf.Module has."""
+        return attribute(name, MODULE)
+
+    def nest(self, held: Any) -> str:
         """Plain lists and dicts, which a tf.Module tracks."""
-        if isinstance(written, dict):
-            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
-            return f"{{{pairs}}}"
-        if isinstance(written, (list, tuple)):
-            parts = [self.nest(item) for item in written if item is not None]
+        if isinstance(held, dict):
+            return f"{{{', '.join(f'{literal(key)}: {self.nest(item)}' for key, item in held.items())}}}"
+        if isinstance(held, list):
+            parts = [self.nest(item) for item in held]
             if len(parts) > 2 and len(set(parts)) == 1:
                 return f"[{parts[0]} for _ in range({len(parts)})]"
             return f"[{', '.join(parts)}]"
-        return str(written)
+        text: str = held.text
+        return text
 
-    def weight(self, spec: WeightSpec, author: Author) -> Line:
+    def weight(self, spec: WeightSpec, me: str, author: Author) -> Line:
         """A variable."""
-        trainable = "" if spec.trainable else ", trainable=False"
-        return Line(f"{self.member(spec.name)} = tf.Variable({_initial(spec, author)}{trainable})")
+        trainable = None if spec.trainable else False
+        return Line(f"{me} = {call('tf.Variable', _initial(spec, author), trainable=trainable)}")
 
     def passed_training(self, cls: Class) -> list[str]:
         """The flag, for a module that needs it."""
         return ["training"] if cls.trains else []
 
-    def training(self, loop: Loop) -> str:
+    def training_text(self, loop: Loop) -> str:
         """A step that is one tf.function."""
         return train_file(loop)
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """A tf.Module."""
-        lines = [f"class {cls.name}(tf.Module):", *indented(cls.docstring), ""]
+        lines = [f"class {cls.name}(tf.Module):", *indented(cls.docstring_lines), ""]
         if cls.init:
             lines += ["    def __init__(self):", "        super().__init__()", *written(cls.init, 2), ""]
         training = ["training=False"] if cls.trains else []
@@ -93,7 +107,7 @@ class TensorFlow(Language):
                 f"    def __call__({', '.join(['self', *cls.parameters, *training])}):",
                 *written(cls.lines, 2),
             ]
-        signature = [Line(f"@tf.function(input_signature={_signature(cls)})")]
+        signature = [Line(f"@{call('tf.function', input_signature=_signature(cls))}")]
         head = [*written(signature, 1), f"    def __call__({', '.join(['self', *cls.parameters])}):"]
         if not cls.trains:
             return [*lines, *head, *written(cls.lines, 2)]
@@ -101,7 +115,11 @@ class TensorFlow(Language):
         lines += [*head, f"        return self.forward({given})", ""]
         return [*lines, f"    def forward({', '.join(['self', *cls.parameters, *training])}):", *written(cls.lines, 2)]
 
-    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
+    def file_title(self, name: str) -> str:
+        """The name."""
+        return f"{name} in TensorFlow."
+
+    def file_text(self, author: Author, title: str, loads: bool = False, model: bool = True) -> str:
         """The import, helpers, functions, and the modules, the model last."""
         root = author.class_of(author.root)
         helpers = [
@@ -118,7 +136,7 @@ class TensorFlow(Language):
         head = [*standard, ""] if standard else []
         head += ["import tensorflow as tf"]
         head += ["from safetensors.numpy import load_file"] if loads else []
-        return "\n".join([f'"""{name} in TensorFlow."""', "", *head]) + f"\n\n\n{text}\n"
+        return "\n".join([*docstring(title), "", *head]) + f"\n\n\n{text}\n"
 
 
 LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
@@ -142,32 +160,34 @@ def find(model, path):
     return model'''
 
 
-def _signature(cls: Class) -> str:
+def _signature(cls: Class) -> list[Any]:
     plan = cls.plan
     given = inputs_of(plan, plan.calls[0]).values()
 
     def spec(leaf: Any) -> Any:
-        if not isinstance(leaf, SymbolicTensor):
-            return leaf
-        return Code(f"tf.TensorSpec({list(leaf.shape)}, tf.{leaf.dtype})")
+        return (
+            call("tf.TensorSpec", list(leaf.shape), dtype("tf", leaf.dtype))
+            if isinstance(leaf, SymbolicTensor)
+            else leaf
+        )
 
-    return call("", *map_nest(spec, [_lists(value) for value in given])).text.replace("(", "[", 1)[:-1] + "]"
+    return [map_nest(spec, _lists(value)) for value in given]
 
 
 def _lists(nest: Any) -> Any:
     return [_lists(item) for item in nest] if isinstance(nest, (list, tuple)) else nest
 
 
-def _initial(spec: WeightSpec, author: Author) -> str:
+def _initial(spec: WeightSpec, author: Author) -> Code:
     shape = list(spec.shape)
-    dtype = "" if spec.dtype == "float32" else f", tf.{spec.dtype}"
+    kind = [dtype("tf", spec.dtype)] if spec.dtype != "float32" else []
     if isinstance(spec.initializer, Ones):
-        return f"tf.ones({shape}{dtype})"
-    if isinstance(spec.initializer, Zeros) or dtype:
-        return f"tf.zeros({shape}{dtype})"
+        return call("tf.ones", shape, *kind)
+    if isinstance(spec.initializer, Zeros) or kind:
+        return call("tf.zeros", shape, *kind)
     if isinstance(spec.initializer, Constant):
-        return f"tf.fill({shape}, {float(spec.initializer.value)!r})"
+        return call("tf.fill", shape, float(spec.initializer.value))
     if len(shape) > 1:
         author.helper("glorot_uniform", GLOROT)
-        return f"glorot_uniform({shape})"
-    return f"tf.random.normal({shape}, stddev=0.05)"
+        return call("glorot_uniform", shape)
+    return call("tf.random.normal", shape, stddev=0.05)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.codegen.code import CHOICE, Code, Value, binary, call
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import CHOICE, Code, Value
 from unidl.codegen.language import Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.layers import (
@@ -173,7 +174,8 @@ def _layer_norm(m: Making) -> str:
 def _dropout(c: Calling) -> Code:
     if not c.layer.rate:
         return c.x.code
-    return Code(f"tf.nn.dropout({c.x}, {c.layer.rate}) if training else {c.x}", CHOICE, c.x.code.names)
+    dropped = call("tf.nn.dropout", c.x, c.layer.rate)
+    return Code(f"{dropped} if training else {c.x}", CHOICE, c.x.code.names)
 
 
 def _reshape(c: Calling) -> Code:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from unidl.codegen.code import literal
+from unidl.codegen.code import Code
 from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import indented, wrapped
+from unidl.codegen.literals import docstring, literal
 from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.errors import SourceError
 from unidl.metrics import Accuracy
@@ -78,8 +79,8 @@ def _optimizer(loop: Loop) -> tuple[str, str]:
     if type(o) is not SGD:
         text = ADAM.format(
             **parts,
-            beta_1=o.beta_1,
-            beta_2=o.beta_2,
+            beta_1=literal(o.beta_1),
+            beta_2=literal(o.beta_2),
             rest_1=literal(round(1 - o.beta_1, 12)),
             rest_2=literal(round(1 - o.beta_2, 12)),
             epsilon=literal(o.epsilon),
@@ -87,8 +88,8 @@ def _optimizer(loop: Loop) -> tuple[str, str]:
         return text, "Adam"
     if not o.momentum:
         return PLAIN_SGD.format(**parts), "SGD"
-    used = f"(g + {o.momentum} * b)" if o.nesterov else "b"
-    return SGD_MODULE.format(**parts, momentum=o.momentum, used=used), "SGD"
+    used = f"(g + {literal(o.momentum)} * b)" if o.nesterov else "b"
+    return SGD_MODULE.format(**parts, momentum=literal(o.momentum), used=used), "SGD"
 
 
 CROSS_ENTROPY = '''def cross_entropy(targets, predictions):
@@ -197,8 +198,7 @@ def train_file(loop: Loop) -> str:
     clip = (
         [f"gradients, _ = tf.clip_by_global_norm(gradients, {literal(o.clip_norm)})"] if o.clip_norm is not None else []
     )
-    parts = ['"loss": loss', *(f'"{name}": {text}' for name, text in measured)]
-    numbers = "{" + ", ".join(parts) + "}"
+    numbers = literal({"loss": Code("loss"), **{name: Code(text) for name, text in measured}})
     rate = literal(loop.rate) if loop.rate is not None else "tf.constant(learning_rate(step_number))"
     body = [
         *weights,
@@ -238,7 +238,7 @@ def train_file(loop: Loop) -> str:
     constants = [f"FROZEN = {names_text(loop.frozen)}"] if loop.frozen else []
     constants += [f"NO_DECAY = {names_text(loop.plain)}  # no weight decay"] if loop.plain else []
     text = "\n\n\n".join([*dict.fromkeys(functions), optimizer, train, MAIN])
-    head = [f'"""Trains {loop.name} in TensorFlow."""', ""]
+    head = [*docstring(f"Trains {loop.name} in TensorFlow."), ""]
     head += ["import math", ""] if " math." in text or "(math." in text else []
     head += ["import numpy as np", "import tensorflow as tf"]
     head += ["from model import find, load" if loop.frozen or loop.plain else "from model import load"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from unidl import ops
 from unidl.backends.tensorflow.source.layers import as_they_are, helped, reads
-from unidl.codegen.code import Code, call
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code
 from unidl.codegen.language import Calling, Making, Row
 from unidl.graph.spec import TensorSpec
 from unidl.layers import LSTM, MultiHeadAttention

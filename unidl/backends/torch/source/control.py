@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import UNARY, Code, Value, literal
+from unidl.codegen.calls import call
+from unidl.codegen.code import UNARY, Code, Value
 from unidl.codegen.expressions import spec_of_value
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import literal
 from unidl.codegen.names import variable
 from unidl.graph.node import leaves
 from unidl.graph.spec import TensorSpec
@@ -24,7 +26,7 @@ def _scan(g: Given) -> Any:
     for name in ys:
         scope.say(f"{name} = []", names=[name])
     items = [scope.name("item") for _ in leaves(g.xs)]
-    unbound = [f"{x:a}.unbind({g.axis})" for x in leaves(g.xs)]
+    unbound = [f"{x:a}.unbind({literal(g.axis)})" for x in leaves(g.xs)]
     over = unbound[0] if len(items) == 1 else f"zip({', '.join(unbound)})"
     if g.reverse:
         over = f"reversed({over})" if len(items) == 1 else f"reversed(list({over}))"
@@ -47,7 +49,7 @@ def _scan(g: Given) -> Any:
     if g.reverse:
         for name in ys:
             scope.say(f"{name}.reverse()")
-    stacked = [Code(f"torch.stack({name}, dim={g.axis})", names=frozenset([name])) for name in ys]
+    stacked = [call("torch.stack", variable(name), dim=g.axis) for name in ys]
     return [
         *(Value(Code(n, names=frozenset([n])), s) for n, s in zip(carries, leaves(carry_specs), strict=True)),
         *(Value(c, s) for c, s in zip(stacked, leaves(y_specs), strict=True)),
@@ -59,7 +61,7 @@ def _cond(g: Given) -> Any:
     scope = g.scope
     specs = list(leaves(g.outputs))
     names = [scope.name("y") for _ in specs]
-    for head, function in ((f"if {g.predicate}:", g.true_fn), ("else:", g.false_fn)):
+    for head, function in ((f"if {literal(g.predicate)}:", g.true_fn), ("else:", g.false_fn)):
         scope.say(head)
         scope.depth += 1
         given = [part for operand in g.operands for part in (operand, _values(operand))]
@@ -87,7 +89,7 @@ def _while_loop(g: Given) -> Any:
     values = iter([Value(variable(name), spec) for name, spec in zip(names, specs, strict=True)])
     states = list(g.state) if many else [g.state]
     given = [part for state in states for part in (state, [next(values) for _ in leaves(state)])]
-    scope.say("while True:" if g.max_iterations is None else f"for _ in range({g.max_iterations}):")
+    scope.say("while True:" if g.max_iterations is None else f"for _ in range({literal(g.max_iterations)}):")
     place = len(scope.lines)
     scope.depth += 1
     holds = scope.nested(g.condition, *given)

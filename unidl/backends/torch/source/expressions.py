@@ -6,13 +6,15 @@ from typing import Any
 
 from unidl.backends.torch.source.control import CONTROL
 from unidl.backends.torch.source.windows import WINDOWS
-from unidl.codegen.code import UNARY, Code, Value, binary, call, literal, names_in
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import UNARY, Code, Value, names_in
 from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.literals import dtype, literal
 
 
 def _dtype(name: str | None) -> Code | None:
-    return None if name is None else Code(f"torch.{name}")
+    return None if name is None else dtype("torch", name)
 
 
 def _method(name: str) -> Expression:
@@ -47,12 +49,8 @@ def _product(g: Given) -> Code:
 def _beside(g: Given) -> dict[str, Any]:
     """dtype and device of a new tensor."""
     like = g.arguments.get("like")
-    dtype = g.arguments.get("dtype") or (g.out.dtype if like is None or like.dtype != g.out.dtype else None)
-    if like is None:
-        return {"dtype": _dtype(dtype) if dtype != "float32" else None}
-    if dtype is None:
-        dtype = g.out.dtype
-    return {"dtype": _dtype(dtype) if dtype != "float32" else None, "device": Code(f"{like:a}.device")}
+    kind = _dtype(g.out.dtype) if g.out.dtype != "float32" else None
+    return {"dtype": kind} if like is None else {"dtype": kind, "device": Code(f"{like:a}.device")}
 
 
 def _lengths(shape: Any) -> Any:
@@ -70,7 +68,7 @@ def _filled(name: str) -> Expression:
 def _like(name: str) -> Expression:
     def written(g: Given) -> Code:
         value = (g.value,) if name == "full_like" else ()
-        return call(f"torch.{name}", g.x, *value, dtype=_dtype(g.dtype))
+        return call(f"torch.{name}", g.x, *value, dtype=None if g.dtype is None else _dtype(g.out.dtype))
 
     return written
 
@@ -99,7 +97,7 @@ def _normal(g: Given) -> Code:
 
 def _randint(g: Given) -> Code:
     shape = Code(f"{g.like:a}.shape") if g.shape is None else _lengths(g.shape)
-    return call("torch.randint", g.low, g.high, shape, **{**_beside(g), "dtype": _dtype(g.dtype)})
+    return call("torch.randint", g.low, g.high, shape, **{**_beside(g), "dtype": _dtype(g.out.dtype)})
 
 
 def _transpose(g: Given) -> Code:
@@ -190,12 +188,12 @@ def _one_hot(g: Given) -> Code:
     """By comparison: F.one_hot refuses an index without a class, which is all zeros here."""
     rank = len(g.indices.shape)
     axis = g.axis % (rank + 1)
-    numbers = f"torch.arange({g.classes}, device={g.indices:a}.device)"
+    numbers = f"torch.arange({literal(g.classes)}, device={g.indices:a}.device)"
     if axis < rank:
         numbers += f".reshape({', '.join(['-1', *['1'] * (rank - axis)])})"
     found = Code(f"({g.indices:a}.unsqueeze({axis if axis < rank else -1}) == {numbers})")
-    cast: Code = g.scope.language.cast(found, g.dtype)
-    return found if g.dtype == "bool" else cast
+    cast: Code = g.scope.language.cast(found, g.out.dtype)
+    return found if g.out.dtype == "bool" else cast
 
 
 def _dynamic_slice(g: Given) -> Code:
@@ -238,7 +236,7 @@ def _top_k(g: Given) -> Any:
     values, indices = g.scope.name("largest"), g.scope.name("indices")
     g.scope.say(f"{values}, {indices} = {g.x:a}.sort(dim=-1, descending=True, stable=True)")
     return [
-        Value(Code(f"{n}[..., :{g.k}]", names=frozenset([n])), s)
+        Value(Code(f"{n}[..., :{literal(g.k)}]", names=frozenset([n])), s)
         for n, s in zip((values, indices), g.outputs, strict=True)
     ]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from unidl.codegen.code import Code, Value, binary, call
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.language import EITHER, FIRST, Arrays, Calling, Making, Row
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec

@@ -6,16 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unidl.backends.torch.module import MODULE, module_key
 from unidl.backends.torch.source.expressions import OPS
 from unidl.backends.torch.source.images import IMAGES
 from unidl.backends.torch.source.layers import LAYERS
 from unidl.backends.torch.source.loop import train_file
 from unidl.backends.torch.source.sequences import SEQUENCES
 from unidl.codegen.author import Author
+from unidl.codegen.calls import binary, call
 from unidl.codegen.classes import Class
-from unidl.codegen.code import Code, Line, Value, call
+from unidl.codegen.code import Code, Line, Value
+from unidl.codegen.identifiers import attribute
 from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
+from unidl.codegen.literals import docstring, dtype, literal
 from unidl.codegen.loop import Loop
 from unidl.description.plan import WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
@@ -70,20 +74,24 @@ class Torch(Language):
     title = "torch"
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
-    taken: ClassVar = ("torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load")
+    modules: ClassVar = ("torch", "torch.nn.functional", "torch.utils.data", "safetensors.torch")
+    trains_with: ClassVar = ("hits", "accuracy", "DataLoader", "TensorDataset")
+    taken: ClassVar = (
+        "torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load", "same_padding", "StepwiseLSTM", "held"
+    )  # fmt: skip
     elementwise = _ELEMENTWISE
     channels_first = True
     training_flag = "self.training"
 
-    def cast(self, code: Code, dtype: str) -> Code:
+    def cast(self, code: Code, wanted: str) -> Code:
         """`x.float()`, `x.long()`, or `x.to(torch.int32)`."""
-        short = {"float32": "float", "int64": "long", "bool": "bool"}.get(dtype)
-        text = f"{code:a}.{short}()" if short else f"{code:a}.to(torch.{dtype})"
+        short = {"float32": "float", "int64": "long", "bool": "bool"}.get(wanted)
+        text = f"{code:a}.{short}()" if short else f"{code:a}.to({dtype('torch', wanted)})"
         return Code(text, names=code.names)
 
-    def array(self, array: np.ndarray, dtype: str) -> Code:
+    def array(self, array: np.ndarray, wanted: str) -> Code:
         """A constant beside the tensors; on the CPU."""
-        return call("torch.tensor", array.tolist(), dtype=Code(f"torch.{dtype}"))
+        return call("torch.tensor", array.tolist(), dtype=dtype("torch", wanted))
 
     def length(self, value: Value, axis: int) -> Code:
         """An int."""
@@ -94,9 +102,9 @@ class Torch(Language):
         """A clone."""
         return Code(f"{code:a}.clone()", names=code.names)
 
-    def updated(self, name: str, value: Code, author: Author) -> list[Line]:
+    def updated(self, me: str, value: Code) -> list[Line]:
         """The buffer in place, without a gradient."""
-        return [Line("with torch.no_grad():"), Line(f"{self.member(name)}.copy_({value})", indent=1)]
+        return [Line("with torch.no_grad():"), Line(f"{me}.copy_({value})", indent=1)]
 
     def moved(self, value: Value, first: bool) -> Code:
         """A view."""
@@ -112,41 +120,45 @@ class Torch(Language):
         """Whether a statement is a permutation of axes."""
         return ".permute(" in text or ".transpose(1, 2)" in text
 
-    def path_of(self, key: str) -> str:
-        """As in a state_dict."""
-        return super().path_of(key).replace("/", ".")
+    def attribute(self, name: str) -> str:
+        """None that nn.Module has."""
+        return attribute(name, MODULE)
 
-    def joined(self, path: str, name: str) -> str:
-        """As in a state_dict."""
-        return f"{path}.{name}" if path else name
+    def dict_key(self, key: str) -> str:
+        """One that a ModuleDict takes, and torch.fx can write into its code."""
+        return module_key(key)
 
-    def nest(self, written: Any) -> str:
+    def joined(self, parts: list[str]) -> str:
+        """As in a state_dict."""
+        return ".".join(parts)
+
+    def nest(self, held: Any) -> str:
         """A ModuleList or ModuleDict."""
-        if isinstance(written, dict):
-            pairs = ", ".join(f'"{key}": {self.nest(item)}' for key, item in written.items() if item is not None)
+        if isinstance(held, dict):
+            pairs = ", ".join(f"{literal(key)}: {self.nest(item)}" for key, item in held.items())
             return f"nn.ModuleDict({{{pairs}}})"
-        if isinstance(written, (list, tuple)):
-            parts = [self.nest(item) for item in written if item is not None]
+        if isinstance(held, list):
+            parts = [self.nest(item) for item in held]
             if len(parts) > 2 and len(set(parts)) == 1:
                 return f"nn.ModuleList({parts[0]} for _ in range({len(parts)}))"
             return f"nn.ModuleList([{', '.join(parts)}])"
-        return str(written)
+        text: str = held.text
+        return text
 
-    def weight(self, spec: WeightSpec, author: Author) -> Line:
+    def weight(self, spec: WeightSpec, me: str, author: Author) -> Line:
         """A parameter, or a buffer for a state."""
-        name = self.member(spec.name)
         start = _initial(spec)
         if not spec.trainable:
-            return Line(f'self.register_buffer("{spec.name}", {start})')
-        return Line(f"{name} = nn.Parameter({start})")
+            return Line(call("self.register_buffer", me.removeprefix("self."), start).text)
+        return Line(f"{me} = {call('nn.Parameter', start)}")
 
-    def training(self, loop: Loop) -> str:
+    def training_text(self, loop: Loop) -> str:
         """A loop over batches."""
         return train_file(loop)
 
     def class_lines(self, cls: Class, author: Author) -> list[str]:
         """An nn.Module."""
-        lines = [f"class {cls.name}(nn.Module):", *indented(cls.docstring)]
+        lines = [f"class {cls.name}(nn.Module):", *indented(cls.docstring_lines)]
         if cls.init:
             lines += ["", "    def __init__(self):", "        super().__init__()", *written(cls.init, 2)]
         if not cls.is_called:
@@ -154,7 +166,11 @@ class Torch(Language):
         lines += ["", f"    def forward({', '.join(['self', *cls.parameters])}):", *written(cls.lines, 2)]
         return lines
 
-    def file(self, author: Author, name: str, loads: bool = False, model: bool = True) -> str:
+    def file_title(self, name: str) -> str:
+        """With what a user of torch should know of its data."""
+        return f"{name} in PyTorch. Data comes with its channels last, as in Keras and TensorFlow."
+
+    def file_text(self, author: Author, title: str, loads: bool = False, model: bool = True) -> str:
         """Imports, helpers, functions, and the classes, the model last."""
         root = author.class_of(author.root)
         blocks = [*author.helpers.values(), *author.function_texts]
@@ -168,8 +184,7 @@ class Torch(Language):
         head += ["import torch.nn.functional as F"] if _uses(text, "F") else []
         head += ["from safetensors.torch import load_file"] if loads else []
         head += ["from torch import nn"]
-        docstring = f'"""{name} in PyTorch. Data comes with its channels last, as in Keras and TensorFlow."""'
-        return "\n".join([docstring, "", *head]) + f"\n\n\n{text}\n"
+        return "\n".join([*docstring(title), "", *head]) + f"\n\n\n{text}\n"
 
 
 LOAD = '''WEIGHTS = Path(__file__).with_name("weights.safetensors")
@@ -186,16 +201,15 @@ def _uses(text: str, word: str) -> bool:
     return any(f"{before}{word}." in text for before in " ([{=-~*\n,")
 
 
-def _initial(spec: WeightSpec) -> str:
-    size = ", ".join(map(str, spec.shape)) if spec.shape else "()"
-    dtype = "" if spec.dtype == "float32" else f", dtype=torch.{spec.dtype}"
+def _initial(spec: WeightSpec) -> Code:
+    kind = dtype("torch", spec.dtype) if spec.dtype != "float32" else None
+    size = spec.shape or [()]
     if isinstance(spec.initializer, Ones):
-        return f"torch.ones({size}{dtype})"
-    if isinstance(spec.initializer, Zeros) or dtype:
-        return f"torch.zeros({size}{dtype})"
+        return call("torch.ones", *size, dtype=kind)
+    if isinstance(spec.initializer, Zeros) or kind:
+        return call("torch.zeros", *size, dtype=kind)
     if isinstance(spec.initializer, Constant):
-        shape = f"({size}{',' if len(spec.shape) == 1 else ''})" if spec.shape else "()"
-        return f"torch.full({shape}, {float(spec.initializer.value)!r})"
+        return call("torch.full", spec.shape, float(spec.initializer.value))
     if len(spec.shape) > 1:
-        return f"nn.init.xavier_uniform_(torch.empty({size}))"
-    return f"torch.randn({size}) * 0.05"
+        return call("nn.init.xavier_uniform_", call("torch.empty", *size))
+    return binary(call("torch.randn", *size), "*", 0.05)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from unidl.codegen.code import Code, Value, binary, call, literal
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.language import EITHER, FIRST, Arrays, Calling, Making, Row
+from unidl.codegen.literals import literal
 from unidl.description.plan import LayerPlan
 from unidl.layers import (
     Activation,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import Code, call, literal
+from unidl.codegen.calls import call
+from unidl.codegen.code import Code
 from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import tidy
+from unidl.codegen.literals import docstring, literal
 from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
 from unidl.graph.node import symbols
 from unidl.metrics import Accuracy
@@ -129,7 +131,7 @@ def train_file(loop: Loop) -> str:
     if loop.rate is None:
         step.append("step += 1")
     step += ['totals["loss"] += loss.item() * len(targets)']
-    step += [f'totals["{name}"] += {text}' for name, text in metrics]
+    step += [f"totals[{literal(name)}] += {text}" for name, text in metrics]
     step.append("examples += len(targets)")
     names = ["loss", *(name for name, _ in metrics)]
     body = [
@@ -139,7 +141,7 @@ def train_file(loop: Loop) -> str:
         "for epoch in range(epochs):",
         "    model.train()",
         *([f"    {line}" for line in _rest(loop)]),
-        f"    totals, examples = dict.fromkeys({_list(names)}, 0.0), 0",
+        f"    totals, examples = dict.fromkeys({literal(names)}, 0.0), 0",
         f"    for {'*inputs' if several else 'inputs'}, targets in loader:",
         *(f"        {line}" for line in step),
         "    history.append({name: total / examples for name, total in totals.items()})",
@@ -156,7 +158,7 @@ def train_file(loop: Loop) -> str:
     )
     blocks = [*dict.fromkeys(functions), train, MAIN]
     text = "\n\n\n".join(blocks)
-    head = [f'"""Trains {loop.name} in PyTorch."""', ""]
+    head = [*docstring(f"Trains {loop.name} in PyTorch."), ""]
     head += ["import math", ""] if "math." in text else []
     head += ["import torch"]
     head += ["import torch.nn.functional as F"] if "F." in text else []
@@ -175,10 +177,6 @@ MAIN = """if __name__ == "__main__":
     model = load()
     train(model, loader, epochs=10)
     torch.save(model.state_dict(), "trained.pt")"""
-
-
-def _list(names: list[str]) -> str:
-    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
 def _rest(loop: Loop) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
-from unidl.codegen.code import Code, Value, binary, call
+from unidl.codegen.calls import binary, call
+from unidl.codegen.code import Code, Value
 from unidl.codegen.language import Arrays, Calling, Making, Row
+from unidl.codegen.literals import literal
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
 from unidl.graph.spec import TensorSpec
@@ -264,7 +266,7 @@ def _attention_call(c: Calling) -> Any:
     hidden = scope.assign(
         "blocked", Code(f"~({allowed} | ~{somewhere:a}){expanded}"), TensorSpec((*query.shape[:2], s), "bool")
     )
-    repeated = Code(f"{hidden:a}.repeat_interleave({c.layer.num_heads}, dim=0)")
+    repeated = Code(f"{hidden:a}.repeat_interleave({literal(c.layer.num_heads)}, dim=0)")
     y = scope.name("attended")
     scope.say(f"{y}, _ = {c.of(query, key, value, attn_mask=repeated, need_weights=False)}")
     nothing = f"{c.me}.out_proj.bias" if c.layer.use_bias else "0.0"
