@@ -16,7 +16,7 @@ import numpy as np
 
 from unidl import initializers
 from unidl.capture import Record, check_name, construct, told_arguments
-from unidl.errors import ArgumentError, FileError, NotSerializableError, UnidlError
+from unidl.errors import ArgumentError, FileError, NotSerializableError
 from unidl.graph.node import Placeholder
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
