@@ -59,19 +59,19 @@ def check_label(what: str, name: Any) -> None:
     Raises:
         ArgumentError: It is no text, empty, or has control characters.
     """
-    if not isinstance(name, str) or not name.strip() or visible(name) != name or len(name) > LONGEST:
+    if not isinstance(name, str) or not name or visible(name) != name or len(name) > LONGEST:
         raise _refused(what, name, LABEL)
 
 
 def check_keys(what: str, nest: Any) -> None:
-    """Refuse keys that a dict of inputs or outputs cannot have, wherever in a nest it stands. A key that is no text may be anything.
+    """Refuse keys that a dict of inputs or outputs cannot have, wherever in a nest it stands. What is no text may be one, and "".
 
     Raises:
         ArgumentError: Likewise.
     """
     if isinstance(nest, Mapping):
         for key, item in nest.items():
-            if isinstance(key, str):
+            if isinstance(key, str) and key:
                 check_label(what, key)
             check_keys(what, item)
     elif isinstance(nest, (list, tuple)):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from unidl.codegen.calls import call
 from unidl.codegen.code import Line
-from unidl.codegen.identifiers import attribute, distinct, identifier, plain, unreserved
+from unidl.codegen.identifiers import attribute, distinct, identifier, plain, reserved, unreserved
 from unidl.codegen.layout import WIDTH, written
 from unidl.codegen.literals import comment, docstring, dtype, literal, numbered
 from unidl.errors import SourceError
@@ -128,7 +128,12 @@ def test_a_dtype_is_one_of_the_table():
 
 @given(TEXTS)
 def test_a_name_is_one_identifier(text):
-    for name in (identifier(text), attribute(text), attribute(text, {"x", "f"}), plain(text)):
+    for name in (
+        identifier(text),
+        attribute(text),
+        attribute(text, reserved(["x", "f", *keyword.kwlist])),
+        plain(text),
+    ):
         assert name.isidentifier()
         assert not keyword.iskeyword(name)
         assert unicodedata.normalize("NFKC", name) == name  # Python reads it as it is written
@@ -149,7 +154,7 @@ def test_names_are_distinct(texts):
     st.lists(st.text(st.sampled_from("ab_"), min_size=1, max_size=6), unique=True), st.sets(st.text("ab_", max_size=3))
 )
 def test_no_two_renamed_become_one(names, taken):
-    found = [unreserved(name, taken) for name in names]
+    found = [unreserved(name, reserved(taken)) for name in names]
     assert len(set(found)) == len(names)
     assert not taken.intersection(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 _READ_AS_DIGITS = ("l", "O", "I")
 
@@ -18,21 +18,37 @@ def identifier(text: str) -> str:
     return f"{found}_" if taken else found
 
 
-def attribute(text: str, taken: Collection[str] = ()) -> str:
-    """An attribute's name near the text, none of `taken`. Python would mangle one that begins with two underscores."""
+def reserved(names: Iterable[str]) -> dict[str, int]:
+    """How many underscores are put behind a name so that it is none of these; by the name without its own."""
+    found: dict[str, int] = {}
+    for name in names:
+        stem = name.rstrip("_")
+        found[stem] = max(found.get(stem, 1), len(name) - len(stem) + 1)
+    return found
+
+
+KEYWORDS: Mapping[str, int] = reserved(keyword.kwlist)
+
+
+def unreserved(name: str, taken: Mapping[str, int]) -> str:
+    """The identifier, with underscores behind it if it is taken or looks like one renamed so: no two become one.
+
+    Args:
+        name: An identifier.
+        taken: What `reserved` gave.
+    """
+    return name + "_" * taken.get(name.rstrip("_"), 0)
+
+
+def attribute(text: str, taken: Mapping[str, int] = KEYWORDS) -> str:
+    """An attribute's name near the text as code names it, none of `taken`, which has the keywords.
+
+    Python would mangle one that begins with two underscores.
+    """
     found = spelled(text)
     if found.startswith("__"):
         found = f"_{found.strip('_')}"
     return unreserved(found if found.isidentifier() else spelled(f"layer_{found}"), taken)
-
-
-def unreserved(name: str, taken: Collection[str]) -> str:
-    """The identifier, with an underscore behind it if it is a keyword or taken, or looks like one renamed so: no two become one."""
-    stem = name.rstrip("_")
-    longest = max((len(other) for other in taken if other.rstrip("_") == stem), default=0)
-    if not longest and not keyword.iskeyword(stem):
-        return name
-    return name + "_" * max(longest - len(stem) + 1, 1)
 
 
 def plain(text: str) -> str:

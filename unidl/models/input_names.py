@@ -29,7 +29,7 @@ def input_names(plan: LayerPlan, taken: Iterable[str] = (), form: Callable[[str]
         names = [tensor.unidl_node.name for tensor in described]  # type: ignore[attr-defined]  # unidl.Input makes Placeholders
     else:
         names = ["input" for _ in symbols(args)]
-    return numbered(map(form, names), taken)
+    return numbered((form(name or "input") for name in names), taken)
 
 
 def numbered(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:

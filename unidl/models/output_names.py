@@ -26,5 +26,5 @@ def output_names(plan: LayerPlan, taken: Iterable[str] = ()) -> list[str]:
             f"{plan.title} cannot be exported: one of its outputs is None.", fix="Leave it out of what forward returns."
         )
     if isinstance(outputs, dict) and not any(isinstance(value, (list, tuple, dict)) for value in outputs.values()):
-        return numbered(map(str, outputs), taken)
+        return numbered((str(key) or "output" for key in outputs), taken)
     return numbered(("output" for _ in leaves(outputs)), taken)

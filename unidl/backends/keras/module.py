@@ -7,6 +7,7 @@ here at each access.
 from __future__ import annotations
 
 import inspect
+import keyword
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from unidl import ops
 from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
-from unidl.codegen.identifiers import unreserved
+from unidl.codegen.identifiers import reserved, unreserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey, Tracer
@@ -37,10 +38,10 @@ if ENGINE == "tensorflow":
         _own.autograph_info__ = {}  # type: ignore[attr-defined]
 
 # what Keras uses itself, attributes set in its constructors included
-_RESERVED = {*dir(keras.Model(name="reserved")), "unidl"}
+_NAMES = (*dir(keras.Model(name="reserved")), "unidl")
+MODULE, _RESERVED = reserved([*_NAMES, *keyword.kwlist]), reserved(_NAMES)
 
 
-@cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the Keras layer; one that Keras uses itself gets an underscore behind it."""
     return unreserved(name, _RESERVED)

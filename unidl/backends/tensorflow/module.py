@@ -8,6 +8,7 @@ called inside somebody else's `tf.function`, it becomes part of that graph.
 from __future__ import annotations
 
 import functools
+import keyword
 import re
 import threading
 import time
@@ -35,7 +36,7 @@ from unidl.backends.tensorflow.tracing import (
     with_control_flow,
 )
 from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
-from unidl.codegen.identifiers import unreserved
+from unidl.codegen.identifiers import reserved, unreserved
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -46,7 +47,6 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 
-@functools.cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that tf.Module or the adapter uses itself gets an underscore behind it."""
     return unreserved(name, _TAKEN)
@@ -306,8 +306,8 @@ class Root(Adapter):
 
 
 # What a module's attributes may not be called.
-MODULE = frozenset(dir(tf.Module()))
-_TAKEN = MODULE | frozenset([*dir(Root), "unidl"])
+MODULE = reserved([*dir(tf.Module()), *keyword.kwlist])
+_TAKEN = reserved([*dir(tf.Module()), *dir(Root), "unidl"])
 
 
 _classes: dict[tuple[type, type], type[Adapter]] = {}

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from unidl.backends.torch.tensor import dtype_of
 from unidl.backends.torch.training import training_mode
+from unidl.codegen.identifiers import KEYWORDS, unreserved
 from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
 from unidl.graph.node import leaves, map_nest
@@ -104,9 +105,27 @@ def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram
     with training_mode(native, False), torch.no_grad(), _innermost(native) as where, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch finds in its own code; what it cannot export it raises
         try:
-            return torch.export.export(native, args, kwargs, dynamic_shapes=shapes, strict=False)
+            return _readable(torch.export.export(native, args, kwargs, dynamic_shapes=shapes, strict=False))
         except RuntimeError as error:  # torch's own errors of export, of shapes and of values derive from it
             raise _refused(plan, where(), error) from error
+
+
+def _readable(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program with an underscore behind parts of its weights' names that are keywords: torch writes them into code as they are."""
+
+    def name(path: str) -> str:
+        return ".".join(unreserved(part, KEYWORDS) for part in path.split("."))
+
+    signature = program.graph_signature
+    for spec in (*signature.input_specs, *signature.output_specs):
+        if spec.target is not None and spec.target in (*program.state_dict, *program.constants):
+            spec.target = name(spec.target)
+    for held in (program.state_dict, program.constants):
+        for path in [path for path in held if name(path) != path]:
+            held[name(path)] = held.pop(path)
+    for entry in program.module_call_graph:
+        entry.fqn = name(entry.fqn)
+    return program
 
 
 def _example(leaf: Any) -> Any:

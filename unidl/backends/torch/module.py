@@ -6,8 +6,8 @@ each access, so parametrizations, functional_call, deepcopy and export see what 
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.forwarding import method_like
-from unidl.codegen.identifiers import attribute, unreserved
+from unidl.codegen.identifiers import attribute, reserved, unreserved
 from unidl.codegen.members import places
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -31,13 +31,12 @@ from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
 # what nn.Module, and the adapter, use themselves
-MODULE = frozenset([*dir(nn.Module), *vars(nn.Module())])
+_NAMES = (*dir(nn.Module), *vars(nn.Module()))
 _OWN = ("bound", "plan", "bound_children", "places", "draws", "origin", "random_state", "next_random_state", "access")
-_TAKEN = MODULE | frozenset(_OWN)
-_DICT = frozenset([*dir(nn.ModuleDict), *vars(nn.ModuleDict())])
+MODULE, _TAKEN = reserved([*_NAMES, *keyword.kwlist]), reserved([*_NAMES, *_OWN])
+_DICT = reserved([*dir(nn.ModuleDict), *vars(nn.ModuleDict())])
 
 
-@cache
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that nn.Module uses itself gets an underscore behind it."""
     return unreserved(name, _TAKEN)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unidl.backends.keras.module import attribute_name, input_name, named
+from unidl.backends.keras.module import MODULE, input_name, named
 from unidl.backends.keras.source.expressions import OPS
 from unidl.backends.keras.source.images import IMAGES
 from unidl.backends.keras.source.layers import LAYERS, called
@@ -76,7 +76,7 @@ class Keras(Language):
 
     def attribute(self, name: str) -> str:
         """None that a Keras layer has."""
-        return attribute_name(name)
+        return attribute(name, MODULE)
 
     def object_name(self, key: str) -> str:
         """In characters that Keras and TensorFlow take."""
