@@ -116,13 +116,7 @@ def _imported(module: str) -> Any:
 def _missing(name: str) -> AttributeError:
     """The error for a name that unidl does not have, with its way for it, wherever that lies."""
     habits = importlib.import_module("unidl.habits")
-    if not name.startswith("_") and name not in habits.TOP:
-        for package, table in (("layers", habits.LAYERS), ("ops", habits.OPS), ("losses", habits.LOSSES)):
-            if name in table:
-                return habits.missing("unidl", name, table, {})  # type: ignore[no-any-return]
-            if name in vars(importlib.import_module(f"unidl.{package}")):
-                return habits.missing("unidl", name, {name: f"unidl.{package}.{name}"}, {})  # type: ignore[no-any-return]
-    return habits.missing("unidl", name, habits.TOP, dict.fromkeys(__all__))  # type: ignore[no-any-return]
+    return habits.missing("unidl", name, habits.TOP, dict.fromkeys(__all__), habits.FAMILIES)  # type: ignore[no-any-return]
 
 
 def __dir__() -> list[str]:

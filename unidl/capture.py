@@ -62,6 +62,8 @@ def default_name(name: str) -> str:
     return found if found.isidentifier() else f"_{found}"
 
 
+POSITIONAL = "*"  # the row for too many positional arguments
+
 # object's own constructor says that it takes anything
 NO_ARGUMENTS = inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
 
@@ -119,7 +121,8 @@ def check_name(cls: type, name: Any) -> None:
 def _wrong_arguments(
     cls: type, signature: inspect.Signature, given: dict[str, Any], error: TypeError
 ) -> UnknownArgumentError:
-    return wrong_arguments(cls.__name__, [base.__name__ for base in cls.__mro__], signature, given, error)
+    names = [base.__name__ for base in cls.__mro__]
+    return wrong_arguments(cls.__name__, names, signature, given, error, described=True)
 
 
 def told_arguments(function: Callable[P, R]) -> Callable[P, R]:
@@ -144,7 +147,12 @@ def told_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def wrong_arguments(
-    what: str, of: Sequence[str], signature: inspect.Signature, given: dict[str, Any], error: TypeError
+    what: str,
+    of: Sequence[str],
+    signature: inspect.Signature,
+    given: dict[str, Any],
+    error: TypeError,
+    described: bool = False,
 ) -> UnknownArgumentError:
     """The error for a call whose arguments do not fit a signature.
 
@@ -154,17 +162,20 @@ def wrong_arguments(
         signature: What it takes.
         given: The keyword arguments of the call.
         error: What Python says.
+        described: Whether a description is made: a layer, loss, metric, optimizer or schedule.
     """
     names = [n for n in signature.parameters if n != "self"]
     shown = [str(signature.parameters[n].replace(annotation=inspect.Parameter.empty)) for n in names]
     unknown = [n for n in given if n not in signature.parameters]
+    way = habits.argument(of, unknown[0] if unknown else POSITIONAL, described)
+    if unknown and way is None:
+        way = habits.suggestion(unknown[0], {}, names)
     fix = None
-    if unknown:
-        way = habits.argument(of, unknown[0]) or habits.suggestion(unknown[0], {}, names)
-        fix = habits.sentence(way)
-    described = f"has no argument {unknown[0]!r}" if unknown else f"cannot be called so: {error}"
+    if way is not None:
+        fix = habits.argument_sentence(unknown[0], way, names) if unknown else habits.sentence(way)
+    said = f"has no argument {unknown[0]!r}" if unknown else f"cannot be called so: {error}"
     return UnknownArgumentError(
-        f"{what} {described}.",
+        f"{what} {said}.",
         expected=f"{what}({', '.join(shown)})",
         received=", ".join(f"{k}={v!r:.60}" for k, v in given.items()) or None,
         fix=fix,

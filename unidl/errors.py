@@ -114,6 +114,14 @@ class LayerPathError(UnidlError, KeyError):
         return str(self.args[0])
 
 
+class LogNameError(UnidlError, KeyError):
+    """A training run has no log of this name."""
+
+    def __str__(self) -> str:
+        """The message as it stands (KeyError would show its repr)."""
+        return str(self.args[0])
+
+
 class ConformanceError(UnidlError, AssertionError):
     """A backend does not compute what a definition means."""
 

@@ -16,6 +16,7 @@ NAMES_ALLOWED = {
     "backends/registry.py": "the one table that leads from a name to a module",
     "backends/keras_engine.py": "lists the engines that Keras may run on",
     "habits/place.py": "what people type from habit",
+    "habits/record.py": "what people type from habit",
 }
 
 

@@ -148,8 +148,8 @@ def test_unknown_names(model, refused):
         model,
         metrics=["acc"],
     )
-    text = "There is no optimizer 'Adamm'.\nExpected: one of …, or an object of unidl.optimizers\nReceived: 'Adamm'\nFix: Write 'adam'."
-    refused(ArgumentError, text, trainer, model, optimizer="Adamm")
+    text = "There is no optimizer 'Addam'.\nExpected: one of …, or an object of unidl.optimizers\nReceived: 'Addam'\nFix: Write 'adam'."
+    refused(ArgumentError, text, trainer, model, optimizer="Addam")
     refused(
         ArgumentError,
         "metrics is a list.\nReceived: 'accuracy'\nFix: metrics=['accuracy']",
@@ -190,19 +190,19 @@ def test_arguments_from_habit(model, refused):
     signature = "Expected: Trainer.fit(x, y=None, epochs=1, batch_size=32, validation_data=None, …)\n"
     refused(
         UnknownArgumentError,
-        f"Trainer.fit has no argument 'verbose'.\n{signature}Received: …verbose=1\nFix: Write progress.",
+        f"Trainer.fit has no argument 'verbose'.\n{signature}Received: …verbose=1\nFix: Use `progress=` instead of `verbose=`.",
         fit,
         model,
         fitting={"verbose": 1},
     )
     refused(
         UnknownArgumentError,
-        f"Trainer.fit has no argument 'validation_split'.\n{signature}…\nFix: Write validation_data=(x, y), cut from your arrays.",
+        f"Trainer.fit has no argument 'validation_split'.\n{signature}…\nFix: Use `validation_data=`, (x, y) cut from your arrays, instead of `validation_split=`.",
         fit,
         model,
         fitting={"validation_split": 0.1},
     )
-    text = "Trainer has no argument 'lr'.\nExpected: Trainer(model, loss=None, …)\n…Fix: Write optimizer=unidl.optimizers.Adam(learning_rate)."
+    text = "Trainer has no argument 'lr'.\nExpected: Trainer(model, loss=None, …)\n…Fix: Use `optimizer=unidl.optimizers.Adam(learning_rate)` instead of `lr=`."
     refused(UnknownArgumentError, text, trainer, model, lr=0.1)
 
 

@@ -7,4 +7,4 @@ from unidl.callbacks.early_stopping import EarlyStopping as EarlyStopping
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.CALLBACKS, globals())
+    raise _habits.missing(__name__, name, _habits.CALLBACKS, globals(), _habits.FAMILIES)

@@ -12,6 +12,8 @@ from unidl.habits.data import DATA as DATA
 from unidl.habits.data import data_source as data_source
 from unidl.habits.file import ENDINGS as ENDINGS
 from unidl.habits.file import FOREIGN_FILES as FOREIGN_FILES
+from unidl.habits.later import GENERIC as GENERIC
+from unidl.habits.later import LATER as LATER
 from unidl.habits.layer import LAYERS as LAYERS
 from unidl.habits.method import METHODS as METHODS
 from unidl.habits.model import MODEL as MODEL
@@ -21,15 +23,30 @@ from unidl.habits.operation import TENSOR as TENSOR
 from unidl.habits.place import BACKENDS as BACKENDS
 from unidl.habits.place import DEVICES as DEVICES
 from unidl.habits.place import TOP as TOP
+from unidl.habits.record import FORMATS as FORMATS
+from unidl.habits.record import HISTORY as HISTORY
+from unidl.habits.record import SOURCES as SOURCES
 from unidl.habits.training import CALLBACKS as CALLBACKS
+from unidl.habits.training import INITIALIZER_NAMES as INITIALIZER_NAMES
 from unidl.habits.training import INITIALIZERS as INITIALIZERS
 from unidl.habits.training import LOSSES as LOSSES
 from unidl.habits.training import METRICS as METRICS
 from unidl.habits.training import OPTIMIZERS as OPTIMIZERS
 from unidl.habits.training import SCHEDULES as SCHEDULES
+from unidl.habits.word import argument_sentence as argument_sentence
+from unidl.habits.word import bare as bare
+from unidl.habits.word import is_foreign as is_foreign
+from unidl.habits.word import later as later
 from unidl.habits.word import missing as missing
+from unidl.habits.word import no_such as no_such
 from unidl.habits.word import sentence as sentence
 from unidl.habits.word import suggestion as suggestion
+
+# by the package that has the names
+FAMILIES = {
+    "layers": LAYERS, "ops": OPS, "losses": LOSSES, "metrics": METRICS, "optimizers": OPTIMIZERS, "schedules": SCHEDULES,
+    "callbacks": CALLBACKS, "initializers": INITIALIZER_NAMES,
+}  # fmt: skip
 
 # whatever of unidl is imported first comes by here: where another project's package of this name lies over it, it is said
 _distribution.check()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from unidl.habits.call import CALLS
+
 _WIDTH = "Nothing: unidl infers the input's width."
 _CHANNELS = "Nothing: unidl infers the input's channels."
 _LAYOUT = "Nothing: data is channels-last on every backend."
@@ -160,56 +162,19 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
         "batch_size": "Nothing: the batch axis may have any length.",
         "batch_shape": "shape, without the batch axis",
     },
-    "build": {
-        "input_shape": "the shape alone: model.build((28, 28, 1))",
-        "dtype": "precision",
-        "engine": "the variable KERAS_BACKEND",
-    },
-    "Trainer": {
-        "loss_fn": "loss",
-        "criterion": "loss",
-        "optim": "optimizer",
-        "optimizers": "optimizer",
-        "metric": "metrics",
-        "learning_rate": "optimizer=unidl.optimizers.Adam(learning_rate)",
-        "lr": "optimizer=unidl.optimizers.Adam(learning_rate)",
-        "jit_compile": "jit",
-        "run_eagerly": "jit=False",
-        "dtype": "precision",
-        "accelerator": "device",
-        "deterministic": 'seed=0, random="portable"',
-        "mixed_precision": "precision",
-        "epochs": "unidl.Trainer.fit(x, y, epochs=…)",
-        "max_epochs": "unidl.Trainer.fit(x, y, epochs=…)",
-        "callbacks": "unidl.Trainer.fit(x, y, callbacks=[…])",
-    },
-    "fit": {
-        "verbose": "progress",
-        "validation_split": "validation_data=(x, y), cut from your arrays",
-        "val_data": "validation_data",
-        "validation_dataloader": "validation_data",
-        "num_epochs": "epochs",
-        "nb_epoch": "epochs",
-        "max_epochs": "epochs",
-        "n_epochs": "epochs",
-        "bs": "batch_size",
-        "num_workers": "Nothing: arrays are cut into batches where they are.",
-        "steps_per_epoch": "Nothing: an epoch sees every example once.",
-        "initial_epoch": "Nothing: trainer.epoch goes on counting over calls of fit.",
-    },
-    "evaluate": {"verbose": "Nothing: evaluate prints nothing.", "return_dict": "Nothing: evaluate returns a dict."},
-    "predict": {"verbose": "Nothing: predict prints nothing."},
+    **CALLS,
 }
 
 
-def argument(of: Iterable[str], word: str) -> str | None:
+def argument(of: Iterable[str], word: str, described: bool = False) -> str | None:
     """unidl's way for a foreign argument, or None.
 
     Args:
         of: Name of the class or method and of those it inherits from; the first that knows the word answers.
-        word: The argument's name.
+        word: The argument's name; "*" for positional ones.
+        described: Whether it is of a description, which ARGUMENTS is for.
     """
     for name in of:
         if word in ARGUMENTS_OF.get(name, {}):
             return ARGUMENTS_OF[name][word]
-    return ARGUMENTS.get(word)
+    return ARGUMENTS.get(word) if described else None

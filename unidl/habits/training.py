@@ -23,7 +23,6 @@ LOSSES: dict[str, str] = {
     "mean_squared_error": "mse",
     "mse_loss": "mse",
     "mseloss": "mse",
-    "l2": "mse",
     "SparseCategoricalCrossentropy": "unidl.losses.CrossEntropy()",
     "CategoricalCrossentropy": "unidl.losses.CrossEntropy()",
     "CrossEntropyLoss": "unidl.losses.CrossEntropy()",
@@ -41,12 +40,11 @@ METRICS: dict[str, str] = {
     "accuracy_score": "accuracy",
     "categorical_accuracy": "accuracy",
     "sparse_categorical_accuracy": "accuracy",
-    "multiclass_accuracy": "accuracy",
     "SparseCategoricalAccuracy": "unidl.metrics.Accuracy()",
     "CategoricalAccuracy": "unidl.metrics.Accuracy()",
     "binary_acc": "binary_accuracy",
-    "MulticlassAccuracy": "unidl.metrics.Accuracy()",
-    "MeanMetric": "unidl.metrics.Mean(function)",
+    "MulticlassAccuracy": 'unidl.metrics.Accuracy(), which is of all examples together, as with average="micro"',
+    "MeanMetric": "unidl.metrics.Mean(function), of a function of targets and predictions",
 }
 
 OPTIMIZERS: dict[str, str] = {
@@ -75,6 +73,10 @@ CALLBACKS: dict[str, str] = {
     "LambdaCallback": "a subclass of unidl.callbacks.Callback",
     "History": "what unidl.Trainer.fit returns",
     "LearningRateScheduler": "optimizer=unidl.optimizers.Adam(schedule), with a unidl.schedules.Schedule",
+    "ModelCheckpoint": 'unidl.callbacks.Checkpoint("runs/a"), which keeps the newest states; EarlyStopping(restore_best=True) ends with the best weights',
+    "BackupAndRestore": 'unidl.callbacks.Checkpoint("runs/a"), with unidl.Trainer.fit(…, resume=True)',
+    "TerminateOnNaN": 'unidl.Trainer.fit(…, on_nonfinite="stop"), which is the default',
+    "ModelSummary": "model.summary()",
     "ProgbarLogger": "unidl.Trainer.fit(…, progress=True)",
     "TQDMProgressBar": "unidl.Trainer.fit(…, progress=True)",
     "RichProgressBar": "unidl.Trainer.fit(…, progress=True)",
@@ -87,7 +89,24 @@ INITIALIZERS: dict[str, str] = {
     "zero": "zeros",
     "one": "ones",
     "xavier_uniform": "glorot_uniform",
-    "xavier_normal": "glorot_normal",
     "kaiming_uniform": "he_uniform",
-    "kaiming_normal": "he_normal",
+}
+
+# Names in unidl.initializers, and names given as a text, that are not understood as they are.
+INITIALIZER_NAMES: dict[str, str] = {
+    "RandomNormal": "unidl.initializers.Normal(0.0, 0.05)",
+    "RandomUniform": "unidl.initializers.Uniform(-0.05, 0.05)",
+    "uniform_": "unidl.initializers.Uniform(low, high)",
+    "normal_": "unidl.initializers.Normal(mean, stddev)",
+    "zeros_": "unidl.initializers.Zeros()",
+    "ones_": "unidl.initializers.Ones()",
+    "constant_": "unidl.initializers.Constant(value)",
+    "orthogonal_": "unidl.initializers.Orthogonal(gain)",
+    "xavier_uniform_": "unidl.initializers.GlorotUniform()",
+    "kaiming_uniform_": "unidl.initializers.HeUniform(), as with a=0",
+    "xavier_normal": 'unidl.initializers.VarianceScaling(1.0, "fan_avg", "normal"); "glorot_normal" is cut at two standard deviations',
+    "kaiming_normal": 'unidl.initializers.VarianceScaling(2.0, "fan_in", "normal"); "he_normal" is cut at two standard deviations',
+    "xavier_normal_": 'unidl.initializers.VarianceScaling(1.0, "fan_avg", "normal"); GlorotNormal() is cut at two standard deviations',
+    "kaiming_normal_": 'unidl.initializers.VarianceScaling(2.0, "fan_in", "normal"); HeNormal() is cut at two standard deviations',
+    "trunc_normal_": "unidl.initializers.TruncatedNormal(mean, stddev), cut at two standard deviations",
 }

@@ -21,4 +21,4 @@ from unidl.initializers.variance_scaling import VarianceScaling as VarianceScali
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.INITIALIZERS, globals())
+    raise _habits.missing(__name__, name, _habits.INITIALIZER_NAMES, globals(), _habits.FAMILIES)

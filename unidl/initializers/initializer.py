@@ -87,12 +87,9 @@ def get(value: Any) -> Initializer:
         return Given(value)
     elif isinstance(value, type) and issubclass(value, Initializer):
         raise ArgumentError(f"The initializer is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
-    way = habits.suggestion(value, habits.INITIALIZERS, NAMES) if isinstance(value, str) else None
-    raise ArgumentError(
-        f"There is no initializer {shown(value)}.",
-        expected=f"one of {', '.join(sorted(NAMES))}, an object of unidl.initializers, a number or an array",
-        received=shown(value),
-        fix=f"Write {way!r}." if way else None,
+    others = "an object of unidl.initializers, a number or an array"
+    raise habits.no_such(
+        "initializer", "initializers", value, {**habits.INITIALIZERS, **habits.INITIALIZER_NAMES}, sorted(NAMES), others
     )
 
 

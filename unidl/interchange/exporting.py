@@ -111,12 +111,12 @@ def _format(wanted: str) -> tuple[str, Format]:
     """The backend of a format, and the format; both can be used."""
     known = registry.formats()
     if not isinstance(wanted, str) or wanted not in known:
-        way = habits.suggestion(str(wanted).strip().lstrip("."), {}, known)
+        way = habits.suggestion(str(wanted).strip().lstrip("."), habits.FORMATS, known)
         raise ArgumentError(
             f"There is no export format {wanted!r}.",
             expected=f"one of {', '.join(known)}",
             received=repr(wanted),
-            fix=f"Write {way!r}." if way else None,
+            fix=habits.sentence(repr(way) if way in known else way),
         )
     name, made = known[wanted]
     registry.check(Choice(name, f"the format {wanted!r}"))

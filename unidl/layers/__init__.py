@@ -31,4 +31,4 @@ from unidl.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspo
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.LAYERS, globals())
+    raise _habits.missing(__name__, name, _habits.LAYERS, globals(), _habits.FAMILIES)

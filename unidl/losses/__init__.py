@@ -9,4 +9,4 @@ from unidl.losses.mean_squared_error import MSE as MSE
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.LOSSES, globals())
+    raise _habits.missing(__name__, name, _habits.LOSSES, globals(), _habits.FAMILIES)

@@ -15,6 +15,7 @@ from unidl.subclass import check_methods, check_signatures
 from unidl.targets.function import Comparison, check_values
 
 NAMES: dict[str, type[Loss]] = {}
+OTHERS = "an object of unidl.losses, or a function(targets, predictions)"  # what else a loss may be
 
 
 class Loss(metaclass=Captured):
@@ -128,13 +129,7 @@ def get(value: Any) -> Loss:
     if isinstance(value, str):
         if value in NAMES:
             return NAMES[value]()
-        way = habits.suggestion(value, habits.LOSSES, NAMES)
-        raise ArgumentError(
-            f"There is no loss {value!r}.",
-            expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.losses, or a function(targets, predictions)",
-            received=repr(value),
-            fix=habits.sentence(repr(way) if way in NAMES else way),
-        )
+        raise habits.no_such("loss", "losses", value, habits.LOSSES, NAMES, OTHERS)
     if isinstance(value, type) and issubclass(value, Loss):
         raise ArgumentError(f"The loss is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
     if callable(value):

@@ -9,4 +9,4 @@ from unidl.metrics.metric import Metric as Metric
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.METRICS, globals())
+    raise _habits.missing(__name__, name, _habits.METRICS, globals(), _habits.FAMILIES)

@@ -28,10 +28,11 @@ def get(value: Any) -> Metric:
         raise ArgumentError(f"The metric is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
     if callable(value):
         return Mean(value)
-    way = habits.suggestion(value, habits.METRICS, NAMES) if isinstance(value, str) else None
-    raise ArgumentError(
-        f"There is no metric {value!r}.",
-        expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.metrics, or a function(targets, predictions)",
-        received=repr(value),
-        fix=habits.sentence(repr(way) if way in NAMES else way),
+    raise habits.no_such(
+        "metric",
+        "metrics",
+        value,
+        habits.METRICS,
+        NAMES,
+        "an object of unidl.metrics, or a function(targets, predictions)",
     )

@@ -172,4 +172,4 @@ _as_operators(
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.OPS, globals())
+    raise _habits.missing(__name__, name, _habits.OPS, globals(), _habits.FAMILIES)

@@ -321,11 +321,7 @@ def get_activation(which: str | Callable[[Tensor], Tensor] | None) -> Callable[[
     name = which.lower().replace("-", "_")
     name = habits.ACTIVATIONS.get(name, name)
     if name not in ACTIVATIONS:
-        way = habits.suggestion(name, habits.ACTIVATIONS, ACTIVATIONS)
-        raise ArgumentError(
-            f"There is no activation {which!r}.",
-            expected=f"one of {', '.join(ACTIVATIONS)}, or a function of one tensor",
-            received=repr(which),
-            fix=f"Write {way!r}." if way else "Give the function itself: activation=my_function.",
+        raise habits.no_such(
+            "activation", "activations", which, habits.ACTIVATIONS, ACTIVATIONS, "or a function of one tensor"
         )
     return ACTIVATIONS[name]

@@ -9,4 +9,4 @@ from unidl.optimizers.sgd import SGD as SGD
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.OPTIMIZERS, globals())
+    raise _habits.missing(__name__, name, _habits.OPTIMIZERS, globals(), _habits.FAMILIES)

@@ -120,10 +120,4 @@ def get(value: Any) -> Optimizer:
         return NAMES[value]()  # type: ignore[call-arg]  # every named optimizer has a default learning rate
     if isinstance(value, type) and issubclass(value, Optimizer):
         raise ArgumentError(f"The optimizer is the class {value.__name__}.", fix=f"Call it: {value.__name__}(1e-3).")
-    way = habits.suggestion(value, habits.OPTIMIZERS, NAMES) if isinstance(value, str) else None
-    raise ArgumentError(
-        f"There is no optimizer {value!r}.",
-        expected=f"one of {', '.join(map(repr, NAMES))}, or an object of unidl.optimizers",
-        received=repr(value),
-        fix=habits.sentence(repr(way) if way in NAMES else way),
-    )
+    raise habits.no_such("optimizer", "optimizers", value, habits.OPTIMIZERS, NAMES, "or an object of unidl.optimizers")

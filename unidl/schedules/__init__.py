@@ -8,4 +8,4 @@ from unidl.schedules.schedule import get as get
 
 
 def __getattr__(name: str) -> object:
-    raise _habits.missing(__name__, name, _habits.SCHEDULES, globals())
+    raise _habits.missing(__name__, name, _habits.SCHEDULES, globals(), _habits.FAMILIES)

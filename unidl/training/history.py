@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from unidl.errors import ForeignNameError, LogNameError
+from unidl.habits import HISTORY, sentence
 from unidl.table import Column, Table
 
 SHOWN = 10  # epochs at the beginning and at the end of a long table
@@ -28,8 +31,17 @@ class History:
     def __getitem__(self, name: str) -> list[float]:
         """One number's course over the epochs."""
         if name not in self.names():
-            raise KeyError(f"no {name!r} in this history; it has {', '.join(sorted(self.names()))}")
+            raise LogNameError(
+                f"There is no {name!r} in this history.",
+                expected=f"one of {', '.join(sorted(self.names()))}",
+                received=repr(name),
+            )
         return [epoch[name] for epoch in self.epochs if name in epoch]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in HISTORY:
+            raise ForeignNameError(f"A History has no {name!r}.", fix=sentence(HISTORY[name]))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def names(self) -> list[str]:
         """The names of the numbers, in the order in which they came."""
