@@ -214,6 +214,9 @@ class Backend(Protocol):
     def ensure_shape(self, tensor: Tensor, shape: Shape) -> Tensor:
         """The tensor, whose lengths are these where they are not known before a graph runs; what `explained` makes of its error is a ShapeError."""
 
+    def finite(self, tensors: Sequence[Any]) -> list[bool]:
+        """Of each parameter, variable or tensor whether it holds neither NaN nor infinity; the device is waited for once."""
+
     # device.py
     def version(self) -> str:
         """The framework's version."""

@@ -44,3 +44,21 @@ def is_array(value: Any) -> bool:
 def holds_floats(array: Any) -> bool:
     """Whether a NumPy array or scalar holds real numbers (bfloat16, which NumPy knows by extension only, included)."""
     return array.dtype.name in FLOATS
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether an array holds neither NaN nor infinity, in one pass at the speed of memory; integers never do."""
+    if array.dtype.kind != "f" or not array.size:
+        return True
+    if array.dtype.itemsize >= 4 and (array.flags.c_contiguous or array.flags.f_contiguous):
+        flat = array.reshape(-1, order="A")
+        with np.errstate(all="ignore"):
+            if np.isfinite(np.dot(flat, flat)):  # squares do not cancel
+                return True
+    return bool(np.isfinite(array).all())  # or they were only too large to be summed
+
+
+def first_odd(array: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    """The first element that is NaN or infinite, in words, and its index."""
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape))
+    return str(array[index]), index

@@ -30,7 +30,7 @@ from unidl.training.allocation import keep_freed_memory
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace
-from unidl.training.feed import Feed, Load, fits
+from unidl.training.feed import Feed, Load, fits, part_of
 from unidl.training.numbers import POSITIONS, Numbers
 from unidl.training.progress import Progress
 from unidl.training.restorable import check_optimizer
@@ -322,7 +322,7 @@ class Engine:
             size = source.examples
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
-            load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted)
+            load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted, part_of(source.parts[0]))
             states, numbers = self._run("train", load, self.initial_states(), self.rates_of(1))
         self._count(1)
         reads = {name: functools.partial(self._first, value) for name, value in numbers.items() if name != POSITIONS}

@@ -15,6 +15,7 @@ from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
+from unidl.training.nonfinite import Inputs, Weights, cause
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
 from unidl.training.trial import choose_compiler
@@ -34,7 +35,7 @@ class Fit:
         callbacks: Called in this order, checkpoints after all others.
         bar: Shows how it goes.
         interruption: Notes Ctrl-C.
-        stop_at_nonfinite: Whether a loss that is no finite number ends the run.
+        stop_at_nonfinite: Whether a loss or a weight that is not finite ends the run.
     """
 
     def __init__(
@@ -56,7 +57,11 @@ class Fit:
         self.bar = bar
         self.interruption = interruption
         self.stop_at_nonfinite = stop_at_nonfinite
-        self.told = False  # a loss that is no number is told once
+        self.weights = Weights(trainer.engine)
+        self.inputs = Inputs(trainer.engine, feed.source) if trainer.engine.takes_own_step() else None
+        self.warned = False  # of a loss or weight that is not finite, once
+        self.warned_of_metrics = False
+        self.looked = False
 
     def run(self, progress: Progress) -> None:
         """Go on from where the run stands to its end.
@@ -65,6 +70,8 @@ class Fit:
             TrainingInterrupted: Ctrl-C.
         """
         trainer, engine = self.trainer, self.trainer.engine
+        if len(progress.epochs) < self.epochs:
+            self._look_at_weights(progress, must=True)
         while len(progress.epochs) < self.epochs and progress.stopped is None:
             number = len(progress.epochs) + 1
             engine.look_at_model()
@@ -72,6 +79,7 @@ class Fit:
             if not self._epoch(progress):
                 break
             numbers = self._numbers(progress)
+            self._warn_of_validation(numbers)
             self._heed(progress)
             progress.end_epoch(numbers)
             trainer.epoch += 1
@@ -114,6 +122,9 @@ class Fit:
             self._look(progress, numbers, load)
             if progress.stopped is not None:
                 return False
+        self._look_at_weights(progress, must=True)
+        if progress.stopped is not None:
+            return False
         if progress.position == 0:
             raise DataError(
                 f"The source had no batch for epoch {trainer.epoch + 1}.",
@@ -133,16 +144,25 @@ class Fit:
         """What is to be done between two runs of steps."""
         trainer = self.trainer
         self.bar.step(progress.position, lambda: _text(progress))
-        self._refuse_nonfinite(progress, numbers, load)
-        if progress.stopped is not None:
-            return  # what is no number is not kept
-        for callback in self.callbacks:
-            if callback.every_steps and trainer.steps_taken % callback.every_steps == 0:
-                with self._callback_at_fault(callback, "on_steps"):
-                    callback.on_steps(trainer, progress.last())
-        if trainer.asked_to_stop():
+        self._look_at_numbers(progress, numbers, load)
+        due = [c for c in self.callbacks if c.every_steps and trainer.steps_taken % c.every_steps == 0]
+        kept = [callback for callback in due if isinstance(callback, Checkpoint)]
+        if progress.stopped is None:
+            self._call(due[: len(due) - len(kept)], progress)
+            self._look_at_weights(progress, must=bool(kept) or not self.looked)
+            self.looked = (
+                True  # after the first steps in any case: what is wrong from the beginning is seen where it begins
+            )
+        if progress.stopped is None:  # what is not finite is not kept
+            self._call(kept, progress)
+        if progress.stopped is None and trainer.asked_to_stop():
             progress.stopped = ASKED
         self._heed(progress)
+
+    def _call(self, callbacks: Sequence[Callback], progress: Progress) -> None:
+        for callback in callbacks:
+            with self._callback_at_fault(callback, "on_steps"):
+                callback.on_steps(self.trainer, progress.last())
 
     def _heed(self, progress: Progress) -> None:
         """Ctrl-C, if somebody pressed it."""
@@ -151,23 +171,42 @@ class Fit:
             self._interrupt()
             raise TrainingInterrupted(self._how_to_go_on(progress), progress.history())
 
-    def _refuse_nonfinite(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
-        bad = {
-            name: int(np.argmin(np.isfinite(column)))
-            for name, column in numbers.items()
-            if not np.isfinite(column).all()
-        }
-        if not bad:
-            return
-        name = min(bad, key=lambda n: bad[n])
-        step = self.trainer.steps_taken - load.count + bad[name] + 1
-        what = f"{name!r} is {numbers[name][bad[name]]} at step {step}"
-        if not self.told:
-            self.told = True
-            then = "The run ends here." if self.stop_at_nonfinite else "The run goes on."
-            warnings.warn(NonFiniteWarning(f"{what} (epoch {len(progress.epochs) + 1}). {then}"), stacklevel=2)
+    def _look_at_numbers(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
+        """Whether a loss of these steps is not finite, or an example of theirs whose inputs are not and reach the output."""
+        first = {name: int(np.argmin(np.isfinite(column))) for name, column in numbers.items()}
+        bad = {name: i for name, i in first.items() if not np.isfinite(numbers[name][i])}
+        taken = self.trainer.steps_taken - load.count + 1
+        if bad and not self.warned:
+            name = min(bad, key=lambda n: bad[n])
+            what = f"{name!r} is {numbers[name][bad[name]]} at step {taken + bad[name]}"
+            self._found(progress, what, cause(self.trainer.engine, self.inputs, self.weights, load, bad[name]))
+        elif self.inputs is not None and not self.warned and (odd := self.inputs.first(load)) is not None:
+            reached = self.inputs.reaches(odd)
+            if reached is not None:
+                self._found(progress, f"an input is not finite at step {taken + odd.step}", reached)
+
+    def _look_at_weights(self, progress: Progress, must: bool = False) -> None:
+        found = None if self.warned else self.weights.look(must)
+        if found is not None:
+            taken = self.trainer.steps_taken
+            self._found(progress, f"{found} {f'after step {taken}' if taken else 'before the first step'}")
+
+    def _found(self, progress: Progress, what: str, why: str = "") -> None:
+        """Warn of what is not finite, once, and end the run where that is wanted."""
+        self.warned = True
+        then = "The run ends here." if self.stop_at_nonfinite else "The run goes on."
+        first = f" First seen: {why}." if why else ""
+        warnings.warn(NonFiniteWarning(f"{what} (epoch {len(progress.epochs) + 1}). {then}{first}"), stacklevel=2)
         if self.stop_at_nonfinite:
             progress.stopped = what
+
+    def _warn_of_validation(self, numbers: dict[str, float]) -> None:
+        """A metric or the validation's loss that is not finite is no harm to the weights: the run goes on."""
+        bad = [f"{name!r} is {value}" for name, value in numbers.items() if not np.isfinite(value)]
+        if bad and not self.warned and not self.warned_of_metrics:
+            self.warned_of_metrics = True
+            what = f"{' and '.join(bad)} after epoch {self.trainer.epoch + 1}, while the weights are finite"
+            warnings.warn(NonFiniteWarning(f"{what}. The run goes on."), stacklevel=2)
 
     def _interrupt(self) -> None:
         for callback in self.callbacks:

@@ -29,8 +29,8 @@ class History:
         self.stopped = stopped
 
     def __getitem__(self, name: str) -> list[float]:
-        """One number's course over the epochs."""
-        if name not in self.names():
+        """One number over the finished epochs; an empty list where the run ended within its first."""
+        if self.epochs and name not in self.names():
             raise LogNameError(
                 f"There is no {name!r} in this history.",
                 expected=f"one of {', '.join(sorted(self.names()))}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from threading import get_ident
 from typing import Any, Self
@@ -17,7 +18,7 @@ from unidl.callbacks import Callback, Checkpoint
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, ConcurrentUseError, DataError, NotSerializableError
+from unidl.errors import ArgumentError, ConcurrentUseError, DataError, NonFiniteWarning, NotSerializableError
 from unidl.graph.node import map_nest
 from unidl.interchange import convert
 from unidl.models import saving
@@ -38,6 +39,7 @@ from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
 from unidl.training.given import check_build_arguments, checked_jit, held_out, optimizers_of, source_of
 from unidl.training.history import History
+from unidl.training.nonfinite import Weights
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
@@ -250,8 +252,8 @@ class Trainer:
             progress: Whether to show a live bar.
             resume: Go on with the run where it stood when it was stopped or killed: from the newest checkpoint of the
                 `callbacks.Checkpoint` given, or from this Trainer itself. Where there is neither yet, it begins.
-            on_nonfinite: "stop" ends the run within about 0.2 seconds of a loss that is infinite or no number, "go on" only
-                warns of it.
+            on_nonfinite: "stop" ends the run within about 0.2 seconds of a loss or weight that is NaN or infinite, with a
+                NonFiniteWarning that names the first of them; "go on" only warns.
 
         Returns:
             The numbers of each epoch, and the loss of each step (NaN where a training_step of your own returns none).
@@ -305,6 +307,9 @@ class Trainer:
         self._build_for(source)
         with reading(self.model._need_built(), "Trainer.evaluate"):
             self._prepare(source, training=False)
+            found = Weights(self.engine).look(must=True)
+            if found is not None:
+                warnings.warn(NonFiniteWarning(f"{found}; a fused kernel may hide it from the loss."), stacklevel=2)
             return self.engine.evaluate(self._feed(source, training=False))
 
     @told_arguments

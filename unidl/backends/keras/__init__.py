@@ -35,6 +35,7 @@ from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.keras.tensor import at_hand as at_hand
 from unidl.backends.keras.tensor import ensure_shape as ensure_shape
 from unidl.backends.keras.tensor import fill as fill
+from unidl.backends.keras.tensor import finite as finite
 from unidl.backends.keras.tensor import is_compiling as is_compiling
 from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from unidl.backends.contract import Backend
 from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import ENGINE, keras, own_backend
-from unidl.graph.array import as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape, is_float
 from unidl.lazy_array import LazyArray
@@ -111,3 +112,9 @@ def ensure_shape(tensor: Any, shape: Shape) -> Any:
     """As the engine's own backend; jax knows every shape."""
     tensor, own = plain(tensor), own_backend()
     return own.ensure_shape(tensor, shape) if own is not None and isinstance(tensor, own.TENSOR_TYPES) else tensor
+
+
+def finite(tensors: Sequence[Any]) -> list[bool]:
+    """Of each whether it holds neither NaN nor infinity; as the engine's own backend, where there is one."""
+    held, own = [t.value if isinstance(t, keras.Variable) else t for t in tensors], own_backend()
+    return [all_finite(to_numpy(tensor)) for tensor in held] if own is None else own.finite(held)

@@ -37,6 +37,7 @@ from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tens
 from unidl.backends.tensorflow.tensor import at_hand as at_hand
 from unidl.backends.tensorflow.tensor import ensure_shape as ensure_shape
 from unidl.backends.tensorflow.tensor import fill as fill
+from unidl.backends.tensorflow.tensor import finite as finite
 from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
 from unidl.backends.tensorflow.tensor import to_tensor as to_tensor

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from unidl.backends.contract import Backend
-from unidl.graph.array import as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape
 from unidl.lazy_array import LazyArray
@@ -138,3 +139,13 @@ ENSURED = "shape_of_targets_and_predictions"  # how the op is named in a graph, 
 def ensure_shape(tensor: tf.Tensor, shape: Shape) -> tf.Tensor:
     """The tensor; a graph finds out as it runs, without a copy."""
     return tf.ensure_shape(tensor, shape, name=ENSURED)
+
+
+def finite(tensors: Sequence[Any]) -> list[bool]:
+    """Of each whether it holds neither NaN nor infinity."""
+    held = [tf.convert_to_tensor(tensor) for tensor in tensors]
+    held = [tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor for tensor in held]  # NumPy has none
+    if all("CPU" in tensor.device for tensor in held):
+        return [all_finite(np.asarray(memoryview(tensor))) for tensor in held]  # in its own memory: numpy() would copy
+    found = tf.stack([tf.reduce_all(tf.math.is_finite(t)) if t.dtype.is_floating else tf.constant(True) for t in held])
+    return [bool(one) for one in found.numpy()]

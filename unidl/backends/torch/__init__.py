@@ -34,6 +34,7 @@ from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.torch.tensor import at_hand as at_hand
 from unidl.backends.torch.tensor import ensure_shape as ensure_shape
 from unidl.backends.torch.tensor import fill as fill
+from unidl.backends.torch.tensor import finite as finite
 from unidl.backends.torch.tensor import is_compiling as is_compiling
 from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from unidl.backends.contract import Backend
-from unidl.graph.array import as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape
 from unidl.lazy_array import LazyArray
@@ -111,3 +112,12 @@ def at_hand(tensor: torch.Tensor) -> np.ndarray | None:
 def ensure_shape(tensor: torch.Tensor, shape: Shape) -> torch.Tensor:
     """The tensor: torch knows its shape, and whoever asks has compared it."""
     return tensor
+
+
+def finite(tensors: Sequence[torch.Tensor]) -> list[bool]:
+    """Of each whether it holds neither NaN nor infinity."""
+    held = [tensor.detach() for tensor in tensors]
+    if all(tensor.device.type == "cpu" for tensor in held):
+        return [all_finite(to_numpy(tensor)) for tensor in held]
+    devices = [tensor.isfinite().all() for tensor in held]
+    return [bool(found) for found in torch.stack([found.to(devices[0].device) for found in devices]).tolist()]
