@@ -109,7 +109,7 @@ class Stepper(Protocol):
 
 
 class Generator(Protocol):
-    """The random generators of a framework, while a Trainer uses them."""
+    """Random generators of a framework, with their owner."""
 
     def seed(self, seed: int) -> None:
         """Begin anew from a seed."""
@@ -119,6 +119,12 @@ class Generator(Protocol):
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from that state."""
+
+    def drawing(self) -> AbstractContextManager[object]:
+        """Inside, random ops of this thread draw from it."""
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Likewise for the steps of a run: where a framework draws from generators that all threads share, other runs wait."""
 
 
 class Backend(Protocol):
@@ -315,8 +321,12 @@ class Backend(Protocol):
     def training_mode(self, native: Native, training: bool) -> AbstractContextManager[object]:
         """Inside, what this thread computes with the native object is in that mode; `set_mode` does what is kept on the object."""
 
+    # generator.py
+    def generator(self, device: Any) -> Generator:
+        """A random generator of its own: nobody draws from it but who has it. To be seeded before anything is drawn."""
+
     def random_state(self, seed: int, device: Any) -> AbstractContextManager[Generator]:
-        """Inside, random ops draw from a generator seeded so; the process' own generators stay as they were."""
+        """Inside, random ops of this thread draw from a generator seeded so; the process' own generators stay as they were."""
 
     # stream.py, for models that were built with random="portable"
     def set_random_state(self, native: Native, seed: int, step: int) -> None:

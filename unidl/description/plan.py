@@ -144,9 +144,13 @@ class LayerPlan:
             yield plan
             waiting.extend(reversed(plan.children.values()))
 
+    def draws_in(self, training: bool) -> bool:
+        """Whether this layer or one below it draws random numbers in that mode."""
+        return any(training in plan.draws for plan in self.walk())
+
     def counts_draws(self, training: bool) -> bool:
-        """Whether this layer or one below it draws portable random numbers in that mode."""
-        return self.random == "portable" and any(training in plan.draws for plan in self.walk())
+        """Likewise for portable random numbers."""
+        return self.random == "portable" and self.draws_in(training)
 
     @property
     def is_dynamic(self) -> bool:

@@ -27,8 +27,12 @@ class Title:
         return f"{self._what} of {self._plan.title}"  # put together only where somebody is refused
 
 
-# what `begin` gives to `end`: the lock, whether the call has it alone, what was switched, and what ran before
-Begun = tuple[Access, bool, Any, Token[Any]]
+_SHARED, _SWITCHED, _TAKEN = range(
+    3
+)  # what a call has of the lock: a share; the mode, of one that its thread has anyway; or all of it
+
+# what `begin` gives to `end`: the lock, what the call has of it, what was switched, and what ran before
+Begun = tuple[Access, int, Any, Token[Any]]
 
 
 def begin(built: Built, training: bool, what: str) -> Begun:
@@ -57,7 +61,7 @@ def begin(built: Built, training: bool, what: str) -> Begun:
                 if built.native not in access.ready:
                     access.make_ready(built.native, built.backend)
         if entered:
-            return access, False, None, _running.set(built.backend)
+            return access, _SHARED, None, _running.set(built.backend)
     except BaseException:  # Ctrl-C too: nothing may be left behind
         if entered:
             access.leave()
@@ -68,18 +72,20 @@ def begin(built: Built, training: bool, what: str) -> Begun:
 def _begin(built: Built, training: bool, title: Title) -> Begun:
     """The same where the model is kept for one thread, or is to be."""
     access: Access = built.plan.access.root()
-    if not (training or built.steps or access.owner == get_ident()):
+    if access.owner == get_ident():
+        return access, _SWITCHED, access.switch(built.native, built.backend, training), _running.set(built.backend)
+    if not (training or built.steps):
         entered = access.enter(title)
         try:
             with entered.lock:
                 entered.make_ready(built.native, built.backend)
-            return entered, False, None, _running.set(built.backend)
+            return entered, _SHARED, None, _running.set(built.backend)
         except BaseException:
             entered.leave()
             raise
     taken = access.take(title)
     try:
-        return taken, True, taken.switch(built.native, built.backend, training), _running.set(built.backend)
+        return taken, _TAKEN, taken.switch(built.native, built.backend, training), _running.set(built.backend)
     except BaseException:
         taken.give_back()
         raise
@@ -91,13 +97,14 @@ def end(begun: Begun) -> None:
     Args:
         begun: What `begin` gave.
     """
-    access, alone, switched, token = begun
+    access, has, switched, token = begun
     _running.reset(token)
-    if not alone:
+    if has == _SHARED:
         access.leave()
         return
     access.switch_back(switched)
-    access.give_back()
+    if has == _TAKEN:
+        access.give_back()
 
 
 class calling:  # noqa: N801  # used as `with calling(…)`

@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +63,8 @@ class Engine:
         self.waiting: dict[Key, Any] = {}  # states for those that are not made yet
         # (id of a part, optimizer) -> the records of its layers, which of them were frozen then, the stepper, and the part
         self._at_work: dict[tuple[int, str], tuple[list[Record], list[bool], Stepper, Model]] = {}
-        self.generator: Generator | None = None
+        self._own: tuple[Any, Generator] | None = None  # the Trainer's generator, and its backend and device
+        self.generator: Generator | None = None  # likewise, while a fit draws from it
         self.drawn: Mapping[str, np.ndarray] | None = None  # a generator's state to go on from
         self.choice: Choice | None = None  # what jit="auto" found
         self.pace = Pace()  # known from one fit to the next
@@ -318,7 +319,9 @@ class Engine:
     def step(self, source: Arrays) -> Numbers:
         """One step on all of a source, its numbers unread."""
         seed = _mixed(self.trainer.seed, self.trainer.steps_taken, 1)  # each step draws anew, and alike in each run
-        with self.backend.random_state(seed, self.model.device), self.mode(training=True):
+        own = self._own_generator()
+        with self.mode(training=True):
+            own.seed(seed)
             size = source.examples
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
@@ -386,23 +389,33 @@ class Engine:
         what = "A training step" if training else "Trainer.evaluate"
         with (
             calling(built, training, what),
+            self._own_generator().turn() if training else nullcontext(),
             built.backend.training_mode(built.native, training),
             training_step(training),
         ):
             yield
 
+    def _own_generator(self) -> Generator:
+        """The Trainer's random generator: what others draw in other threads changes nothing of its run."""
+        where = self.backend, self.model.device
+        if self._own is None or self._own[0] != where:
+            self._own = where, self.backend.generator(self.model.device)
+        return self._own[1]
+
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """Inside, random ops draw from the Trainer's generator."""
-        with self.backend.random_state(self.epoch_seed(), self.model.device) as generator:
-            self.generator = generator
+        own = self._own_generator()
+        with own.drawing():
+            own.seed(self.epoch_seed())
+            self.generator = own
             if self.drawn is not None:
-                self.generator.write(self.drawn)
+                own.write(self.drawn)
                 self.drawn = None
             try:
                 yield
             finally:  # a run that was stopped in the middle of an epoch goes on drawing from here
-                self.drawn, self.generator = generator.read(), None
+                self.drawn, self.generator = own.read(), None
 
     @contextmanager
     def opening_epoch(self, position: int) -> Iterator[None]:

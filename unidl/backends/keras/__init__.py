@@ -14,6 +14,8 @@ from unidl.backends.keras.engine import ENGINE as ENGINE
 from unidl.backends.keras.engine import ERRORS as ERRORS
 from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.export import WRITERS as WRITERS
+from unidl.backends.keras.generator import generator as generator
+from unidl.backends.keras.generator import random_state as random_state
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
 from unidl.backends.keras.ops import OPS as OPS
@@ -41,7 +43,6 @@ from unidl.backends.keras.tensor import to_numpy as to_numpy
 from unidl.backends.keras.tensor import to_tensor as to_tensor
 from unidl.backends.keras.training import compile_steps as compile_steps
 from unidl.backends.keras.training import explained as explained
-from unidl.backends.keras.training import random_state as random_state
 from unidl.backends.keras.training import repeat as repeat
 from unidl.backends.keras.training import training_mode as training_mode
 

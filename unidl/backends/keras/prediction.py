@@ -11,6 +11,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from unidl.backends.keras.engine import ENGINE, flat, keras, runs_as_python, traced, without_gradient
 from unidl.backends.keras.module import Adapter, attribute_name
+from unidl.backends.keras.ops.random import generator
 from unidl.graph.node import leaves, pack
 from unidl.graph.tensor import SymbolicTensor
 
@@ -41,6 +42,7 @@ class Predicted:
         nest = native.unidl.plan.calls[0].args
         specs = tuple([tensor.spec for tensor in leaves(nest)])
         self.inputs = len(specs)
+        self.drawn = _drawn_from(native)
         self.run = flat(traced(lambda *tensors: call(*pack(nest, tensors)), specs, False))
         # where what it holds stands: dicts (a layer's attributes, or a user's own) with name and value; lists with their items
         self._named: list[tuple[dict[Any, Any], Any, Any]] = [
@@ -75,11 +77,18 @@ class Predicted:
                 yield from self._inside(item)
 
     def fits(self) -> bool:
-        """Whether the model still has the layers and variables that were traced."""
+        """Whether the model still has the layers and variables that were traced, and draws from the same generator."""
+        if self.drawn is not None and self.drawn is not generator():
+            return False
         for holder, name, value in self._named:
             if holder.get(name) is not value:
                 return False
         return all(len(now) == len(then) and all(map(is_, now, then)) for now, then in self._listed)
+
+
+def _drawn_from(native: Any) -> Any:
+    """The generator that the graph holds; None where it draws nothing."""
+    return generator() if native.unidl.plan.draws_in(False) else None
 
 
 _KEPT = ("_layers", "_trainable_variables", "_non_trainable_variables")  # Keras' own lists

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from unidl.backends import contract
 from unidl.backends.contract import LONGEST, Step, Steps, Store
-from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import ENGINE, keras, own_backend, traced
-from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.prediction import predicting
 from unidl.errors import NotPortableError, UnidlError
 from unidl.graph.node import leaves, map_nest
@@ -95,45 +92,3 @@ def _spec(tensor: Any) -> TensorSpec:
 def training_mode(native: Any, training: bool) -> AbstractContextManager[object]:
     """Inside, inference keeps no graph for gradients. Keras models have no mode of their own: each call is told."""
     return nullcontext() if training else predicting()
-
-
-class Generator:
-    """Keras' seed generator, and the generators of the engine's own backend, where there is one.
-
-    Args:
-        engine: Those of the engine.
-    """
-
-    def __init__(self, engine: contract.Generator | None) -> None:
-        self.engine = engine
-
-    def seed(self, seed: int) -> None:
-        generator().state.assign([seed % 2**31, 0])  # 31 bits hold on every engine
-        if self.engine is not None:
-            self.engine.seed(seed)
-
-    def read(self) -> dict[str, np.ndarray]:
-        engine = {} if self.engine is None else {f"engine {k}": v for k, v in self.engine.read().items()}
-        return {"state": np.array(keras.ops.convert_to_numpy(generator().state)), **engine}
-
-    def write(self, state: Mapping[str, np.ndarray]) -> None:
-        generator().state.assign(state["state"])
-        if self.engine is not None:
-            self.engine.write({k.removeprefix("engine "): v for k, v in state.items() if k.startswith("engine ")})
-
-
-@contextmanager
-def random_state(seed: int, device: str = "cpu:0") -> Iterator[Generator]:
-    """Inside, random ops draw from the seed; afterwards the state is as it was.
-
-    What stands beside a tensor of the engine is drawn by the backend of the engine's name, which is seeded too.
-    """
-    before = keras.ops.convert_to_numpy(generator().state)
-    with ExitStack() as stack:
-        stack.callback(generator().state.assign, before)
-        engine = None
-        if (own := own_backend()) is not None:
-            engine = stack.enter_context(own.random_state(seed, of_engine(device)))
-        drawn = Generator(engine)
-        drawn.seed(seed)
-        yield drawn

@@ -15,6 +15,8 @@ from unidl.backends.tensorflow.device import device as device
 from unidl.backends.tensorflow.device import devices as devices
 from unidl.backends.tensorflow.device import version as version
 from unidl.backends.tensorflow.export import WRITERS as WRITERS
+from unidl.backends.tensorflow.generator import generator as generator
+from unidl.backends.tensorflow.generator import random_state as random_state
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS
@@ -42,7 +44,6 @@ from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
 from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
 from unidl.backends.tensorflow.training import compile_steps as compile_steps
-from unidl.backends.tensorflow.training import random_state as random_state
 from unidl.backends.tensorflow.training import repeat as repeat
 from unidl.backends.tensorflow.training import training_mode as training_mode
 

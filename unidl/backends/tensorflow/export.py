@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert import ConverterError
 
 from unidl.backends.tensorflow.module import Adapter, compute, scope_name
-from unidl.backends.tensorflow.ops.random import drawing_from, new_state
+from unidl.backends.tensorflow.ops.random import State, drawing_from, new_state
 from unidl.backends.tensorflow.tracing import Traced, for_elsewhere
 from unidl.codegen.identifiers import plain
 from unidl.description.plan import LayerPlan
@@ -61,7 +61,7 @@ def _save(plan: LayerPlan, native: Adapter, names: list[str], path: Path, batch_
     def answer(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         values = {id(symbol): tensor for symbol, tensor in zip(inputs, tensors, strict=True)}
         nest = map_nest(lambda leaf: values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf, call.args)
-        with drawing_from(served.random_state):
+        with drawing_from(State(served.random_state)):
             return dict(zip(outputs, leaves(compute(native, nest, call.kwargs, training=False)), strict=True))
 
     def spec(tensor: SymbolicTensor, name: str) -> tf.TensorSpec:

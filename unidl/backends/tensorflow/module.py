@@ -21,6 +21,7 @@ import tensorflow as tf
 
 import unidl.backends.tensorflow as backend
 from unidl.backends.lowering import Lowering
+from unidl.backends.tensorflow.ops.random import drawn_from
 from unidl.backends.tensorflow.tensor import is_only_device
 from unidl.backends.tensorflow.tracing import (
     Depends,
@@ -113,6 +114,7 @@ class Program:
         runs: How often a graph was run; many steps of a Trainer in one call count once.
         generation: How often its parts were found to be others.
         draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
+        native_draws: Likewise for TensorFlow's own.
         random_state: (seed, step), (2,), in a portable model.
     """
 
@@ -125,6 +127,7 @@ class Program:
     runs: int = 0
     generation: int = 0
     draws: tuple[bool, bool] = (False, False)
+    native_draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
     _made: list[Depends] = field(default_factory=list)  # what the traces depended on
     _why: str = ""
@@ -136,6 +139,8 @@ class Program:
         if self.plan.random == "portable":
             self.draws = self.plan.counts_draws(False), self.plan.counts_draws(True)
             self.random_state = make_variable((2,), "int64", self.device, "random_state", trainable=False)
+        else:
+            self.native_draws = self.plan.draws_in(False), self.plan.draws_in(True)
 
     def next_random_state(self) -> tf.Tensor:
         """Take it to its next step; the state there."""
@@ -198,8 +203,9 @@ class Program:
         whole = (self.generation, key, kind, resting, more)
         function: Traced | None = kept.get(whole)
         if function is None:
-            named = tuple(getattr(part, "__name__", part) for part in more) if isinstance(more, tuple) else more
-            depends = (self.generation, key, kind, resting, named)  # no function: it would keep a Trainer alive
+            # texts: a function would keep a Trainer alive
+            named = tuple(getattr(part, "__name__", part) for part in more) if isinstance(more, tuple) else repr(more)
+            depends = (self.generation, key, kind, resting, named)
             self._why = why_traced(depends, self._made)
             self._made.append(depends)
             function = kept[whole] = make()
@@ -266,13 +272,15 @@ class Adapter(tf.Module):
 
     def _traced(self, nest: Any, key: Hashable, training: bool) -> Traced:
         kind = kind_of(training)
+        # a graph holds what it draws from: a run's own state, or the process'
+        drawn = drawn_from() if self.unidl.native_draws[training] else None
 
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             with self.unidl.tracing(kind):
                 return compute(self, args, kwargs, training)
 
         name = f"{type(self).__name__}_{kind}"
-        return self.unidl.traced(key, kind, lambda: traced(run, name, self.unidl.plan, nest))
+        return self.unidl.traced(key, kind, lambda: traced(run, name, self.unidl.plan, nest), drawn)
 
     def graph(self, training: bool = False) -> tf.Graph:
         """The graph that runs, to be read node by node: `graph().get_operations()`, `graph().as_graph_def()`."""

@@ -185,6 +185,8 @@ def why_traced(wanted: Depends, made: list[Depends]) -> str:
     if not any(one[3] == frozen for one in alike):
         return "other layers are frozen"
     if not any(one[4] == more for one in alike):
+        if kind != "step":
+            return "other random numbers: a run's own, or the process'"
         return "another function of the Trainer (training or evaluation), or other lengths for XLA"
     return "a Trainer's program for data of another structure, or of another Trainer"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import tensorflow as tf
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.tensorflow.invariant import steps_of
 from unidl.backends.tensorflow.module import Adapter
-from unidl.backends.tensorflow.ops import random
 from unidl.backends.tensorflow.tensor import to_tensor
 from unidl.backends.tensorflow.tracing import Traced, asked_nothing, in_mode
 from unidl.graph.node import leaves, map_nest, pack
@@ -162,28 +161,3 @@ def _traced(steps: Steps, native: Adapter, width: int | None, data: list[tf.Tens
 def training_mode(native: tf.Module, training: bool) -> AbstractContextManager[object]:
     """Inside, a module that is called without `training=` runs in that mode."""
     return in_mode(training)
-
-
-class Generator:
-    """(seed, draws so far): what random ops draw from."""
-
-    def seed(self, seed: int) -> None:
-        random.PROCESS.write([seed, 0])
-
-    def read(self) -> dict[str, np.ndarray]:
-        return {"state": random.PROCESS.read()}
-
-    def write(self, state: Mapping[str, np.ndarray]) -> None:
-        random.PROCESS.write(state["state"])
-
-
-@contextmanager
-def random_state(seed: int, device: Any = None) -> Iterator[Generator]:
-    """Inside, random ops draw from the seed; afterwards the state is as it was."""
-    before = random.PROCESS.read()
-    generator = Generator()
-    generator.seed(seed)
-    try:
-        yield generator
-    finally:
-        random.PROCESS.write(before)

@@ -13,6 +13,8 @@ from unidl.backends.torch.device import device as device
 from unidl.backends.torch.device import devices as devices
 from unidl.backends.torch.device import version as version
 from unidl.backends.torch.export import WRITERS as WRITERS
+from unidl.backends.torch.generator import generator as generator
+from unidl.backends.torch.generator import random_state as random_state
 from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
 from unidl.backends.torch.module import reset_mode as reset_mode
@@ -40,7 +42,6 @@ from unidl.backends.torch.tensor import to_numpy as to_numpy
 from unidl.backends.torch.tensor import to_tensor as to_tensor
 from unidl.backends.torch.training import compile_steps as compile_steps
 from unidl.backends.torch.training import explained as explained
-from unidl.backends.torch.training import random_state as random_state
 from unidl.backends.torch.training import repeat as repeat
 from unidl.backends.torch.training import training_mode as training_mode
 

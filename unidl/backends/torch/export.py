@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from unidl.backends.torch.module import in_mode
 from unidl.backends.torch.tensor import dtype_of
-from unidl.backends.torch.training import training_mode
 from unidl.codegen.identifiers import KEYWORDS, unreserved
 from unidl.description.plan import LayerPlan
 from unidl.errors import ExportError
@@ -102,7 +102,7 @@ def exported(plan: LayerPlan, native: nn.Module) -> torch.export.ExportedProgram
     # a name makes the batch axes equal, which torch has to know; for one input it would only be stricter than DYNAMIC
     free = map_nest(partial(_free, batch=torch.export.Dim("batch") if several else DYNAMIC), (call.args, call.kwargs))
     shapes = (*free[0], *free[1].values())
-    with training_mode(native, False), torch.no_grad(), _innermost(native) as where, warnings.catch_warnings():
+    with in_mode(native, False), torch.inference_mode(), _innermost(native) as where, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch finds in its own code; what it cannot export it raises
         try:
             return _readable(torch.export.export(native, args, kwargs, dynamic_shapes=shapes, strict=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ import unidl.backends.torch as backend
 from unidl.access import Access
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
+from unidl.backends.torch.generator import its_turn, waits
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.forwarding import method_like
 from unidl.codegen.identifiers import attribute, reserved, unreserved
@@ -290,7 +292,7 @@ def _runner(module: Adapter) -> Callable[..., Any]:
     forward: Callable[..., Any] = module.bound.forward if module.draws is None else _drawing_forward(module)
     if torch.compiler.is_compiling() or op._running.get() is backend:
         return forward
-    return _running_forward(module.access, forward)
+    return _running_forward(module, forward)
 
 
 def _drawing_forward(module: Adapter) -> Callable[..., Any]:
@@ -304,11 +306,12 @@ def _drawing_forward(module: Adapter) -> Callable[..., Any]:
     return forward
 
 
-def _running_forward(access: Access, forward: Callable[..., Any]) -> Callable[..., Any]:
+def _running_forward(module: Adapter, forward: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
-        entered = access.enter_native()  # what unidl's calls in other threads switched is switched back
+        entered = module.access.enter_native()  # what unidl's calls in other threads switched is switched back
         try:
-            with op.running(backend):  # the user called the native module: ops without a tensor are torch's here
+            # the user called the native module: ops without a tensor are torch's here, and in training it may draw
+            with op.running(backend), its_turn() if module.training and waits() else nullcontext():
                 return forward(*args, **kwargs)
         finally:
             entered.leave_native()

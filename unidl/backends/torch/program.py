@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Way, choose
+from unidl.backends.torch.generator import its_turn, waits
 from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.module import (
     Adapter,
@@ -53,6 +54,13 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
 
 def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the module in that mode; its own flag is as it was afterwards."""
+    if training and waits():  # it may draw
+        with its_turn():
+            return _run(native, args, kwargs, training)
+    return _run(native, args, kwargs, training)
+
+
+def _run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     if native.training == training:
         return call_adapter(native, args, kwargs)
     with in_mode(native, training):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -71,41 +70,3 @@ def explained(error: BaseException) -> UnidlError | None:
 def training_mode(native: nn.Module, training: bool) -> AbstractContextManager[object]:
     """Inside, torch keeps what gradients need, or for inference nothing of it."""
     return torch.enable_grad() if training else torch.inference_mode()
-
-
-class Generator:
-    """torch's generators of the CPU and of one accelerator.
-
-    Args:
-        device: Where the model runs.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def seed(self, seed: int) -> None:
-        # not torch.manual_seed: it queues the seed for every kind of accelerator, with a stack trace each, a millisecond in all
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            with torch.cuda.device(self.device):
-                torch.cuda.manual_seed(seed)
-
-    def read(self) -> dict[str, np.ndarray]:
-        state = {"cpu": torch.get_rng_state().numpy()}
-        if self.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self.device).numpy()
-        return state
-
-    def write(self, state: Mapping[str, np.ndarray]) -> None:
-        torch.set_rng_state(torch.from_numpy(np.array(state["cpu"])))
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(torch.from_numpy(np.array(state["cuda"])), self.device)
-
-
-@contextmanager
-def random_state(seed: int, device: torch.device) -> Iterator[Generator]:
-    """Inside, torch draws from generators seeded so; the process' own are as before afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        generator = Generator(device)
-        generator.seed(seed)
-        yield generator

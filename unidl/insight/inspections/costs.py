@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from unidl.inspection.program import Arguments
 from unidl.inspection.timing import Timing
 from unidl.models import Model
 from unidl.models.build import Built, weight_path
+from unidl.models.calling import calling
 from unidl.models.summary import LoweringRow, lowering_rows
 from unidl.ops.op import running
 
@@ -105,8 +106,10 @@ def _seconds(play: Play, plan: LayerPlan, training: bool, limit: float) -> tuple
         wanted = [t for t in given if is_float(spec_of(t).dtype)] + _trained(built)
         return backend.value_and_grad(lambda *inner: _total(outputs(True, inner)), given, {}, wanted)
 
-    def mode(on: bool) -> AbstractContextManager[object]:
-        return backend.training_mode(built.native, on)
+    @contextmanager
+    def mode(on: bool) -> Iterator[None]:
+        with calling(built, on, "unidl.inspect"), backend.training_mode(built.native, on):
+            yield
 
     nothing = backend.staged(lambda *given: given)
     with running(backend), backend.random_state(0, built.device):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.keras.engine import ENGINE
+from unidl.backends.keras.generator import random_state
 from unidl.backends.keras.inspection.changes import TRACES, changes
 from unidl.backends.keras.inspection.compiler import predict_function, told_compile
 from unidl.backends.keras.inspection.layers import config_of, functional, layers
@@ -13,7 +14,6 @@ from unidl.backends.keras.inspection.watching import watch, watching
 from unidl.backends.keras.module import Adapter
 from unidl.backends.keras.program import run
 from unidl.backends.keras.tensor import is_tensor
-from unidl.backends.keras.training import random_state
 from unidl.graph.node import leaves, map_nest
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.keras.engine import ENGINE
+from unidl.backends.keras.generator import random_state
 from unidl.backends.keras.inspection.changes import TRACES, changes
 from unidl.backends.keras.inspection.compiler import told_compile
 from unidl.backends.keras.inspection.layers import config_of, layers
 from unidl.backends.keras.inspection.timing import TRIALS, building, once, seconds, without_warnings
 from unidl.backends.keras.inspection.watching import watch, watching
-from unidl.backends.keras.training import random_state
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
-from functools import cache
+from contextvars import ContextVar
 from typing import Any
 
 from unidl.backends.keras.deferred import deferred
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import keras, outside_graph
 from unidl.backends.keras.ops.creation import lengths
 from unidl.backends.keras.promotion import dtype_of
 from unidl.graph.spec import is_float
+from unidl.within import within
 
 Tensor = Any
 
 
-@cache
+# a generator to draw from in place of the process'
+_own: ContextVar[Any] = ContextVar("unidl_keras_generator", default=None)
+_making = threading.Lock()
+_process: list[Any] = []
+
+
+def new_generator() -> Any:
+    """A seed generator; its state is a Keras variable, (seed, draws so far), and its seed is by chance."""
+    with outside_graph():
+        return keras.random.SeedGenerator(secrets.randbits(31))
+
+
 def generator() -> Any:
-    """The process' seed generator, made on first use; its state is a Keras variable, (seed, draws so far)."""
-    return keras.random.SeedGenerator(secrets.randbits(31))
+    """The seed generator that random ops draw from here: a run's own, or the process', made on first use."""
+    own = _own.get()
+    if own is not None:
+        return own
+    if not _process:
+        with _making:
+            if not _process:
+                _process.append(new_generator())
+    return _process[0]
+
+
+def generator_of_process() -> Any:
+    """The process' seed generator; None where nothing drew from it yet."""
+    return _process[0] if _process else None
+
+
+def drawn_from() -> Any:
+    """The generator of a run that is drawn from here; None outside any."""
+    return _own.get()
+
+
+def drawing_from(own: Any) -> within[Any]:
+    """Inside, random ops draw from that seed generator."""
+    return within(_own, own)
 
 
 def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from unidl.backends.tensorflow.generator import random_state
 from unidl.backends.tensorflow.inspection.changes import changes
 from unidl.backends.tensorflow.inspection.layers import layers, owners
 from unidl.backends.tensorflow.inspection.timing import TRIALS, building, seconds
 from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.program import run
 from unidl.backends.tensorflow.tracing import current_layer
-from unidl.backends.tensorflow.training import random_state
 from unidl.graph.node import leaves, map_nest
 from unidl.inspection.inspection import Event
 from unidl.inspection.picture import Picture

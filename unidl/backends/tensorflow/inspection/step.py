@@ -6,13 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.generator import random_state
 from unidl.backends.tensorflow.inspection.changes import changes
 from unidl.backends.tensorflow.inspection.compiler import compiled_step
 from unidl.backends.tensorflow.inspection.layers import layers, owners
 from unidl.backends.tensorflow.inspection.model import events, told_traces
 from unidl.backends.tensorflow.inspection.watching import watch
 from unidl.backends.tensorflow.tracing import current_layer
-from unidl.backends.tensorflow.training import random_state
 from unidl.inspection.picture import Picture
 from unidl.inspection.program import Program
 from unidl.inspection.watched import Watched

@@ -7,6 +7,7 @@ from the new seed too, and the state can be saved in the middle of a run.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -21,21 +22,39 @@ from unidl.within import within
 Tensor: TypeAlias = tf.Tensor
 
 
-class Process:
-    """The process' state, (seed, draws so far): a variable from the first draw on, numbers until then.
+class State:
+    """(seed, draws so far): a variable from the first draw on, numbers until then. Its seed is by chance until it is written.
 
-    A Trainer reads and writes it at each epoch, which for a model that draws nothing costs no operation so.
+    A Trainer reads and writes its own at each epoch, which for a model that draws nothing costs no operation so.
+
+    Args:
+        variable: The variable, where there is one already.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variable: tf.Variable | None = None) -> None:
         self._numbers = np.array([secrets.randbits(63), 0])
-        self._variable: tf.Variable | None = None
+        self._variable = variable
+        self._lock = threading.RLock()
+
+    @property
+    def is_drawn_from(self) -> bool:
+        """Whether anything was drawn from it, or some graph may draw."""
+        return self._variable is not None
 
     def variable(self) -> tf.Variable:
         """What draws are made from, outside any graph."""
-        if self._variable is None:
-            self._variable = new_state(self._numbers)
+        with self._lock:
+            if self._variable is None:
+                self._variable = new_state(self._numbers)
         return self._variable
+
+    def next(self) -> Tensor:
+        """The seed of one draw, and a step of the counter."""
+        held = self.variable()
+        with self._lock:  # two threads that draw at once draw different numbers
+            seed = tf.identity(held)  # (2,)
+            held.assign_add([0, 1])
+        return seed
 
     def read(self) -> np.ndarray:
         """What it is now."""
@@ -50,16 +69,21 @@ class Process:
             tf.raw_ops.AssignVariableOp(resource=self._variable.handle, value=value)
 
 
-PROCESS = Process()
+PROCESS = State()
 
 
 # a state to draw from in place of the process'
-_own: ContextVar[tf.Variable | None] = ContextVar("unidl_tensorflow_random_state", default=None)
+_own: ContextVar[State | None] = ContextVar("unidl_tensorflow_random_state", default=None)
 
 
-def drawing_from(state: tf.Variable) -> within[tf.Variable]:
-    """Inside, random ops draw from that state, (seed, draws so far): an exported program takes its own along."""
+def drawing_from(state: State) -> within[State]:
+    """Inside, random ops draw from that state: a run has its own, and an exported program takes its own along."""
     return within(_own, state)
+
+
+def drawn_from() -> State:
+    """The state that random ops draw from here."""
+    return _own.get() or PROCESS
 
 
 def new_state(numbers: Any = None) -> tf.Variable:
@@ -75,12 +99,7 @@ def new_state(numbers: Any = None) -> tf.Variable:
 
 
 def _seed() -> Tensor:
-    """The seed of one draw, and a step of the counter."""
-    own = _own.get()
-    held = PROCESS.variable() if own is None else own
-    seed = tf.identity(held)  # (2,)
-    held.assign_add([0, 1])
-    return seed
+    return drawn_from().next()
 
 
 def _form(shape: Any, dtype: str | None, like: Any) -> tuple[Any, tf.DType]:
