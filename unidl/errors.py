@@ -174,6 +174,21 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.history = history
 
 
+class TrainingTerminated(SystemExit):
+    """SIGTERM or SIGHUP ended a run after a whole step. A SystemExit: the process ends, with the exit code that shells give the signal.
+
+    Args:
+        message: Where it stopped, and how to go on.
+        history: What the run had done.
+        number: The signal's number; the exit code is 128 more.
+    """
+
+    def __init__(self, message: str, history: object, number: int) -> None:
+        super().__init__(message)
+        self.code = 128 + number
+        self.history = history
+
+
 class NonFiniteWarning(UserWarning):
     """A loss or another number of training is infinite or not a number."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from unidl.cli.console import Console
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
 from unidl.cli.subcommand import Example, Subcommand
+from unidl.cli.unwinding import unwinding
 from unidl.errors import ArgumentError, BackendUnavailableError, FileError
 from unidl.insight import report
 from unidl.insight.comparison import Comparison
@@ -81,18 +82,19 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     except (KeyError, ValueError) as error:
         return _refuse(f"no such value: {error}")
     try:
-        comparison = compare(
-            parsed.script,
-            backends=_words(parsed.backends),
-            engines=_words(parsed.engines),
-            jit=jit,
-            threads=threads,
-            arguments=arguments,
-            rounds=parsed.rounds,
-            quick=parsed.quick,
-            without=_words(parsed.without) or (),
-            timeout=parsed.timeout,
-        )
+        with unwinding():
+            comparison = compare(
+                parsed.script,
+                backends=_words(parsed.backends),
+                engines=_words(parsed.engines),
+                jit=jit,
+                threads=threads,
+                arguments=arguments,
+                rounds=parsed.rounds,
+                quick=parsed.quick,
+                without=_words(parsed.without) or (),
+                timeout=parsed.timeout,
+            )
     except ArgumentError as error:
         return _refuse(str(error))
     except BackendUnavailableError as error:

@@ -29,7 +29,7 @@ from unidl.targets import labels
 from unidl.training.allocation import keep_freed_memory
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
-from unidl.training.control import Pace
+from unidl.training.control import Pace, Uninterrupted
 from unidl.training.feed import Feed, Load, fits, part_of
 from unidl.training.numbers import POSITIONS, Numbers
 from unidl.training.progress import Progress
@@ -304,11 +304,17 @@ class Engine:
             self.steps_of[name] = self.steps_of.get(name, 0) + steps
         self.trainer.steps_taken += steps
 
-    def evaluate(self, feed: Feed, interrupted: Callable[[], bool] = lambda: False) -> dict[str, float]:
-        """Loss and metrics over a feed; what there is of them where somebody interrupted."""
+    def evaluate(self, feed: Feed, interruption: Uninterrupted | None = None) -> dict[str, float]:
+        """Loss and metrics over a feed; what there is of them where a signal came."""
+        interruption = interruption or Uninterrupted()
         gathered, pace = Progress({}, states=self.initial_states()), Pace()
-        take = feed.open(0, 0)
-        while not interrupted() and (load := take(pace.steps)) is not None:
+        with interruption.waiting():
+            take = feed.open(0, 0)
+        while interruption.asked is None:
+            with interruption.waiting():
+                load = take(pace.steps)
+            if load is None:
+                break
             started = time.perf_counter()
             with self.mode(training=False):
                 states, numbers = self._run("evaluate", load, gathered.states, {})
@@ -427,9 +433,11 @@ class Engine:
         assert self.generator is not None
         before = self.generator.read() if position else None
         self.generator.seed(self.epoch_seed())
-        yield
-        if before is not None:
-            self.generator.write(before)
+        try:
+            yield
+        finally:
+            if before is not None:
+                self.generator.write(before)
 
     def epoch_seed(self) -> int:
         """From which an epoch's random ops draw."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unidl.callbacks import Callback, Checkpoint
-from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted
+from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted, TrainingTerminated
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
@@ -34,7 +37,7 @@ class Fit:
         epochs: Epochs of the whole run, those included that were done before it was gone on with.
         callbacks: Called in this order, checkpoints after all others.
         bar: Shows how it goes.
-        interruption: Notes Ctrl-C.
+        interruption: Notes Ctrl-C, SIGTERM and SIGHUP.
         stop_at_nonfinite: Whether a loss or a weight that is not finite ends the run.
     """
 
@@ -68,6 +71,7 @@ class Fit:
 
         Raises:
             TrainingInterrupted: Ctrl-C.
+            TrainingTerminated: SIGTERM or SIGHUP.
         """
         trainer, engine = self.trainer, self.trainer.engine
         if len(progress.epochs) < self.epochs:
@@ -98,14 +102,18 @@ class Fit:
         measured = engine.results(progress.states) if engine.measured else {}
         validated = {}
         if self.validation is not None:
-            validated = engine.evaluate(self.validation, lambda: self.interruption.asked)
+            try:
+                validated = engine.evaluate(self.validation, self.interruption)
+            except (KeyboardInterrupt, SystemExit) as error:
+                if not self.interruption.has_raised(error):
+                    raise
         seconds = progress.seconds + time.perf_counter() - started
         return progress.means() | measured | {"seconds": seconds} | {f"val_{name}": v for name, v in validated.items()}
 
     def _epoch(self, progress: Progress) -> bool:
         """The steps of an epoch that are not taken yet; whether it came to its end."""
         trainer, engine = self.trainer, self.trainer.engine
-        with self._source_at_fault(progress), engine.opening_epoch(progress.position):
+        with self._source_at_fault(progress), engine.opening_epoch(progress.position), self.interruption.waiting():
             take = self.feed.open(trainer.epoch, progress.position)
         if progress.states is None:
             progress.states = engine.initial_states()
@@ -137,7 +145,7 @@ class Fit:
         """Steps up to the next one at which a callback wants control, at most as many as fill the time."""
         taken = self.trainer.steps_taken
         due = [every - taken % every for c in self.callbacks if (every := c.every_steps)]
-        with self._source_at_fault(progress):
+        with self._source_at_fault(progress), self.interruption.waiting():
             return take(min([self.trainer.engine.pace.steps, *due]))
 
     def _look(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
@@ -165,11 +173,19 @@ class Fit:
                 callback.on_steps(self.trainer, progress.last())
 
     def _heed(self, progress: Progress) -> None:
-        """Ctrl-C, if somebody pressed it."""
-        if self.interruption.asked:
-            progress.stopped = CTRL_C
-            self._interrupt()
-            raise TrainingInterrupted(self._how_to_go_on(progress), progress.history())
+        """Ctrl-C, SIGTERM and SIGHUP, if one came."""
+        number = self.interruption.asked
+        if number is None:
+            return
+        by_hand = number == signal.SIGINT
+        progress.stopped = CTRL_C if by_hand else signal.Signals(number).name
+        self._interrupt()
+        message = self._how_to_go_on(progress, progress.stopped)
+        if by_hand:
+            raise TrainingInterrupted(message, progress.history()) from None
+        with contextlib.suppress(OSError, ValueError):  # a terminal that hung up takes no more
+            sys.stderr.write(f"{message}\n")
+        raise TrainingTerminated(message, progress.history(), number) from None
 
     def _look_at_numbers(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
         """Whether a loss of these steps is not finite, or an example of theirs whose inputs are not and reach the output."""
@@ -212,13 +228,13 @@ class Fit:
         for callback in self.callbacks:
             callback.on_interrupt(self.trainer)
 
-    def _how_to_go_on(self, progress: Progress) -> str:
+    def _how_to_go_on(self, progress: Progress, by: str) -> str:
         where = (
             f"after step {self.trainer.steps_taken} (epoch {len(progress.epochs) + 1}, step {progress.position} of it)"
         )
         saved = next((c for c in self.callbacks if isinstance(c, Checkpoint)), None)
         kept = f"It is saved in {str(saved.directory)!r}. " if saved is not None else ""
-        return f"Training was stopped by Ctrl-C {where}. {kept}fit(…, resume=True) goes on from there."
+        return f"Training was stopped by {by} {where}. {kept}fit(…, resume=True) goes on from there."
 
     @contextmanager
     def _callback_at_fault(self, callback: Callback, method: str) -> Iterator[None]:
@@ -244,6 +260,8 @@ class Fit:
         try:
             yield
         except BaseException as error:
+            if self.interruption.has_raised(error):
+                self._heed(progress)
             self._interrupt()
             error.add_note(
                 f"The data was to give the batch of step {progress.position + 1} of epoch {len(progress.epochs) + 1}. All steps before "

@@ -16,7 +16,7 @@ Numbers = dict[str, float]
 
 ASKED = "a callback asked for it"  # why a run ended that is not gone on with
 CTRL_C = "Ctrl-C"
-ENDED = (ASKED, CTRL_C)
+ENDED = (ASKED, CTRL_C, "SIGTERM", "SIGHUP")
 
 
 def columns_of(epochs: list[Numbers]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ nothing was; what the code itself writes goes where it always goes until the scr
 from __future__ import annotations
 
 import copy
-import ctypes
 import faulthandler
 import json
 import os
@@ -32,7 +31,6 @@ from unidl.insight.inspections.inspecting import inspect
 from unidl.training.observing import OBSERVERS, Observer
 
 EXAMPLES = 32  # with which it is inspected
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
 
 class NoTrainingError(Exception):
@@ -205,15 +203,35 @@ def _quiet(log: str) -> None:
     os.close(file)
 
 
-def _end_with(parent: int) -> None:
-    """End when the process that compares ends, however it does; Linux alone knows how."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+def _end_with(parent: int, alive: int, pipes: tuple[int, ...]) -> None:
+    """End when the process that compares ends, however it does, and with this process all that the code has started.
+
+    A process of its own looks after that, for this one may be busy. It is nobody's child, so that a script which waits for its
+    children does not wait for it.
+
+    Args:
+        parent: The process that compares.
+        alive: A pipe that nobody writes to, and that ends with that process.
+        pipes: What is not to be held open there.
+    """
     if os.getppid() != parent:
         os._exit(1)
+    between = os.fork()
+    if between:
+        os.waitpid(between, 0)
+        os.close(alive)
+        return
+    if os.fork():
+        os._exit(0)
+    for pipe in pipes:
+        os.close(pipe)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.read(alive, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def main(job: str, way: dict[str, Any], log: str, read: int, write: int, parent: int) -> None:
+def main(job: str, way: dict[str, Any], log: str, read: int, write: int, alive: int, parent: int) -> None:
     """Serve requests until there are no more; what the script left for its process' end is done then.
 
     Args:
@@ -222,9 +240,10 @@ def main(job: str, way: dict[str, Any], log: str, read: int, write: int, parent:
         log: Where what nobody asked to see is written.
         read: Where requests come from.
         write: Where answers go.
+        alive: What ends when the process that asks ends.
         parent: The process that asks.
     """
-    _end_with(parent)
+    _end_with(parent, alive, (read, write))
     for pipe in (read, write):
         os.set_inheritable(pipe, False)  # processes that the code starts must not hold it open
     with Path(job).open("rb") as file:

@@ -24,7 +24,7 @@ _LOOK = 0.2  # seconds between two looks whether the process is still there
 
 _START = (
     "import sys; sys.path.insert(0, {root!r}); import unidl; del sys.path[0]; "
-    "from unidl.insight.comparisons.measured import main; main({job!r}, {way!r}, {log!r}, {read}, {write}, {parent})"
+    "from unidl.insight.comparisons.measured import main; main({job!r}, {way!r}, {log!r}, {read}, {write}, {alive}, {parent})"
 )
 
 
@@ -63,10 +63,11 @@ class Process:
         self._ended = False
         theirs_read, mine_write = os.pipe()
         mine_read, theirs_write = os.pipe()
+        alive, self._alive = os.pipe()  # it ends when this process does, however it does
         self._read, self._write = mine_read, mine_write
         code = _START.format(
             root=str(Path(unidl.__file__).parent.parent), job=str(job), way=dataclasses.asdict(way),
-            log=str(log), read=theirs_read, write=theirs_write, parent=os.getpid(),
+            log=str(log), read=theirs_read, write=theirs_write, alive=alive, parent=os.getpid(),
         )  # fmt: skip
         with log.open("ab") as file:
             self._popen = subprocess.Popen(
@@ -75,11 +76,11 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else file,
                 stderr=None if shown else file,
-                pass_fds=(theirs_read, theirs_write),
+                pass_fds=(theirs_read, theirs_write, alive),
                 start_new_session=True,  # so that all that it starts ends with it
             )
-        os.close(theirs_read)
-        os.close(theirs_write)
+        for pipe in (theirs_read, theirs_write, alive):
+            os.close(pipe)
 
     @property
     def pid(self) -> int:
@@ -165,7 +166,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
-        for pipe in (self._read, self._write):
+        for pipe in (self._read, self._write, self._alive):
             if pipe >= 0:
                 os.close(pipe)
-        self._read = self._write = -1
+        self._read = self._write = self._alive = -1
