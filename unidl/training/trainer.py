@@ -262,6 +262,8 @@ class Trainer:
             DataError: The data cannot be used as it is; nothing was trained then.
             ArgumentError: The loss reads logits and the model ends with a softmax.
             TrainingInterrupted: Ctrl-C. The step was taken whole, and checkpoints are written; it is a KeyboardInterrupt.
+            TrainingTerminated: SIGTERM or SIGHUP, likewise; it is a SystemExit.
+            ConcurrentUseError: Another thread trains the model, or it was called inside a run of this Trainer.
             CheckpointError: Checkpoints cannot be written there.
         """
         self._refuse_inside("fit")
