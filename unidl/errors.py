@@ -6,6 +6,8 @@ derives from the built-in error a Python programmer would expect, so `except Val
 
 from __future__ import annotations
 
+from unidl.visible import visible_lines as _shown
+
 
 class UnidlError(Exception):
     """Base of all errors that unidl raises on purpose.
@@ -32,7 +34,7 @@ class UnidlError(Exception):
             lines.append(f"Received: {received}")
         if fix is not None:
             lines.append(f"Fix: {fix}")
-        super().__init__("\n".join(lines))
+        super().__init__(_shown("\n".join(lines)))  # names and texts of files are in it, and it reaches a terminal
         self.attempted = attempted
         self.expected = expected
         self.received = received
@@ -43,7 +45,7 @@ class UnidlError(Exception):
         """Say where it happened (the innermost layer that was called), once."""
         if self.place is None:
             self.place = place
-            self.args = (f"{place}: {self.args[0]}", *self.args[1:])
+            self.args = (_shown(f"{place}: {self.args[0]}"), *self.args[1:])
 
 
 class BackendUnavailableError(UnidlError, ImportError):
@@ -170,7 +172,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     """
 
     def __init__(self, message: str, history: object) -> None:
-        super().__init__(message)
+        super().__init__(_shown(message))
         self.history = history
 
 
@@ -192,6 +194,12 @@ class TrainingTerminated(SystemExit):
 class NonFiniteWarning(UserWarning):
     """A loss or another number of training is infinite or not a number."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_shown(message))  # names are in it
+
 
 class CheckpointWarning(UserWarning):
     """A checkpoint could not be written or read, and the run goes on from or with the one before."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shown(message))  # names are in it

@@ -9,7 +9,9 @@ from typing import Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
-from rich.text import Text
+
+from unidl.terminal import plain
+from unidl.visible import visible_lines
 
 # Colours are those of the text around it, so that it is readable in light and dark, whoever chose which: the system, or a notebook's theme.
 STYLE = """
@@ -56,12 +58,12 @@ class Table:
 
     def __rich__(self) -> RenderableType:
         """For rich's print. Nothing in the cells is read as rich's markup."""
-        table = RichTable(title=Text(self.title), title_justify="left")
+        table = RichTable(title=plain(self.title), title_justify="left")
         for column in self.columns:
-            table.add_column(Text(column.heading), justify=column.justify, overflow="fold")
+            table.add_column(plain(column.heading), justify=column.justify, overflow="fold")
         for row in self.rows:
-            table.add_row(*map(Text, row))
-        return Group(table, *map(Text, self.notes))
+            table.add_row(*map(plain, row))
+        return Group(table, *map(plain, self.notes))
 
     def text(self, width: int = 120) -> str:
         """For a file, or a terminal without rich."""
@@ -76,12 +78,16 @@ class Table:
             f"<tr>{''.join(_cell('td', column, text) for column, text in zip(self.columns, row, strict=True))}</tr>\n"
             for row in self.rows
         )
-        notes = "".join(f"<p>{html.escape(note)}</p>\n" for note in self.notes)
+        notes = "".join(f"<p>{_escaped(note)}</p>\n" for note in self.notes)
         return (
-            f'{STYLE}<div class="unidl">\n<table>\n<caption>{html.escape(self.title)}</caption>\n'
+            f'{STYLE}<div class="unidl">\n<table>\n<caption>{_escaped(self.title)}</caption>\n'
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n{notes}</div>"
         )
 
 
 def _cell(tag: str, column: Column, text: str) -> str:
-    return f'<{tag} class="{column.justify}">{html.escape(text)}</{tag}>'
+    return f'<{tag} class="{column.justify}">{_escaped(text)}</{tag}>'
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible_lines(text))

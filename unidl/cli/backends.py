@@ -11,32 +11,32 @@ from rich.table import Table
 from unidl import distribution
 from unidl.backends import registry
 from unidl.backends.selection import BackendRecord, available
-from unidl.cli.console import Console
 from unidl.cli.exit_code import DONE, UNAVAILABLE
 from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import BackendUnavailableError
 from unidl.settings import Choice, chosen_device
+from unidl.terminal import console, plain, put
 
 
 def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print the table; the exit code says whether the backend in force can be used."""
     records = available()
     choice, refused = _in_force()
-    console = Console()
-    console.print(_table(records, choice))
+    screen = console(sys.stdout, strict=True)
+    screen.print(_table(records, choice))
     for record in records:
         if record.problem is not None:
-            console.print(f"\n{record.problem}", markup=False, highlight=False)
+            screen.print(plain(f"\n{record.problem}"))
     device = chosen_device()
     if choice is not None:
-        console.print(
-            f"\nIn force: {choice.value}, from {choice.source}. Device: {device.value}, from {device.source}."
+        screen.print(
+            plain(f"\nIn force: {choice.value}, from {choice.source}. Device: {device.value}, from {device.source}.")
         )
     problem = distribution.problem()
     if problem is not None:
-        print(f"\n{problem}", file=sys.stderr)
+        put(f"\n{problem}", error=True)
     if refused is not None:
-        print(f"\n{refused}", file=sys.stderr)
+        put(f"\n{refused}", error=True)
         return UNAVAILABLE
     usable = {record.name for record in records if record.problem is None}
     return DONE if problem is None and choice is not None and choice.value in usable else UNAVAILABLE
@@ -55,14 +55,9 @@ def _table(records: tuple[BackendRecord, ...], choice: Choice | None) -> Table:
         table.add_column(column, overflow="fold")
     for record in records:
         in_force = choice is not None and choice.value == record.name
-        table.add_row(
-            record.name,
-            record.version or "",
-            ", ".join(record.devices),
-            record.engine or "",
-            "cannot be used" if record.problem is not None else "in force" if in_force else "ready",
-            style="bold" if in_force else None,
-        )
+        state = "cannot be used" if record.problem is not None else "in force" if in_force else "ready"
+        cells = (record.name, record.version or "", ", ".join(record.devices), record.engine or "", state)
+        table.add_row(*map(plain, cells), style="bold" if in_force else None)
     return table
 
 

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 
 from unidl.cli.backends import BACKENDS
 from unidl.cli.compare import COMPARE
-from unidl.cli.exit_code import CLOSED, INTERRUPTED
+from unidl.cli.exit_code import CLOSED, FAILED, INTERRUPTED
 from unidl.cli.export import EXPORT
 from unidl.cli.inspect import INSPECT
 from unidl.cli.parser import Grammar
 from unidl.cli.run import RUN
 from unidl.cli.source import SOURCE
+from unidl.terminal import OutputError, flush, put
 
 SUBCOMMANDS = (BACKENDS, RUN, COMPARE, INSPECT, EXPORT, SOURCE)
 
@@ -35,13 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(list(sys.argv[1:] if arguments is None else arguments))
         finally:
-            sys.stdout.flush()
+            flush()
     except KeyboardInterrupt:
-        print("unidl: interrupted", file=sys.stderr)
+        put("unidl: interrupted", error=True)
         return INTERRUPTED
-    except BrokenPipeError:  # who read has enough; Python would say so at its end once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # who read has enough
         return CLOSED
+    except OutputError as error:
+        put(f"unidl: the output cannot be written: {error}", error=True)
+        return FAILED
 
 
 def _run(words: Sequence[str]) -> int:

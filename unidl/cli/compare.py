@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unidl.cli.console import Console
 from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_COMMAND
 from unidl.cli.subcommand import Example, Subcommand
 from unidl.cli.unwinding import unwinding
@@ -16,6 +15,7 @@ from unidl.insight import report
 from unidl.insight.comparison import Comparison
 from unidl.insight.comparisons import compare
 from unidl.insight.comparisons.difference import difference
+from unidl.terminal import console, put
 
 JIT: dict[str, bool | str] = {"on": True, "off": False, "auto": "auto"}
 
@@ -65,7 +65,7 @@ def _difference(old: str, new: str) -> int:
         if not Path(path).is_file():
             return _refuse(f"there is no file {path!r} here ({Path.cwd()}).")
     try:
-        Console().print(difference(Comparison.load(old), Comparison.load(new)))
+        console(sys.stdout, strict=True).print(difference(Comparison.load(old), Comparison.load(new)))
     except FileError as error:
         return _refuse(str(error))
     return DONE
@@ -98,12 +98,12 @@ def _compare(parsed: argparse.Namespace, arguments: Sequence[str]) -> int:
     except ArgumentError as error:
         return _refuse(str(error))
     except BackendUnavailableError as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         return UNAVAILABLE
     except KeyboardInterrupt:
-        print("unidl compare: stopped by Ctrl-C; its processes are ended.", file=sys.stderr)
+        put("unidl compare: stopped by Ctrl-C; its processes are ended.", error=True)
         return INTERRUPTED
-    Console().print(comparison)
+    console(sys.stdout, strict=True).print(comparison)
     if parsed.json is not None:
         comparison.save(parsed.json)
     if parsed.report is not None:
@@ -123,7 +123,7 @@ def _words(given: str | None) -> list[str] | None:
 
 
 def _refuse(sentence: str) -> int:
-    print(f"unidl compare: {sentence}", file=sys.stderr)
+    put(f"unidl compare: {sentence}", error=True)
     return WRONG_COMMAND
 
 

@@ -15,6 +15,7 @@ from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import ArgumentError, BackendUnavailableError, ExportError, MissingPackageError, UnidlError
 from unidl.interchange import export
 from unidl.models import load
+from unidl.terminal import put
 
 
 def export_file(
@@ -31,19 +32,19 @@ def export_file(
         modules: Modules to import first, for the classes that they register.
     """
     if not Path(model).is_file():
-        print(f"unidl export: there is no file {model!r} here ({Path.cwd()}).", file=sys.stderr)
+        put(f"unidl export: there is no file {model!r} here ({Path.cwd()}).", error=True)
         return WRONG_COMMAND
     sys.path.insert(0, os.getcwd())  # as `python -m` does
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            print(f"unidl export: there is no module {module!r}.", file=sys.stderr)
+            put(f"unidl export: there is no module {module!r}.", error=True)
             return WRONG_COMMAND
         importlib.import_module(module)
     try:
         owner = registry.formats()[format_][0] if format_ in registry.formats() else None
         export(load(model, backend=owner, device="cpu"), format_, path, custom=custom, batch_size=batch_size)
     except UnidlError as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         if isinstance(error, (BackendUnavailableError, MissingPackageError)):
             return UNAVAILABLE
         if isinstance(error, ExportError):
@@ -52,7 +53,7 @@ def export_file(
     except BrokenPipeError:
         raise  # no fault of a file: who read has enough
     except OSError as error:
-        print(f"unidl export: {error}", file=sys.stderr)
+        put(f"unidl export: {error}", error=True)
         return FAILED
     return DONE
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -20,6 +19,7 @@ from unidl.insight.inspections.example import example_of
 from unidl.interchange import convert
 from unidl.models import Model
 from unidl.settings import Choice
+from unidl.terminal import put
 from unidl.training import Trainer
 
 NOTHING_FOR_STEP = "a training step needs a batch: --data x,y names the script's inputs and targets."
@@ -48,21 +48,21 @@ def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
         if parsed.html is not None:
             seen.save(parsed.html)
         if parsed.svg is not None:
-            print(seen.svg(parsed.svg))
+            put(seen.svg(parsed.svg), errors="xmlcharrefreplace")
         elif parsed.json:
-            print(json.dumps(seen.data(), ensure_ascii=False))
+            put(json.dumps(seen.data()))
         elif parsed.html is None:
-            print(seen)
+            put(str(seen))
     except NoTargetError as error:
-        print(f"unidl inspect: {error}", file=sys.stderr)
+        put(f"unidl inspect: {error}", error=True)
         return WRONG_COMMAND
     except BrokenPipeError:
         raise  # no fault of a file: who read has enough
     except OSError as error:
-        print(f"unidl inspect: {error}", file=sys.stderr)
+        put(f"unidl inspect: {error}", error=True)
         return FAILED
     except UnidlError as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         if isinstance(error, BackendUnavailableError):
             return UNAVAILABLE
         return WRONG_COMMAND if isinstance(error, ArgumentError) else FAILED

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import unidl
 from unidl.cli.exit_code import MEANINGS, WRONG_COMMAND
 from unidl.cli.subcommand import Example, Subcommand, shown
+from unidl.terminal import put
 
 WITHOUT = Example("UNIDL_BACKEND=torch python train.py", "as `unidl run` does, without it")
 
@@ -25,6 +28,10 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong and where the examples are, and exit with WRONG_COMMAND."""
         self.exit(WRONG_COMMAND, f"{self.format_usage()}{self.prog}: {message}\nExamples: {self.prog} --help\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse's own way out: the help and its errors, in letters that the terminal has."""
+        put(message.removesuffix("\n"), error=file is not sys.stdout)
+
     def refuse(self, unknown: Sequence[str], takes_rest: bool) -> NoReturn:
         """The error for words that are no argument of the command."""
         options = [option for action in self._actions for option in action.option_strings]
@@ -32,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         if close:
             hint = f"Did you mean {close[0]}?"
         elif takes_rest:
-            hint = f"What is meant for the script stands after --:  {self.prog} SCRIPT -- {' '.join(unknown)}"
+            hint = f"What is meant for the script stands after --:  {self.prog} SCRIPT -- {shlex.join(unknown)}"
         else:
             hint = f"It takes {', '.join(options)}."
         self.error(f"{' '.join(unknown)} is no argument of it. {hint}")

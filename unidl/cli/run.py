@@ -16,12 +16,13 @@ from unidl.cli.exit_code import DONE, FAILED, INTERRUPTED, UNAVAILABLE, WRONG_CO
 from unidl.cli.subcommand import Example, Subcommand
 from unidl.errors import BackendUnavailableError, DeviceError, TrainingInterrupted
 from unidl.settings import BACKEND_VARIABLE, DEVICE_VARIABLE, Choice
+from unidl.terminal import put
 
 
 def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
     path = Path(parsed.script)
     if not path.is_file():
-        print(f"unidl run: there is no script {parsed.script!r} here ({Path.cwd()}).", file=sys.stderr)
+        put(f"unidl run: there is no script {parsed.script!r} here ({Path.cwd()}).", error=True)
         return WRONG_COMMAND
     try:
         if parsed.backend is not None:
@@ -29,7 +30,7 @@ def _run(parsed: argparse.Namespace, rest: Sequence[str]) -> int:
         if parsed.device is not None:
             check_name(Choice(parsed.device, "--device"))
     except (BackendUnavailableError, DeviceError) as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         return UNAVAILABLE
     # the environment, so that processes which the script starts have the same choice
     for variable, value in ((BACKEND_VARIABLE, parsed.backend), (DEVICE_VARIABLE, parsed.device)):
@@ -46,7 +47,7 @@ def _as_python_does(script: str) -> int:
     try:
         runpy.run_path(script, run_name="__main__")
     except TrainingInterrupted as error:  # it says how to go on
-        print(f"\n{error}", file=sys.stderr)
+        put(f"\n{error}", error=True)
         return INTERRUPTED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever the script raised is shown, with its own code
         error.__traceback__ = _from(script, error.__traceback__)

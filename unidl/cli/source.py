@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from unidl.backends import registry
@@ -13,6 +12,7 @@ from unidl.cli.target import NoTargetError, model_file, named, namespace, parts
 from unidl.errors import BackendUnavailableError, UnidlError
 from unidl.interchange import eject, source
 from unidl.settings import Choice
+from unidl.terminal import put
 
 
 def write_source(target: str, backend: str, folder: str | None) -> int:
@@ -28,17 +28,17 @@ def write_source(target: str, backend: str, folder: str | None) -> int:
         path, name = parts(target)
         found = named(namespace(path), path, name) if name else model_file(path)
         if folder is None:
-            print(source(found, backend))
+            put(source(found, backend))
         else:
             eject(found, backend, folder)
     except NoTargetError as error:
-        print(f"unidl source: {error}", file=sys.stderr)
+        put(f"unidl source: {error}", error=True)
         return WRONG_COMMAND
     except BackendUnavailableError as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         return UNAVAILABLE
     except UnidlError as error:
-        print(error, file=sys.stderr)
+        put(str(error), error=True)
         return REFUSED
     return DONE
 

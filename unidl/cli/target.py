@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def named(made: dict[str, Any], path: str, name: str) -> Any:
             return next(iter(found.values()))
         if found:
             raise NoTargetError(
-                f"{path!r} makes several {word}s: say which, {path}:{next(iter(found))} for one of {', '.join(found)}."
+                f"{path!r} makes several {word}s: say which, {shlex.quote(f'{path}:{next(iter(found))}')} for one of {', '.join(found)}."
             )
     raise NoTargetError(f"{path!r} makes neither a model nor a Trainer under a name of the module.")
 

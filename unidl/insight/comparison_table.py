@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from unidl.insight.spread import leaders, text
+from unidl.terminal import plain
 
 if TYPE_CHECKING:
     from unidl.insight.comparison import Comparison, Figure, Run
@@ -35,40 +36,41 @@ def html(comparison: Comparison, known: Mapping[str, Figure]) -> str:
 def _parts(comparison: Comparison, known: Mapping[str, Figure]) -> Iterator[RenderableType]:
     yield _table(comparison, known)
     if comparison.distances:
-        yield "\nLoss curves lie apart by at most, as a part of the largest loss:"
-        yield from (f"  {pair}: {distance:.2g}" for pair, distance in comparison.distances.items())
+        yield plain("\nLoss curves lie apart by at most, as a part of the largest loss:")
+        yield from (plain(f"  {pair}: {distance:.2g}") for pair, distance in comparison.distances.items())
     if comparison.advice:
-        yield "\n[bold]What decides[/]"
+        yield plain("\nWhat decides", "bold")
         for advice in comparison.advice:
-            answer = " or ".join(advice.answers) or "nobody"
-            yield f"  {escape(advice.question)}: [bold]{escape(answer)}[/]. [dim]{escape(advice.why)}[/]"
+            answer = plain(" or ".join(advice.answers) or "nobody", "bold")
+            yield Text.assemble(plain(f"  {advice.question}: "), answer, ". ", plain(advice.why, "dim"))
     for run in comparison.runs:
         if run.failure is not None:
-            yield f"\n[red]{escape(run.label)} failed.[/] {escape(run.failure.kind)}: {escape(run.failure.message)}"
+            failed = plain(f"\n{run.label} failed.", "red")
+            yield Text.assemble(failed, plain(f" {run.failure.kind}: {run.failure.message}"))
         for note in run.notes:
-            yield f"\n{escape(run.label)}: {escape(note)}"
-    yield f"\n[dim]{escape(_where(comparison.machine))}[/]"
+            yield plain(f"\n{run.label}: {note}")
+    yield plain(f"\n{_where(comparison.machine)}", "dim")
 
 
 def _table(comparison: Comparison, known: Mapping[str, Figure]) -> Table:
     table = Table(
-        title=f"{comparison.name}, {len(comparison.runs)} way{'' if len(comparison.runs) == 1 else 's'}",
+        title=plain(f"{comparison.name}, {len(comparison.runs)} way{'' if len(comparison.runs) == 1 else 's'}"),
         title_justify="left",
     )
     table.add_column("")
     for run in comparison.runs:
-        table.add_column(run.label, justify="right")
+        table.add_column(plain(run.label), justify="right")
     for name, figure in known.items():
         figures = {run.label: run.figures[name] for run in comparison.runs if name in run.figures}
         best = leaders(figures, figure.better, figure.once) if len(figures) > 1 else []
         cells = []
         for run in comparison.runs:
             cell = text(run.figures[name]) if name in run.figures else _nothing(run)
-            cells.append(f"[bold green]{cell}[/]" if best == [run.label] else cell)
+            cells.append(plain(cell, "bold green" if best == [run.label] else ""))
         table.add_row(figure.title, *cells)
     table.add_section()
-    for title, cells in _words(comparison):
-        table.add_row(title, *cells)
+    for title, words in _words(comparison):
+        table.add_row(plain(title), *map(plain, words))
     return table
 
 
@@ -85,7 +87,7 @@ def _words(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
     yield "native source", [_source(run) for run in runs]
     yield (
         "exports",
-        [escape(", ".join(f for f, why in run.exports.items() if not why)) or _nothing(run) for run in runs],
+        [", ".join(f for f, why in run.exports.items() if not why) or _nothing(run) for run in runs],
     )
     yield "a debugger stops", [_debugged(run.debugging, "stops", run) for run in runs]
     yield "a bug is raised", [_debugged(run.debugging, "arises", run) for run in runs]
@@ -106,7 +108,7 @@ def _source(run: Run) -> str:
 
 
 def _debugged(found: Mapping[str, Any], name: str, run: Run) -> str:
-    return escape(str(found[name])) if name in found else _nothing(run)
+    return str(found[name]) if name in found else _nothing(run)
 
 
 def _where(machine: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from unidl.models.summary import LoweringRow, lowering_rows, table
 from unidl.ops.op import running
 from unidl.settings import Choice
 from unidl.table import Table
+from unidl.terminal import show
 from unidl.within import within
 
 _in_step: ContextVar[bool] = ContextVar("unidl_in_training_step", default=False)
@@ -242,7 +243,7 @@ class Model(Layer, metaclass=_ModelType):
     def summary(self) -> None:
         """Print the table of layers with shapes, parameters and how each runs."""
         self._need_built()
-        print(table(self).text())  # noqa: T201  # printing is what it is for, as in Keras
+        show(table(self).text())
 
     def __rich__(self) -> Table:
         """For rich's print: the table of layers; what they were described with where the model is not built."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from unidl.terminal import console, plain
+from unidl.visible import visible
 
 REFRESH_SECONDS = 0.25
 
@@ -17,14 +19,14 @@ REFRESH_SECONDS = 0.25
 class Bar:
     """Steps done, time left and the loss so far; refreshed by time, so that the loss is seldom read from the device.
 
-    On a terminal it moves; elsewhere each epoch is one line.
+    On a terminal it moves; elsewhere each epoch is one line. What cannot be written is lost, and the training goes on.
 
     Args:
         show: Whether to show anything.
     """
 
     def __init__(self, show: bool) -> None:
-        self.console = Console(file=sys.stdout)
+        self.console = console(sys.stdout)
         self.show = show
         self.moving = show and self.console.is_terminal
         self._progress: Progress | None = None  # on a terminal only: it takes a millisecond to make
@@ -34,7 +36,7 @@ class Bar:
         if self.moving:
             self._progress = Progress(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-                TextColumn("{task.fields[numbers]}"), console=self.console, transient=True, auto_refresh=False,
+                TextColumn("{task.fields[numbers]}", markup=False), console=self.console, transient=True, auto_refresh=False,
             )  # fmt: skip
             self._task = self._progress.add_task("", total=None, numbers="")
             self._progress.start()
@@ -54,17 +56,20 @@ class Bar:
     def step(self, done: int, numbers: Callable[[], str]) -> None:
         """A step was taken; `numbers` is asked for its text only when the bar is drawn anew."""
         if self._progress is not None and time.perf_counter() - self._shown > REFRESH_SECONDS:
-            self._progress.update(self._task, completed=done, numbers=numbers(), refresh=True)
+            self._progress.update(self._task, completed=done, numbers=visible(numbers()), refresh=True)
             self._shown = time.perf_counter()
 
     def end(self, epoch: int, epochs: int, numbers: dict[str, float]) -> None:
         """An epoch ended."""
         if self.show:
-            text = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items() if name != "seconds")
+            text = "  ".join(f"{visible(name)} {value:.4f}" for name, value in numbers.items() if name != "seconds")
             seconds = f"  {numbers['seconds']:.1f} s" if "seconds" in numbers else ""
-            self.console.print(f"epoch {epoch}/{epochs}  {text}{seconds}", highlight=False)
+            self._line(f"epoch {epoch}/{epochs}  {text}{seconds}")
 
     def say(self, text: str) -> None:
         """Something worth a line."""
         if self.show:
-            self.console.print(text, highlight=False)
+            self._line(text)
+
+    def _line(self, text: str) -> None:
+        self.console.print(plain(text), soft_wrap=True)  # whole, however narrow what it is written to

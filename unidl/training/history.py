@@ -10,6 +10,8 @@ import numpy as np
 from unidl.errors import ForeignNameError, LogNameError
 from unidl.habits import HISTORY, sentence
 from unidl.table import Column, Table
+from unidl.terminal import printable
+from unidl.visible import visible
 
 SHOWN = 10  # epochs at the beginning and at the end of a long table
 
@@ -49,12 +51,12 @@ class History:
 
     def __repr__(self) -> str:
         courses = {name: self[name] for name in self.names() if name != "seconds"}
-        told = ", ".join(f"{name} {_number(each[0])} → {_number(each[-1])}" for name, each in courses.items())
+        told = ", ".join(f"{visible(name)} {_number(each[0])} → {_number(each[-1])}" for name, each in courses.items())
         ended = f"; stopped: {self.stopped}" if self.stopped is not None else ""
         return f"<History of {len(self.epochs)} epochs, {len(self.step_loss)} steps: {told or 'no numbers'}{ended}>"
 
     def __str__(self) -> str:
-        return self._table().text()
+        return printable(self._table().text())
 
     def __rich__(self) -> Table:
         """For rich's print: a row for each epoch; of a long run its beginning and its end."""

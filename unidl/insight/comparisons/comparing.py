@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from rich.console import Console
 
 from unidl import distribution, losses, optimizers
 from unidl.arguments import fits_something, flag, items, number, optional, positive, refuse, texts
@@ -35,6 +34,7 @@ from unidl.insight.comparisons.conductor import PARTS, Conductor, Plan
 from unidl.insight.comparisons.job import Job, Way, Work
 from unidl.metrics import get as get_metric
 from unidl.settings import Choice
+from unidl.terminal import console, plain
 from unidl.training.given import checked_jit
 
 
@@ -107,11 +107,11 @@ def compare(
     _check_training(loss, optimizer, metrics)
     _check(build, script, data, arguments, rounds, without)
     ways = _ways(backends, engines, jit, threads)
-    console = Console(stderr=True)
+    screen = console(sys.stderr)
 
     def tell(sentence: str) -> None:
         if progress:
-            console.print(f"[dim]unidl compare: {sentence}[/]", highlight=False)
+            screen.print(plain(f"unidl compare: {sentence}", "dim"))
 
     before = machine.load()
     with tempfile.TemporaryDirectory(prefix="unidl-compare-") as folder:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from unidl.insight.comparison import FIGURES, Comparison, Run
 from unidl.insight.spread import apart, text
 from unidl.inspection.timing import Timing
+from unidl.terminal import plain
 
 
 @dataclass(frozen=True)
@@ -111,17 +111,17 @@ def _machines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[s
 
 
 def _parts(found: Difference) -> Iterator[RenderableType]:
-    table = Table(title=f"{found.new.name}: {found.old.made} and {found.new.made}", title_justify="left")
+    title = plain(f"{found.new.name}: {found.old.made} and {found.new.made}")
+    table = Table(title=title, title_justify="left")
     for column in ("run", "figure", "before", "after", "ratio"):
         table.add_column(column, justify="left" if column in ("run", "figure") else "right")
     for shift in found.shifts:
-        colour = "green" if shift.better else "red"
         table.add_row(
-            shift.label,
+            plain(shift.label),
             FIGURES[shift.figure].title,
             text(shift.before),
             text(shift.after),
-            f"[{colour}]{shift.ratio:.2f}[/]",
+            plain(f"{shift.ratio:.2f}", "green" if shift.better else "red"),
         )
-    yield table if found.shifts else "No figure changed beyond its spread."
-    yield from (escape(sentence) for sentence in found.told)
+    yield table if found.shifts else plain("No figure changed beyond its spread.")
+    yield from map(plain, found.told)

@@ -28,6 +28,7 @@ from unidl.insight.comparisons.steady import LARGE, Steady
 from unidl.insight.comparisons.watch import Watch
 from unidl.insight.comparisons.where import shortened
 from unidl.insight.inspections.inspecting import inspect
+from unidl.terminal import Output, put
 from unidl.training.observing import OBSERVERS, Observer
 
 EXAMPLES = 32  # with which it is inspected
@@ -195,8 +196,8 @@ class _First(Observer):
 
 def _quiet(log: str) -> None:
     """From here on what is written goes into the log."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        Output(stream).flush()
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -279,7 +280,7 @@ def _answered(measured: Measured, request: dict[str, Any], send: Callable[[dict[
         own = isinstance(error, (NoTrainingError, OtherBackendError))
         if running and measured.job.script is not None and not own:
             measured.exit_code = 1
-            sys.stderr.write(found["traceback"])  # as the interpreter does
+            put(found["traceback"].removesuffix("\n"), error=True)  # as the interpreter does
         found["traceback"] = shortened(found["traceback"])[-8000:]
         send({"error": found, "exit_code": measured.exit_code})
         return not running

@@ -15,6 +15,7 @@ from typing import Any
 from unidl.data import Source
 from unidl.insight.comparisons.job import Job, Work
 from unidl.models import Model
+from unidl.terminal import Output, put
 from unidl.training import Trainer
 
 
@@ -42,7 +43,7 @@ def run_script(job: Job, text: str | os.PathLike[str]) -> int:
     except SystemExit as stopped:
         return _exit_code(stopped)
     finally:
-        sys.stdout.flush()
+        Output(sys.stdout).flush()
     return 0
 
 
@@ -50,7 +51,7 @@ def _exit_code(stopped: SystemExit) -> int:
     """As the interpreter reads it."""
     if stopped.code is None or isinstance(stopped.code, int):
         return stopped.code or 0
-    sys.stderr.write(f"{stopped.code}\n")
+    put(str(stopped.code), error=True)
     return 1
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.graph import LANES, Graph
 from unidl.inspection.inspection import Inspection
 from unidl.inspection.timing import Timing
+from unidl.terminal import plain, printable
 
 WIDTH = 130
 OPS = 5  # of a graph, the most frequent
@@ -27,11 +27,11 @@ def rich(inspection: Inspection) -> RenderableType:
     """For rich's print."""
     versions = ", ".join(f"{package} {version}" for package, version in inspection.versions.items())
     parts: list[RenderableType] = [
-        Text(f"{inspection.subject} {inspection.name!r} on {inspection.backend}", style="bold"),
-        Text(versions, style="dim"),
+        plain(f"{inspection.subject} {inspection.name!r} on {inspection.backend}", style="bold"),
+        plain(versions, style="dim"),
     ]
     if inspection.costs:
-        parts += [_costs(inspection.costs), Text(_sum(inspection.costs))]
+        parts += [_costs(inspection.costs), plain(_sum(inspection.costs))]
     parts.append(_graphs(tuple(inspection.graphs.values())))
     if inspection.events:
         parts.append(_events(inspection))
@@ -39,7 +39,7 @@ def rich(inspection: Inspection) -> RenderableType:
         parts.append(_changes(inspection))
     if inspection.facts:
         parts.append(_facts(inspection))
-    parts += [Text(note) for note in inspection.notes]
+    parts += [plain(note) for note in inspection.notes]
     return Group(*parts)
 
 
@@ -47,7 +47,7 @@ def text(inspection: Inspection, width: int = WIDTH) -> str:
     """For a file, or a terminal without colours."""
     out = io.StringIO()
     Console(file=out, width=width, color_system=None).print(rich(inspection))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return printable("\n".join(line.rstrip() for line in out.getvalue().splitlines()))
 
 
 def page_part(inspection: Inspection) -> str:
@@ -65,7 +65,7 @@ def seconds(timing: Timing | None) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=plain(title), title_justify="left", title_style="bold")
     for column in columns:
         name = column.removeprefix(">")
         table.add_column(name, justify="right" if name != column else "left", overflow="fold")
@@ -73,7 +73,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _row(table: Table, *cells: str) -> None:
-    table.add_row(*map(Text, cells))
+    table.add_row(*map(plain, cells))
 
 
 def _costs(costs: tuple[LayerCost, ...]) -> Table:

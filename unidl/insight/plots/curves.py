@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import MissingPackageError
 from unidl.training import History
+from unidl.visible import visible
 
 POINTS = 1_000  # more in a curve are drawn as means of neighbours
 HELD_OUT = "val_"
@@ -72,7 +74,7 @@ def panels(histories: Mapping[str, History]) -> list[Panel]:
                 for each in (name, HELD_OUT + name)
                 if each in history.names()
             ]
-            found.append(Panel(name, "epoch", tuple(curves)))
+            found.append(Panel(visible(name), "epoch", tuple(curves)))
     return [panel for panel in found if any(np.isfinite(curve.y).any() for curve in panel.curves)]
 
 
@@ -101,7 +103,7 @@ def _finite(y: np.ndarray) -> np.ndarray:
 
 
 def _label(run: str, name: str) -> str:
-    return f"{run}: {name}" if run else name
+    return visible(f"{run}: {name}" if run else name)
 
 
 # -- as a picture ------------------------------------------------------------------------------------------------------------
@@ -126,9 +128,13 @@ def picture(drawn: list[Panel], form: str) -> bytes:
         "font.size": 9,
         "grid.alpha": 0.2,
         "font.family": "sans-serif",
+        "text.parse_math": False,  # a name with a dollar sign is no formula
     }
     out = io.BytesIO()
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing"
+        )  # of a name in letters that the font lacks: the SVG has its text
         figure = figures.Figure(figsize=(4 * max(len(drawn), 1), 2.8), layout="constrained")
         for i, panel in enumerate(drawn):
             _draw(figure.add_subplot(1, len(drawn), i + 1), panel)
@@ -142,7 +148,7 @@ def _draw(axes: Any, panel: Panel) -> None:
     runs = 1 + max(curve.run for curve in panel.curves)
     for curve in panel.curves:
         axes.plot(
-            curve.x, curve.y, label=curve.label, color=COLOURS[curve.run % len(COLOURS)],
+            curve.x, curve.y, label=f" {curve.label}" if curve.label[:1] == "_" else curve.label, color=COLOURS[curve.run % len(COLOURS)],
             linewidth=1.2 + 1.8 * (runs - 1 - curve.run),  # curves that agree lie in one another, and all are seen
             linestyle="--" if curve.held_out else "-", marker="." if len(curve.x) < 30 else "",
         )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rich.text import Text
 from rich.tree import Tree
 
 from unidl.description.plan import Call, LayerPlan
@@ -14,6 +13,8 @@ from unidl.graph.spec import TensorSpec
 from unidl.inspection.graph import Edge, Graph, Node
 from unidl.models import Model
 from unidl.models.input import to_specs
+from unidl.terminal import plain
+from unidl.visible import visible
 
 INPUT, OUTPUT = "input", "output"
 Sources = dict[int, tuple[str, ...]]  # id of a symbolic tensor -> the nodes that it comes from
@@ -113,17 +114,17 @@ def tree(graph: Graph) -> Tree:
     sources: dict[str, list[str]] = {}
     for edge in graph.edges:
         sources.setdefault(edge.target, []).append(edge.source)
-    shown = Tree(Text(f"{graph.title}{'. ' + graph.note if graph.note else ''}"))
+    shown = Tree(plain(f"{graph.title}{'. ' + graph.note if graph.note else ''}"))
     branches = {"": shown}
     before: str | None = None
     for node in graph.nodes:
-        line = Text(node.label, style="bold")
+        line = plain(node.label, style="bold")
         if node.op not in (OUTPUT, "unidl.Input"):
-            line.append(f"  {node.op}" if node.op != f"ops.{node.label}" else "  op", style="not bold")
+            line.append(f"  {visible(node.op)}" if node.op != f"ops.{node.label}" else "  op", style="not bold")
         line.append(f"  {', '.join(_shape(spec) for spec in node.outputs)}", style="not bold dim")
         given = sources.get(node.id, [])
         if given and given != [before]:
-            line.append(f"  ← {', '.join(given)}", style="not bold")
+            line.append(visible(f"  ← {', '.join(given)}"), style="not bold")
         branches[node.id] = branches[node.parent].add(line)
         if given or before is None:  # what holds others takes nothing itself
             before = node.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from unidl.insight.drawing import svg
 from unidl.insight.plots import curves
 from unidl.insight.plots.layer_graph import layer_graph, tree
 from unidl.models import Model
+from unidl.terminal import printable
 from unidl.training import History
 
 PAGE = """<!doctype html>
@@ -81,10 +83,10 @@ class Plot:
         return f"<Plot of {self.title}: print() draws it here, .save() writes a file>"
 
     def __str__(self) -> str:
-        console = Console(no_color=True, width=120)
+        console = Console(no_color=True, width=120, file=io.StringIO())
         with console.capture() as captured:
             console.print(self._characters(False))
-        return captured.get().rstrip("\n")
+        return printable(captured.get().rstrip("\n"))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """For rich's print."""
