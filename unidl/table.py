@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
 
 from unidl.terminal import plain
-from unidl.visible import visible_lines
+from unidl.visible import visible, visible_lines
 
 # Colours are those of the text around it, so that it is readable in light and dark, whoever chose which: the system, or a notebook's theme.
 STYLE = """
@@ -58,9 +58,9 @@ class Table:
 
     def __rich__(self) -> RenderableType:
         """For rich's print. Nothing in the cells is read as rich's markup."""
-        table = RichTable(title=plain(self.title), title_justify="left")
+        table = RichTable(title=plain(visible(self.title)), title_justify="left")
         for column in self.columns:
-            table.add_column(plain(column.heading), justify=column.justify, overflow="fold")
+            table.add_column(plain(visible(column.heading)), justify=column.justify, overflow="fold")
         for row in self.rows:
             table.add_row(*map(plain, row))
         return Group(table, *map(plain, self.notes))
@@ -73,7 +73,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         """For a notebook."""
-        head = "".join(_cell("th", column, column.heading) for column in self.columns)
+        head = "".join(_cell("th", column, visible(column.heading)) for column in self.columns)
         rows = "".join(
             f"<tr>{''.join(_cell('td', column, text) for column, text in zip(self.columns, row, strict=True))}</tr>\n"
             for row in self.rows

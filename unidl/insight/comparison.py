@@ -14,8 +14,9 @@ from rich.console import Group
 from unidl.errors import FileError
 from unidl.insight.comparison_table import drawn, html
 from unidl.inspection.inspection import Inspection
-from unidl.inspection.record import from_json, to_json
+from unidl.inspection.record import RecordError, from_json, to_json
 from unidl.inspection.timing import Timing
+from unidl.visible import visible
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class Comparison:
     advice: tuple[Advice, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Comparison of {self.name}: {', '.join(run.label for run in self.runs)}>"
+        return visible(f"<Comparison of {self.name}: {', '.join(run.label for run in self.runs)}>")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all of it as JSON; `Comparison.load` reads it."""
@@ -218,16 +219,47 @@ class Comparison:
             FileError: The file is none of these.
         """
         try:
-            return from_json(cls, json.loads(Path(path).read_text(encoding="utf-8")))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise FileError(
-                f"{str(path)!r} holds no comparison.",
-                expected="a file that comparison.save(path) or unidl compare --json wrote",
-                received=f"{type(error).__name__}: {error}",
-            ) from error
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or nested too deep
+            raise _no_comparison(path, f"no JSON document: {error}") from error
+        try:
+            found = from_json(cls, data)
+            _check_free(found)
+        except (RecordError, RecursionError) as error:
+            raise _no_comparison(path, str(error)) from error
+        return found
 
     def __rich__(self) -> Group:
         return drawn(self, FIGURES)
 
     def _repr_html_(self) -> str:
         return html(self, FIGURES)
+
+
+def _no_comparison(path: str | os.PathLike[str], received: str) -> FileError:
+    return FileError(
+        f"{str(path)!r} holds no comparison.",
+        expected="a file that comparison.save(path) or unidl compare --json wrote",
+        received=received,
+    )
+
+
+def _check_free(found: Comparison) -> None:
+    """What tables and pages read of the parts that may hold anything.
+
+    Raises:
+        RecordError: It is not what was measured.
+    """
+    machine = found.machine
+    load, packages = machine.get("load", []), machine.get("packages", {})
+    if not isinstance(packages, Mapping):
+        raise RecordError("machine.packages is no object")
+    if not isinstance(load, list) or not all(isinstance(value, (int, float)) for value in load):
+        raise RecordError("machine.load is no list of numbers")
+    needed = {"hits": ("steps", "stops"), "depth": ("own",)}  # what is read where another is there
+    for i, run in enumerate(found.runs):
+        told = run.debugging
+        lacking = [name for key, names in needed.items() if key in told for name in names if name not in told]
+        strange = [key for key in ("hits", "steps", "depth", "own") if not isinstance(told.get(key, 0), int)]
+        if lacking or strange:
+            raise RecordError(f"runs[{i}].debugging: {', '.join([*lacking, *strange])} missing, or no integer")

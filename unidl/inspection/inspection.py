@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unidl.errors import ArgumentError, DtypeError, FileError, NotPortableError
+from unidl.errors import ArgumentError, FileError, NotPortableError
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.graph import Graph
-from unidl.inspection.record import from_json, to_json
+from unidl.inspection.record import RecordError, from_json, to_json
 from unidl.inspection.timing import Timing
+from unidl.visible import visible
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Inspection:
 
     def __repr__(self) -> str:
         graphs = ", ".join(f"{name} ({len(graph.nodes)})" for name, graph in self.graphs.items())
-        return f"<inspection of the {self.subject} {self.name!r} on {self.backend}: {graphs}>"
+        return visible(f"<inspection of the {self.subject} {self.name!r} on {self.backend}: {graphs}>")
 
     # -- data ------------------------------------------------------------------------------------------------------------
 
@@ -109,8 +110,8 @@ class Inspection:
             )
         try:
             return from_json(cls, data)
-        except (TypeError, ValueError, KeyError, AttributeError, DtypeError) as error:
-            raise FileError("This inspection cannot be read.", received=f"{type(error).__name__}: {error}") from error
+        except (RecordError, RecursionError) as error:
+            raise FileError("This inspection cannot be read.", received=str(error)) from error
 
     # -- shown -----------------------------------------------------------------------------------------------------------
 

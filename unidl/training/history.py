@@ -52,7 +52,7 @@ class History:
     def __repr__(self) -> str:
         courses = {name: self[name] for name in self.names() if name != "seconds"}
         told = ", ".join(f"{visible(name)} {_number(each[0])} → {_number(each[-1])}" for name, each in courses.items())
-        ended = f"; stopped: {self.stopped}" if self.stopped is not None else ""
+        ended = f"; stopped: {visible(self.stopped)}" if self.stopped is not None else ""
         return f"<History of {len(self.epochs)} epochs, {len(self.step_loss)} steps: {told or 'no numbers'}{ended}>"
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from unidl.models import summary
 from unidl.table import Table
+from unidl.visible import visible
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
@@ -31,7 +32,7 @@ def _parts(trainer: Trainer) -> list[str]:
     optimizers = [
         repr(optimizer) if own else f"{name}: {optimizer!r}" for name, optimizer in trainer.optimizers.items()
     ]
-    metrics = [metric.name for metric in trainer.metrics]
+    metrics = [visible(metric.name) for metric in trainer.metrics]
     parts = [loss, f"optimizer {', '.join(optimizers)}"]
     if metrics:
         parts.append(f"metrics {', '.join(metrics)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ class Shift:
     @property
     def ratio(self) -> float:
         """The newer median by the older one."""
-        return self.after.median / self.before.median
+        return self.after.median / self.before.median if self.before.median else math.inf
 
     @property
     def better(self) -> bool:

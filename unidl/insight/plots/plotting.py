@@ -20,6 +20,7 @@ from unidl.insight.plots.layer_graph import layer_graph, tree
 from unidl.models import Model
 from unidl.terminal import printable
 from unidl.training import History
+from unidl.visible import visible
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -80,7 +81,7 @@ class Plot:
             )
 
     def __repr__(self) -> str:
-        return f"<Plot of {self.title}: print() draws it here, .save() writes a file>"
+        return visible(f"<Plot of {self.title}: print() draws it here, .save() writes a file>")
 
     def __str__(self) -> str:
         console = Console(no_color=True, width=120, file=io.StringIO())
