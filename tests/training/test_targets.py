@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 import unidl
 from unidl import Input, Model, Sequential, data, layers, losses, metrics, ops
@@ -177,6 +178,67 @@ def test_one_axis_of_length_1_more_or_less(shape, extra, loss):
         assert caught.value.fix == ("targets[..., 0]" if extra else "targets[..., None]") + (
             " takes the last axis away." if extra else " adds the last axis."
         )
+
+
+@settings(max_examples=100)
+@given(
+    one=st.lists(st.sampled_from([1, 2, 3]), max_size=3),
+    other=st.lists(st.sampled_from([1, 2, 3]), max_size=3),
+    between=st.sampled_from(
+        [ops.subtract, ops.multiply, ops.maximum, ops.equal, lambda t, p: ops.where(ops.greater(p, t), p, t)]
+    ),
+)
+def test_a_function_broadcasts_behind_the_examples_only(one, other, between):
+    """As NumPy says for shapes with the examples on one axis; never with them on two."""
+    targets, predictions = np.zeros((7, *one), "float32"), unidl.graph.spec.TensorSpec((None, *other))
+    try:
+        np.broadcast_shapes(tuple(one), tuple(other))
+        right = len(one) == len(other)
+    except ValueError:
+        right = False
+    for reader in (losses.get(between), metrics.get(between)):
+        if right:
+            reader.check(targets, predictions)
+            continue
+        try:
+            reader.check(targets, predictions)
+        except ShapeError:
+            continue
+        # not traced to the end: the op itself refuses it, with these very lengths
+        with pytest.raises(ShapeError):
+            unidl.graph.shape.broadcast((7, *one), (7, *other))
+
+
+@settings(max_examples=100)
+@given(
+    labels=arrays.arrays(
+        st.sampled_from(["int8", "uint8", "int32", "int64"]),
+        arrays.array_shapes(max_dims=3, max_side=3),
+        elements=st.integers(0, 6),
+    ),
+    shift=st.integers(-2, 2),
+    classes=st.integers(2, 6),
+    ignore_index=st.sampled_from([None, -1, 255, 0, 5]),
+)
+def test_any_labels(labels, shift, classes, ignore_index):
+    """An error names the first that is neither a class nor left out, and there is none where all are."""
+    labels = labels + np.asarray(shift).astype(labels.dtype)
+    given_ = [int(label) for label in labels.flat]
+    wrong = [i for i, label in enumerate(given_) if not 0 <= label < classes and label != ignore_index]
+    spec = unidl.graph.spec.TensorSpec((None, *labels.shape[1:], classes))
+    for reader in (losses.CrossEntropy(ignore_index=ignore_index), metrics.Accuracy(ignore_index=ignore_index)):
+        if not wrong:
+            reader.check(labels, spec)
+            continue
+        with pytest.raises(DataError) as caught:
+            reader.check(labels, spec)
+        example = int(np.unravel_index(wrong[0], labels.shape)[0])
+        assert f"Received: {given_[wrong[0]]}, of example {example}" in str(caught.value)
+
+
+def test_integer_predictions_cut_no_targets(backend):
+    with unidl.using(backend):
+        assert float(unidl.to_numpy(losses.MSE()(np.array([0.5]), np.array([1])))) == 0.25
 
 
 # -- functions ---------------------------------------------------------------------------------------------------------------

@@ -48,4 +48,5 @@ class MSE(Loss, name="mse"):
     def _together(self, targets: Any, predictions: Any) -> tuple[Any, Any]:
         """Both in the dtype of the loss, if their shapes are the same."""
         targets, predictions = alike("MSE", targets, predictions)
-        return ops.cast(targets, dtype := float_dtype(predictions)), ops.cast(predictions, dtype)
+        dtype = float_dtype(predictions)
+        return ops.cast(targets, dtype), ops.cast(predictions, dtype)

@@ -78,6 +78,7 @@ class Feed:
         self._put = put
         self._bring = admit or put
         self._admitted = admit is not None
+        self._first: Any = None  # what a stream's batches have alike
         self._whole = self._bring(source.parts) if resident and isinstance(source, Arrays) else None
 
     @property
@@ -142,7 +143,8 @@ class Feed:
 
     def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
         orders: dict[int, Any] = {}
-        first = self._kind(self.source.sample())
+        if self._first is None:
+            self._first = self._kind(self.source.sample())
         width = 0  # that of the first batch: shorter ones are none for a compiler's program
 
         def take(wanted: int) -> Load | None:
@@ -150,10 +152,10 @@ class Feed:
             batch = next(batches, None)
             if batch is None:
                 return None
-            if (kind := self._kind(batch)) != first:
+            if (kind := self._kind(batch)) != self._first:
                 raise DataError(
                     "A batch of the source is of another kind than its sample, the first batch.",
-                    expected=str(first),
+                    expected=str(self._first),
                     received=str(kind),
                     fix="Give every batch the same structure"
                     + ("." if self._admitted else ", number of axes and dtype."),
