@@ -7,12 +7,17 @@ Each run has a process of its own, in which only the variable UNIDL_BACKEND diff
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 import image_classification
 from rich.console import Console
 from rich.table import Table
+
+import unidl
 
 BACKENDS = ("tensorflow", "keras", "torch")
 
@@ -37,6 +42,8 @@ def run(backend: str) -> list[str]:
 
 def row() -> list[str]:
     """Run the example here, and say what it made."""
+    with messages_of_import():
+        unidl.to_numpy(unidl.ops.ones(()))
     model, accuracy, seconds = image_classification.main()
     native = type(model.native)
     named = [name for name in map(public_name, native.__mro__) if name]
@@ -49,6 +56,25 @@ def row() -> list[str]:
         f"{accuracy:.3f}",
         f"{seconds:.2f}",
     ]
+
+
+@contextmanager
+def messages_of_import() -> Iterator[None]:
+    """Keep off the terminal what TensorFlow's C++ writes while it is imported and looks for a GPU, whatever its log level is."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def public_name(cls: type) -> str | None:
@@ -82,6 +108,7 @@ def main(backends: list[str]) -> None:
     rows = []
     for backend in backends:
         console.rule(f"UNIDL_BACKEND={backend} python examples/image_classification.py", align="left")
+        sys.stdout.flush()  # before the other process writes
         rows.append(run(backend))
     console.print(table(rows))
 
