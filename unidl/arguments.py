@@ -164,7 +164,9 @@ def axes(owner: Any, name: str, value: Any) -> tuple[int, ...]:
     return tuple(integer(owner, name, v) for v in values)
 
 
-def shape(owner: Any, name: str, value: Any, free: bool = False, infer: bool = False) -> tuple[int | None, ...]:
+def shape(
+    owner: Any, name: str, value: Any, free: bool = False, infer: bool = False, empty: bool = False
+) -> tuple[int | None, ...]:
     """A shape: a tuple of lengths.
 
     Args:
@@ -173,6 +175,7 @@ def shape(owner: Any, name: str, value: Any, free: bool = False, infer: bool = F
         value: What was given.
         free: Whether None may stand for a length that varies.
         infer: Whether one length may be -1.
+        empty: Whether lengths may be 0.
     """
     words = ["a tuple of positive integers"]
     words += ["None where the length may vary"] if free else []
@@ -191,7 +194,7 @@ def shape(owner: Any, name: str, value: Any, free: bool = False, infer: bool = F
             found.append(-1)
         else:
             try:
-                found.append(positive(owner, name, length))
+                found.append(integer(owner, name, length, 0 if empty else 1, LARGEST_SIZE))
             except ArgumentError:
                 raise refuse(owner, name, expected, value) from None
     return tuple(found)

@@ -22,22 +22,37 @@ def check_methods(cls: type, base: type, hooks: str = "") -> None:
     Raises:
         ForeignNameError: It says what unidl calls instead.
     """
-    known = habits.METHODS[base.__name__]
     for name in _defined(cls, base):
-        if hasattr(base, name):
-            continue
-        if name in known:
-            raise ForeignNameError(
-                f"{cls.__name__} defines {name!r}, which unidl never calls.", fix=f"In unidl this is {known[name]}."
-            )
-        if hooks and name.startswith(hooks):
-            ours = [own for own in vars(base) if own.startswith(hooks)]
-            close = difflib.get_close_matches(name, ours, n=1, cutoff=0.8)
-            raise ForeignNameError(
-                f"{cls.__name__} defines {name!r}, which unidl never calls.",
-                expected=f"one of {', '.join(ours)}",
-                fix=f"Did you mean {close[0]!r}?" if close else f"Give a method of your own another name: _{name}.",
-            )
+        _refuse(name, cls.__name__, base, hooks)
+
+
+def check_object(value: Any, base: type, hooks: str) -> None:
+    """Refuse hooks that were set on an object and that unidl would never call; see `check_methods`.
+
+    Raises:
+        ForeignNameError: It says what unidl calls instead.
+    """
+    for name, method in vars(value).items():
+        if name.startswith(hooks) and callable(method):
+            _refuse(name, type(value).__name__, base, hooks)
+
+
+def _refuse(name: str, owner: str, base: type, hooks: str) -> None:
+    known = habits.METHODS[base.__name__]
+    if hasattr(base, name):
+        return
+    if name in known:
+        raise ForeignNameError(
+            f"{owner} defines {name!r}, which unidl never calls.", fix=f"In unidl this is {known[name]}."
+        )
+    if hooks and name.startswith(hooks):
+        ours = [own for own in vars(base) if own.startswith(hooks)]
+        close = difflib.get_close_matches(name, ours, n=1, cutoff=0.8)
+        raise ForeignNameError(
+            f"{owner} defines {name!r}, which unidl never calls.",
+            expected=f"one of {', '.join(ours)}",
+            fix=f"Did you mean {close[0]!r}?" if close else f"Give a method of your own another name: _{name}.",
+        )
 
 
 def check_signatures(cls: type, base: type, given: Mapping[str, tuple[str, ...]]) -> None:
@@ -87,8 +102,3 @@ def _defined(cls: type, base: type) -> Iterator[str]:
             if name not in seen and (callable(value) or isinstance(value, (staticmethod, classmethod, property))):
                 seen.add(name)
                 yield name
-
-
-def hooks_of(value: Any, prefix: str) -> list[str]:
-    """Names with that prefix that stand on an object itself and not on its class: they are never called."""
-    return [name for name in vars(value) if name.startswith(prefix) and callable(vars(value)[name])]

@@ -96,10 +96,14 @@ def test_what_is_right_is_left_alone(name):
 
 
 def test_a_hook_on_the_object(backend):
+    seen = []
     callback = callbacks.Callback()
-    callback.on_epoch_end = lambda trainer, numbers: None
+    callback.on_epoch_end = lambda trainer, numbers: seen.append(numbers["loss"])
     trainer = unidl.Trainer(unidl.Sequential([layers.Dense(1)]), loss="mse", backend=backend)
-    with pytest.raises(ArgumentError, match="on_epoch_end stands on the object and not on its class"):
+    trainer.fit(np.ones((4, 2)), np.ones((4, 1)), callbacks=[callback], progress=False)
+    assert len(seen) == 1
+    callback.on_epoch_begin = lambda epoch, logs: None
+    with pytest.raises(ForeignNameError, match="Callback defines 'on_epoch_begin', which unidl never calls"):
         trainer.fit(np.ones((4, 2)), np.ones((4, 1)), callbacks=[callback], progress=False)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from unidl import initializers
+from unidl.arguments import shown, text
 from unidl.capture import Record, check_name, construct, told_arguments
 from unidl.errors import ArgumentError, FileError, NotSerializableError
 from unidl.graph.node import Placeholder
@@ -47,11 +48,19 @@ def register(cls_or_name: Any = None) -> Any:
         ...         return x * 2.0
     """
     if isinstance(cls_or_name, str) or cls_or_name is None:
-        return lambda cls: _enter(cls, cls_or_name or cls.__name__)
-    return _enter(cls_or_name, cls_or_name.__name__)
+        return lambda cls: _enter(cls, cls_or_name)
+    return _enter(cls_or_name, None)
 
 
-def _enter(cls: type, name: str) -> type:
+def _enter(given: Any, wanted: str | None) -> type:
+    if not isinstance(given, type):
+        raise ArgumentError(
+            "register enters a class.",
+            expected="@unidl.register above a class, or @unidl.register(name)",
+            received=shown(given),
+        )
+    cls: type = given
+    name = cls.__name__ if wanted is None else text("register", "the name", wanted)
     before = REGISTERED.get(name)
     if before is not None and before.__qualname__ != cls.__qualname__:
         raise ArgumentError(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from unidl import initializers
+from unidl import arguments, initializers
 from unidl.access import Access
 from unidl.description import layer as layer_module
 from unidl.description.layer import Layer, bind
@@ -300,13 +300,22 @@ def _placeholder(leaf: Any) -> Any:
 
 def check_signature(plan: LayerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuse inputs that a layer's forward does not take."""
-    signature = inspect.signature(type(plan.layer).forward)
+    check_call(plan.layer, plan.title, args, kwargs)
+
+
+def check_call(layer: Layer, title: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse a call that a layer's forward does not take.
+
+    Raises:
+        ArgumentError: Inputs are missing, too many, or of another name.
+    """
+    signature = inspect.signature(type(layer).forward)
     try:
         signature.bind(None, *args, **kwargs)
     except TypeError as error:
         names = [str(p.replace(annotation=p.empty)) for name, p in signature.parameters.items() if name != "self"]
         raise ArgumentError(
-            f"{plan.title} was called with inputs that its forward does not take: {error}.",
+            f"{title} was called with inputs that its forward does not take: {error}.",
             expected=f"forward({', '.join(names)})",
             received=f"{len(args)} positional" + (f", {', '.join(kwargs)}" if kwargs else ""),
         ) from None
@@ -380,6 +389,7 @@ def _calls_before(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, tu
 
 
 def _output_shape(layer: Layer, shapes: tuple[Any, ...]) -> Any:
+    check_call(layer, f"{type(layer).__name__} {layer.name!r}", shapes, {})
     args = tuple(_spec_nest(shape) for shape in shapes)
     outputs = Tracer().trace(layer, args, {}, training=False).calls[-1].outputs
     return map_nest(lambda t: t.shape, outputs)
@@ -389,11 +399,14 @@ def _spec_nest(shape: Any) -> Any:
     """A shape, or nest of shapes, as specs: a tuple of integers and None is one shape."""
     if isinstance(shape, TensorSpec):
         return shape
-    if isinstance(shape, tuple) and all(axis is None or isinstance(axis, int) for axis in shape):
-        return TensorSpec(shape)
     if isinstance(shape, dict):
         return {key: _spec_nest(item) for key, item in shape.items()}
-    return type(shape)([_spec_nest(item) for item in shape])
+    nested = isinstance(shape, (tuple, list)) and any(
+        isinstance(item, (tuple, list, dict, TensorSpec)) for item in shape
+    )
+    if isinstance(shape, list) or nested:
+        return type(shape)([_spec_nest(item) for item in shape])
+    return TensorSpec(arguments.shape("output_shape", "a shape", shape, free=True, empty=True))
 
 
 layer_module.FUNCTIONAL_CALL = _functional_call

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,7 +19,7 @@ from unidl.backends.contract import Backend, Slot
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
-from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, ShapeError, UnidlError
+from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, ShapeError, UnidlError, WeightError
 from unidl.graph.spec import FLOATS
 from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import draw
@@ -27,6 +29,20 @@ from unidl.ops.portable import inside_control_flow
 from unidl.settings import chosen_device
 
 PLAIN = frozenset(["float32", "float64", "int32", "int64"])  # dtypes that most arrays have
+
+
+BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "float32": 4,
+    "int32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 
 
 @dataclass(eq=False)
@@ -204,6 +220,7 @@ def _build(
     if plan is None:
         plan = traced(root, inputs, kwargs, precision, random)
     natives = _shared(plan, chosen, precision)
+    _check_memory(root, plan)
     native = chosen.build(plan, device=resolved, natives=natives)
     built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
     shared = {id(inner) for part in plan.walk() if id(part) in natives for inner in part.walk()}
@@ -238,6 +255,28 @@ def traced(root: Layer, inputs: tuple[Any, ...], kwargs: dict[str, Any], precisi
     if random == "portable":
         check_portable(plan)
     return plan
+
+
+def _check_memory(root: Layer, plan: LayerPlan) -> None:
+    """Refuse weights that the machine's memory cannot hold, before any is allocated: their initial values are drawn there.
+
+    Raises:
+        WeightError: It says which weight is the largest.
+    """
+    sizes = {
+        weight_path(part, name): math.prod(weight.shape) * BYTES.get(weight.dtype, 4)
+        for part in plan.walk() if part.reached
+        for name, weight in part.weights.items()
+    }  # fmt: skip
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if sum(sizes.values()) > memory:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise WeightError(
+            f"The weights of {root.name!r} do not fit into memory.",
+            expected=f"at most {memory / 1e9:.1f} GB",
+            received=f"{sum(sizes.values()) / 1e9:.1f} GB, {sizes[largest] / 1e9:.1f} of them {largest}",
+            fix="Smaller layers, or fewer.",
+        )
 
 
 def check_portable(plan: LayerPlan) -> None:

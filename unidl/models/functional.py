@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from unidl.arguments import shown
+from unidl.capture import told_arguments
 from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, NotPortableError
-from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, ancestors, map_nest, symbols
+from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, ancestors, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.models.model import Model
 from unidl.names import check_identifier, check_keys
@@ -144,6 +146,13 @@ class Functional(Model):
 
 def _graph(inputs: Any, outputs: Any) -> list[Node]:
     """The nodes between inputs and outputs, in order; refuses inputs that are none and outputs that need others."""
+    for leaf in (*leaves(inputs), *leaves(outputs)):
+        if not isinstance(leaf, SymbolicTensor):
+            raise ArgumentError(
+                "Model(inputs, outputs) takes symbolic tensors, and nests of them.",
+                expected="unidl.Input(…) and what layers and ops computed from it",
+                received=shown(leaf),
+            )
     starts = {id(t.unidl_node) for t in symbols(inputs)}
     for tensor in symbols(inputs):
         if not isinstance(tensor.unidl_node, Placeholder):
@@ -273,6 +282,7 @@ def _resolve(nest: Any, values: dict[int, Any]) -> Any:
     return nest
 
 
+@told_arguments
 def functional(inputs: Any, outputs: Any) -> Functional:
     """The functional model; refuses a tensor of a framework on either side."""
     for side in (inputs, outputs):
@@ -283,3 +293,6 @@ def functional(inputs: Any, outputs: Any) -> Functional:
                 received=type(side).__name__,
             )
     return Functional(inputs, outputs)
+
+
+functional.__wrapped__.__qualname__ = "Model"  # type: ignore[attr-defined]  # as people call it

@@ -176,8 +176,10 @@ class Model(Layer, metaclass=_ModelType):
 
     # -- computing -------------------------------------------------------------------------------------------------------
 
-    def _call_unbound(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def _call_unbound(self, *args: Any, training: Any = None, **kwargs: Any) -> Any:
         """Arrays or native tensors in, native tensors out; inference unless in a training step or `training=True`."""
+        if training is not None and type(training) is not bool:
+            training = flag(self, "training", training)
         if self._unidl.built is None:
             self._build_by_call(args, kwargs)
         built = self._need_built()

@@ -21,7 +21,7 @@ class LayerMapping(Mapping[str, Layer]):
         self._found = dict(_walk(root, "", set()))
 
     def __getitem__(self, path: str) -> Layer:
-        if path not in self._found:
+        if not isinstance(path, str) or path not in self._found:
             raise no_layer(path, self._found)
         return self._found[path]
 
@@ -63,7 +63,7 @@ def leaves(layer: Layer) -> Iterator[tuple[str, Layer]]:
 
 def no_layer(path: str, known: Mapping[str, object]) -> LayerPathError:
     """The error for a path or pattern that fits no layer."""
-    close = difflib.get_close_matches(path, list(known), n=1)
+    close = difflib.get_close_matches(str(path), list(known), n=1)
     return LayerPathError(
         f"No layer has the path {path!r}.",
         expected=f"one of {', '.join(known)}" if known else "a model with sublayers",

@@ -14,7 +14,7 @@ from unidl.graph.tensor import SymbolicTensor
 from unidl.losses import Loss
 from unidl.metrics import Metric
 from unidl.models.model import Model
-from unidl.subclass import hooks_of
+from unidl.subclass import check_object
 
 FOREIGN_CALLBACK = "Another framework's callbacks are not called: write a subclass of unidl.callbacks.Callback."
 
@@ -83,13 +83,7 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
                 fix=f"Call it: {callback.__name__}()." if called else FOREIGN_CALLBACK if foreign else None,
             )
         arguments.optional(arguments.positive, callback, "every_steps", callback.every_steps)
-        beside = hooks_of(callback, "on_")
-        if beside:
-            raise ArgumentError(
-                f"{beside[0]} stands on the object and not on its class, so it is not what unidl calls.",
-                received=f"{type(callback).__name__}.{beside[0]} = …",
-                fix="Define it in a subclass of unidl.callbacks.Callback.",
-            )
+        check_object(callback, Callback, "on_")
 
 
 def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:
