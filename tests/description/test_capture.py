@@ -28,8 +28,8 @@ def test_arguments_are_kept_as_given():
     ("make", "sentence"),
     [
         (lambda: layers.Dense(unit=3), "Dense has no argument 'unit'.\nExpected: Dense(units, activation=None, "),
-        (lambda: layers.Dense(out_features=3), "Fix: Write units."),
-        (lambda: layers.Conv2D(8, 3, stride=2), "Fix: Write strides."),
+        (lambda: layers.Dense(out_features=3), "Fix: Use `units=` instead of `out_features=`."),
+        (lambda: layers.Conv2D(8, 3, stride=2), "Fix: Use `strides=` instead of `stride=`."),
         (lambda: layers.Dense(), "Dense cannot be called so: missing a required argument: 'units'"),
     ],
 )
