@@ -42,7 +42,7 @@ def test_a_file_is_written(format_, path, saved):
         (["m.unidl", "pt3", "m.pt3"], WRONG_COMMAND, "There is no export format 'pt3'"),
         (["m.unidl", "pt2", "m.onnx"], WRONG_COMMAND, "another ending"),
         (["m.unidl", "pt2", "m.pt2", "--batch-size", "3"], WRONG_COMMAND, "takes no batch_size"),
-        (["m.unidl", "litert", "m.tflite", "--batch-size", "0"], WRONG_COMMAND, "an integer from 1 on"),
+        (["m.unidl", "litert", "m.tflite", "--batch-size", "0"], WRONG_COMMAND, "a positive integer"),
         (["m.unidl", "keras", "m.keras", "--custom", "frozen"], WRONG_COMMAND, "one of 'constants', 'layers'"),
         (["m.unidl", "pt2", "m.pt2", "--import", "no_such_module"], WRONG_COMMAND, "there is no module"),
         (["damaged.unidl", "pt2", "m.pt2"], FAILED, "no whole unidl file"),

@@ -133,7 +133,7 @@ def test_in_a_terminal(monkeypatch):
 @pytest.mark.parametrize("package", ["matplotlib", "plotille"])
 def test_a_missing_package_names_the_extra(package, monkeypatch):
     monkeypatch.setattr(registry, "_is_installed", lambda name: name != package)
-    with pytest.raises(MissingPackageError, match=rf"need the package '{package}'(.|\n)*unidl\[plot\]"):
+    with pytest.raises(MissingPackageError, match=rf"need the package '{package}'(.|\n)*\.\[plot\]"):
         unidl.plot(_history())
 
 

@@ -259,7 +259,7 @@ def test_every_format_has_a_writer_and_every_ending_a_reader(backend):
         ("pt2", {"custom": "constants"}, r"The format 'pt2' takes no custom(.|\n)*custom= for keras only"),
         ("onnx", {"batch_size": 1}, r"The format 'onnx' takes no batch_size(.|\n)*batch_size= for litert only"),
         ("keras", {"custom": "frozen"}, r"no custom='frozen'(.|\n)*'constants'"),
-        ("litert", {"batch_size": True}, "an integer from 1 on"),
+        ("litert", {"batch_size": True}, "a positive integer"),
     ],
 )
 def test_arguments_that_a_format_does_not_take(format_, options, message, tmp_path):
