@@ -258,7 +258,7 @@ def test_every_format_has_a_writer_and_every_ending_a_reader(backend):
     [
         ("pt2", {"custom": "constants"}, r"The format 'pt2' takes no custom(.|\n)*custom= for keras only"),
         ("onnx", {"batch_size": 1}, r"The format 'onnx' takes no batch_size(.|\n)*batch_size= for litert only"),
-        ("keras", {"custom": "frozen"}, r"no custom='frozen'(.|\n)*'constants'"),
+        ("keras", {"custom": "frozen"}, r"invalid value for custom(.|\n)*'constants'"),
         ("litert", {"batch_size": True}, "a positive integer"),
     ],
 )

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from unidl.terminal import console, plain
+from unidl.training.epoch_line import epoch_line
 from unidl.visible import visible
 
 REFRESH_SECONDS = 0.25
@@ -35,8 +37,9 @@ class Bar:
     def __enter__(self) -> Self:
         if self.moving:
             self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-                TextColumn("{task.fields[numbers]}", markup=False), console=self.console, transient=True, auto_refresh=False,
+                TextColumn("{task.description}"), BarColumn(bar_width=10), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+                TextColumn("{task.fields[numbers]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+                console=self.console, transient=True, auto_refresh=False,
             )  # fmt: skip
             self._task = self._progress.add_task("", total=None, numbers="")
             self._progress.start()
@@ -62,9 +65,8 @@ class Bar:
     def end(self, epoch: int, epochs: int, numbers: dict[str, float]) -> None:
         """An epoch ended."""
         if self.show:
-            text = "  ".join(f"{visible(name)} {value:.4f}" for name, value in numbers.items() if name != "seconds")
-            seconds = f"  {numbers['seconds']:.1f} s" if "seconds" in numbers else ""
-            self._line(f"epoch {epoch}/{epochs}  {text}{seconds}")
+            width = self.console.width if self.console.is_terminal else None  # in a file a line may have any length
+            self._line(epoch_line(epoch, epochs, {visible(name): value for name, value in numbers.items()}, width))
 
     def say(self, text: str) -> None:
         """Something worth a line."""
