@@ -14,6 +14,12 @@ Made from the table that feeds the errors; after a change of `unidl/habits/` run
 the left ends in an error that says what stands on the right, unless a section says that it is understood.
 """
 
+LATER = """
+## Not there yet
+
+What unidl does not have, and how one writes it today. Capitals and underscores do not count in these words.
+"""
+
 SECTIONS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("Backends", "In `UNIDL_BACKEND`, `unidl.set_backend`, `unidl.using` and `backend=`.", habits.BACKENDS),
     (
@@ -36,11 +42,15 @@ SECTIONS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("Tensors", "Methods and attributes of a framework's tensor, in `forward`.", habits.TENSOR),
     ("Activations by name", "Understood.", habits.ACTIVATIONS),
     ("Initializers by name", "Understood.", habits.INITIALIZERS),
+    ("Initializers", "Names in `unidl.initializers`, and names given as a text.", habits.INITIALIZER_NAMES),
     ("Losses", "Names given to the Trainer, and names in `unidl.losses`.", habits.LOSSES),
     ("Metrics", "Names given to the Trainer, and names in `unidl.metrics`.", habits.METRICS),
     ("Optimizers", "Names given to the Trainer, and names in `unidl.optimizers`.", habits.OPTIMIZERS),
     ("Schedules", "Names in `unidl.schedules`.", habits.SCHEDULES),
     ("Callbacks", "Names in `unidl.callbacks`.", habits.CALLBACKS),
+    ("Data", "Names in `unidl.data`.", habits.SOURCES),
+    ("A run's history", "Asked of what `fit` returns.", habits.HISTORY),
+    ("Export formats", "Given to `unidl.export`.", habits.FORMATS),
     ("Arguments", "Of any layer, loss, metric or optimizer.", habits.ARGUMENTS),
 )
 
@@ -54,6 +64,13 @@ def page() -> str:
     parts += ["| of | argument | unidl |", "|---|---|---|"]
     for name, table in sorted(habits.ARGUMENTS_OF.items()):
         parts += [f"| `{name}` | `{word}` | {written(way)} |" for word, way in table.items()]
+    parts.append(LATER)
+    for family, table in habits.LATER.items():
+        parts += [
+            f"\n### {family.capitalize()}\n",
+            f"Any other: {habits.GENERIC[family]}\n",
+            *(rows(table) if table else []),
+        ]
     return "\n".join(parts) + "\n"
 
 
