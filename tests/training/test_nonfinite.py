@@ -224,6 +224,19 @@ def test_in_an_optimizers_state(optimizer, backend):
     assert history.stopped.endswith("after step 7")
 
 
+def test_a_second_moment_that_overflows(backend):
+    """The gradient is finite, its square is not: the weight would rest for good."""
+
+    def loss(targets, predictions):
+        return ops.mean(predictions) * 1e25
+
+    t = made(backend, Sequential([layers.Dense(3)]), loss=loss, optimizer=Adam(0.1))
+    history, _ = told(lambda: t.fit(X, Y, **QUIET))
+    assert "the optimizer's second_moment of 'dense/" in history.stopped
+    assert " is inf at (0" in history.stopped
+    assert np.isfinite(t.model.weights()["dense/kernel"]).all()
+
+
 class Poison(callbacks.Callback):
     every_steps = 3
 
@@ -347,7 +360,7 @@ def test_weights_are_looked_at_for_a_hundredth_of_the_time(backend, monkeypatch)
     monkeypatch.setattr(Weights, "_first", slow)
     weights = Weights(made(backend).engine)
     assert weights.look() is None  # the first time in any case
-    weights._took = 60.0
+    weights._weights._took = 60.0
     assert weights.look() is None
     assert len(looks) == 1
     assert weights.look(must=True) is None

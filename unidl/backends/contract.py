@@ -97,6 +97,9 @@ class Stepper(Protocol):
     def apply(self, gradients: Sequence[Tensor], learning_rate: Any) -> None:
         """One step; a gradient for each of `wanted`."""
 
+    def held(self) -> Mapping[str, Mapping[str, Held]]:
+        """Weight path -> name of a state -> where it is."""
+
     def read(self, lazily: bool = False) -> dict[str, Any]:
         """{"steps": how many it took, "weights": {weight path: {state name: array in canonical layout}}}.
 

@@ -31,6 +31,7 @@ from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace, Uninterrupted
 from unidl.training.feed import Feed, Load, fits, part_of
+from unidl.training.nonfinite import Weights
 from unidl.training.numbers import POSITIONS, Numbers
 from unidl.training.progress import Progress
 from unidl.training.restorable import check_optimizer
@@ -68,6 +69,7 @@ class Engine:
         self.drawn: Mapping[str, np.ndarray] | None = None  # a generator's state to go on from
         self.choice: Choice | None = None  # what jit="auto" found
         self.pace = Pace()  # known from one fit to the next
+        self.weights = Weights(self)  # looks at them; what that costs is known likewise
         self._trained: tuple[str, ...] = ()  # paths of the weights that are not frozen now
         self._now = _Now()
         self._changing = threading.RLock()  # evaluations may run in several threads

@@ -18,7 +18,7 @@ from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted, Train
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
-from unidl.training.nonfinite import Inputs, Weights, cause
+from unidl.training.nonfinite import Inputs, cause
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
 from unidl.training.trial import choose_compiler
@@ -60,7 +60,7 @@ class Fit:
         self.bar = bar
         self.interruption = interruption
         self.stop_at_nonfinite = stop_at_nonfinite
-        self.weights = Weights(trainer.engine)
+        self.weights = trainer.engine.weights
         self.inputs = Inputs(trainer.engine, feed.source) if trainer.engine.takes_own_step() else None
         self.warned = False  # of a loss or weight that is not finite, once
         self.warned_of_metrics = False

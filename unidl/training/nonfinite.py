@@ -7,6 +7,7 @@ a finite loss, and what is NaN in the inputs reaches the weights only. A gradien
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,29 @@ if TYPE_CHECKING:
 SHARE = 0.01  # of the loop's time that may go into looking at weights
 
 
+class _Budget:
+    """How often a look is worth its time."""
+
+    def __init__(self) -> None:
+        self._looked = 0.0  # when
+        self._took = 0.0  # how long, in seconds
+
+    def look(self, find: Callable[[], str | None], must: bool) -> str | None:
+        """What there is to find; None too where it is too early to look again."""
+        started = time.perf_counter()
+        if not must and started - self._looked < self._took / SHARE:
+            return None
+        found = find()
+        self._looked = time.perf_counter()
+        self._took = self._looked - started
+        return found
+
+
 class Weights:
     """Looks at what a Trainer's steps change, and at all that is trained elsewhere: a constant is nobody's fault.
+
+    An optimizer's state is looked at as well, if seldom, for it has to be copied: NaN there is in the weight after a step, but an
+    infinite second moment lets a weight rest for good, with all else finite.
 
     Args:
         engine: The Trainer's.
@@ -36,22 +58,15 @@ class Weights:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._looked = 0.0  # when
-        self._took = 0.0  # how long, in seconds
+        self._weights, self._states = _Budget(), _Budget()
 
     def look(self, must: bool = False) -> str | None:
         """Which weight is not finite, in words; None where none is, or where it is too early to look again.
 
         Args:
-            must: Whether to look in any case.
+            must: Whether to look at the weights in any case.
         """
-        started = time.perf_counter()
-        if not must and started - self._looked < self._took / SHARE:
-            return None
-        found = self._first()
-        self._looked = time.perf_counter()
-        self._took = self._looked - started
-        return found
+        return self._weights.look(self._first, must) or self._states.look(self._first_state, False)
 
     def _first(self) -> str | None:
         model, backend = self._engine.model, self._engine.backend
@@ -67,9 +82,23 @@ class Weights:
         right = dict(zip(each, backend.finite(list(each.values())), strict=True))
         for path in watched:
             if not right[id(tensors[path])] and not backend.finite([slots[path].read()])[0]:
-                value, index = first_odd(backend.to_numpy(slots[path].read()))
-                return f"the weight {path!r} is {value} at {index}" if index else f"the weight {path!r} is {value}"
+                return f"the weight {path!r} is {_odd(backend.to_numpy(slots[path].read()))}"
         return None
+
+    def _first_state(self) -> str | None:
+        backend = self._engine.backend
+        for stepper in self._engine.steppers.values():
+            states = {(path, name): one for path, own in stepper.held().items() for name, one in own.items()}
+            tensors = [one.read() for one in states.values()]
+            for (path, name), tensor, right in zip(states, tensors, backend.finite(tensors), strict=True):
+                if not right:
+                    return f"the optimizer's {name} of {path!r} is {_odd(backend.to_numpy(tensor))}"
+        return None
+
+
+def _odd(array: np.ndarray) -> str:
+    value, index = first_odd(array)
+    return f"{value} at {index}" if index else value
 
 
 def _tensor(slot: Slot) -> Any:

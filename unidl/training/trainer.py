@@ -39,7 +39,6 @@ from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
 from unidl.training.given import check_build_arguments, checked_jit, held_out, optimizers_of, source_of
 from unidl.training.history import History
-from unidl.training.nonfinite import Weights
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
@@ -309,7 +308,7 @@ class Trainer:
         self._build_for(source)
         with reading(self.model._need_built(), "Trainer.evaluate"):
             self._prepare(source, training=False)
-            found = Weights(self.engine).look(must=True)
+            found = self.engine.weights.look(must=True)
             if found is not None:
                 warnings.warn(NonFiniteWarning(f"{found}; a fused kernel may hide it from the loss."), stacklevel=2)
             return self.engine.evaluate(self._feed(source, training=False))

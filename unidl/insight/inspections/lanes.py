@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from unidl.backends.contract import Stepper
+from unidl.backends.contract import Held, Stepper
 from unidl.inspection.lane import Lane
 from unidl.models import Model
 from unidl.training import Trainer
@@ -65,6 +65,10 @@ class MarkedStepper:
         """As the other's."""
         with self.lane.running("update"):
             self.stepper.apply(gradients, learning_rate)
+
+    def held(self) -> Mapping[str, Mapping[str, Held]]:
+        """As the other's."""
+        return self.stepper.held()
 
     def read(self, lazily: bool = False) -> dict[str, Any]:
         """As the other's."""
