@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Binding(Protocol):
-    """The other side of a bound description. Backends implement it in their `module.py`, tracing in `trace.py`."""
+    """The other side of a bound description. Backends implement it in their `binding.py`, tracing in `trace.py`."""
 
     locked: bool  # whether attributes may no longer be set (they may during setup)
 

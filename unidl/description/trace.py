@@ -14,6 +14,7 @@ from typing import Any
 from unidl import arguments, initializers
 from unidl.access import Access
 from unidl.description import layer as layer_module
+from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import Call, LayerPlan, WeightSpec
 from unidl.errors import ArgumentError, NotCalledError, NotPortableError, ShapeError, UnidlError
@@ -41,6 +42,7 @@ class SymbolicBinding:
         self.tracer = tracer
         self.locked = False
         self.setting_up = False
+        self.nests: dict[str, Any] = {}  # attribute -> its bound sublayers, once they were read
 
     @property
     def training(self) -> bool:
@@ -59,10 +61,9 @@ class SymbolicBinding:
             node.outputs = SymbolicTensor(TensorSpec(weight.shape, dtype), node)
             return node.outputs
         if name in self.plan.structure:
-            return map_nest(
-                lambda leaf: self.tracer.bound(self.plan.children[leaf]) if isinstance(leaf, ChildKey) else leaf,
-                self.plan.structure[name],
-            )
+            if name not in self.nests:
+                self.nests[name] = held(self.plan.structure[name], self._sublayer)
+            return self.nests[name]
         if not self.plan.reached and not self.setting_up:
             raise NotCalledError(
                 f"{self.plan.title} was asked for its {name!r} before it was called.",
@@ -70,6 +71,9 @@ class SymbolicBinding:
                 fix="Call the layer first; a layer whose setup takes no shapes may be read at any time.",
             )
         raise layer._no_attribute(name)
+
+    def _sublayer(self, leaf: Any) -> Any:
+        return self.tracer.bound(self.plan.children[leaf]) if isinstance(leaf, ChildKey) else leaf
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Trace the layer's forward."""

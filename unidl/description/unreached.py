@@ -6,7 +6,7 @@ from typing import Any
 
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
-from unidl.errors import NotCalledError
+from unidl.errors import NativeStructureError, NotCalledError
 
 
 class Unreached:
@@ -48,6 +48,15 @@ class Unreached:
     def add_weight(self, *_: Any) -> None:
         """Refused."""
         raise self._refused("was to declare a weight")
+
+
+def runs_as_a_whole(plan: LayerPlan, native: Any) -> NativeStructureError:
+    """The error for a sublayer that is read of a layer which runs as one native object of another making."""
+    return NativeStructureError(
+        f"{plan.title} runs as a {type(native).__name__}, and what layers are in that is not known.",
+        expected="a layer that runs by its definition, whose native object has its sublayers by name",
+        fix="Call the layer itself; or read the sublayer where it is held otherwise.",
+    )
 
 
 def unreached(plan: LayerPlan) -> Layer:

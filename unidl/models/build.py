@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -108,33 +108,63 @@ class Built:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Part:
-    """What a layer remembers of the build that owns its weights."""
+    """What a layer remembers of the build that owns its weights.
+
+    Args:
+        built: The build.
+        plan: The layer's plan in it.
+    """
 
     built: Built
     plan: LayerPlan
+    _route: tuple[str, ...] | None = field(default=None, init=False)  # keys from the root, of a part of a bigger model
+    _own: LayerPlan = field(init=False)  # its plan as a root, once the route is known
+    _last: Built | None = field(default=None, init=False)  # what `as_root` gave
 
     def as_root(self) -> Built:
-        """The build as the layer sees it: for a part of a bigger model, the same native object as a root of its own."""
+        """The build as the layer sees it: for a part of a bigger model, the same native object as a root of its own.
+
+        A training step asks at each call of a part, so the native object alone is looked up again.
+        """
         if self.built.plan is self.plan:
             return self.built
-        return replace(self.built, plan=_rooted(self.plan), native=self.built.native_of(self.plan))
+        if self._route is None:
+            self._own, self._route = _rooted(self.plan), _route_to(self.built.plan, self.plan)
+        native = self.built.native
+        for key in self._route:
+            native = self.built.backend.child(native, key)
+        last = self._last
+        if last is None or last.native is not native:
+            last = self._last = replace(self.built, plan=self._own, native=native)
+        return last
+
+
+def _route_to(root: LayerPlan, wanted: LayerPlan) -> tuple[str, ...]:
+    """The keys that lead from a root to a plan, by the holder that comes first."""
+    above: dict[int, tuple[LayerPlan, str]] = {}
+    for plan in root.walk():
+        for key, child in plan.children.items():
+            if child.reached:
+                above.setdefault(id(child), (plan, key))
+    keys: list[str] = []
+    while wanted is not root:
+        wanted, key = above[id(wanted)]
+        keys.append(key)
+    return tuple(reversed(keys))
 
 
 def _rooted(root: LayerPlan) -> LayerPlan:
     """A sublayer's plan as the root of its own paths."""
-    memo: dict[int, LayerPlan] = {}
-
-    def copied(plan: LayerPlan) -> LayerPlan:
-        if id(plan) not in memo:
-            inside = plan.path.startswith(f"{root.path}/")
-            path = "" if plan is root else plan.path[len(root.path) + 1 :] if inside else plan.path
-            new = memo[id(plan)] = replace(plan, path=path)
-            new.children = {key: copied(child) for key, child in plan.children.items()}
-        return memo[id(plan)]
-
-    return copied(root)
+    copies: dict[int, LayerPlan] = {}
+    for plan in root.walk():
+        inside = plan.path.startswith(f"{root.path}/")
+        path = "" if plan is root else plan.path[len(root.path) + 1 :] if inside else plan.path
+        copies[id(plan)] = replace(plan, path=path)
+    for plan in root.walk():
+        copies[id(plan)].children = {key: copies[id(child)] for key, child in plan.children.items()}
+    return copies[id(root)]
 
 
 def weight_path(plan: LayerPlan, name: str) -> str:

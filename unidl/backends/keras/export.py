@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from unidl.backends.keras.binding import child_of
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.module import child_of
 from unidl.backends.keras.program import slots
 from unidl.backends.keras.source import SOURCE
 from unidl.backends.keras.tensor import to_numpy

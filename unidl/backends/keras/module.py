@@ -18,14 +18,12 @@ from typing import Any
 import unidl.backends.keras as backend
 from unidl import ops
 from unidl.backends.keras.engine import ENGINE, keras, runs_as_python, with_control_flow
-from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
 from unidl.codegen.identifiers import reserved, unreserved
-from unidl.description.layer import Layer, bind
+from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
-from unidl.description.trace import ChildKey, Tracer
-from unidl.description.unreached import unreached
-from unidl.errors import NativeStructureError, NotPortableError, UnidlError
+from unidl.description.trace import Tracer
+from unidl.errors import NotPortableError, UnidlError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import TensorSpec
 from unidl.models import Model
@@ -77,8 +75,10 @@ class Part:
         device: Where it runs.
         reason: Why it is an adapter; "" for a functional model.
         bound: The description bound to it; None for a functional model, which Keras runs.
-        children: Key -> bound description of a child; for a functional model, key -> name of the Keras layer.
-        lowerings: Of a functional model, key -> how the Keras layer is called; None for an adapter or another such model.
+        names: Of a functional model, key -> name of the Keras layer.
+        lowerings: Key -> how a child is called; None for an adapter or a functional model.
+        children: Key -> bound description of a child, once it was asked for.
+        nests: Attribute -> its bound children, in their lists and dicts.
         frozen: Whether it stays in inference.
         draws: Whether portable random numbers are drawn, itself or below, in inference and in training.
         random_state: (seed, step), (2,), in a portable model.
@@ -90,8 +90,10 @@ class Part:
     device: str
     reason: str = ""
     bound: Layer | None = None
-    children: dict[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     lowerings: Mapping[str, Lowering | None] = field(default_factory=dict)
+    children: dict[str, Layer] = field(default_factory=dict)
+    nests: dict[str, Any] = field(default_factory=dict)
     frozen: bool = False
     draws: tuple[bool, bool] = (False, False)
     random_state: Any = None
@@ -123,50 +125,6 @@ class Part:
     def begin(self, training: bool) -> Any:
         """For `unidl.ops.stream.enter`: what takes it to its next step, None if it draws nothing in that mode."""
         return self.next_random_state if self.draws[training] else None
-
-
-class Binding:
-    """Binds a description to the Keras layer that runs it.
-
-    Args:
-        native: An adapter, a functional model, or Keras' own layer.
-        plan: The layer's plan.
-        lowering: How Keras' own layer is called; None for the others.
-    """
-
-    locked = True
-
-    def __init__(self, native: Any, plan: LayerPlan, lowering: Lowering | None) -> None:
-        self.native = native
-        self.plan = plan
-        self.lowering = lowering
-
-    @property
-    def training(self) -> bool:
-        return bool(self.native.unidl.training)
-
-    def attribute(self, layer: Layer, name: str) -> Any:
-        if name in self.plan.weights:
-            value = slots_of(self.plan, self.native, self.lowering)[name].value()
-            # a state is changed in place: what was read before keeps its value, also for the backward pass
-            moves = name in self.plan.updated and (self.lowering is not None or self.training)
-            return keras.ops.copy(value) if moves else value
-        if name in self.plan.structure:
-            nest = self.plan.structure[name]
-            return map_nest(lambda leaf: bound_child(self.native, leaf) if isinstance(leaf, ChildKey) else leaf, nest)
-        raise layer._no_attribute(name)
-
-    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.lowering is not None:
-            return self.lowering.call(layer, self.native, *args, **kwargs)
-        return call_native(self.native, args, kwargs)
-
-    def update(self, name: str, value: Any) -> None:
-        if self.training:
-            getattr(self.native, attribute_name(name)).assign(keras.ops.stop_gradient(value))
-
-    def add_weight(self, *_: Any) -> None:
-        raise RuntimeError("setup does not run on a native object")
 
 
 # -- the adapter -------------------------------------------------------------------------------------------------------------
@@ -247,96 +205,6 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
         part.training = before
         if place is not None:
             leave(place)
-
-
-def make_adapter(plan: LayerPlan, device: str, reason: str) -> Adapter:
-    """The adapter of a layer, with its own weights and no children yet."""
-    adapter = adapter_class(type(plan.layer))(name=layer_name(plan), dtype=plan.dtype, autocast=False)
-    for name, weight in plan.weights.items():
-        variable = adapter.add_weight(
-            shape=weight.shape,
-            initializer="zeros",
-            dtype=weight.dtype,
-            trainable=weight.trainable,
-            autocast=False,
-            name=name,
-        )
-        setattr(adapter, attribute_name(name), variable)
-    adapter.unidl = Part(plan, device, reason)
-    adapter.unidl.bound = bind(plan.layer, plan.attributes, Binding(adapter, plan, None))
-    adapter.built = True
-    return adapter
-
-
-# -- children ----------------------------------------------------------------------------------------------------------------
-
-
-def add_children(adapter: Adapter, children: dict[str, tuple[Any, Lowering | None]]) -> None:
-    """Put the children under the attributes of the description, in the same lists, tuples and dicts."""
-    plan = adapter.unidl.plan
-    for key, (native, lowering) in children.items():
-        adapter.unidl.children[key] = bind_child(plan.children[key], native, lowering)
-    for name, nest in plan.structure.items():
-        held = map_nest(lambda leaf: children.get(leaf, (None,))[0] if isinstance(leaf, ChildKey) else leaf, nest)
-        setattr(adapter, attribute_name(name), held)
-
-
-def bind_child(plan: LayerPlan, native: Any, lowering: Lowering | None) -> Layer:
-    """The description of a child, bound to its native object."""
-    bound: Layer | None = native.unidl.bound if isinstance(native, Adapter) else None
-    return bound or bind(plan.layer, plan.attributes, Binding(native, plan, lowering))
-
-
-def slots_of(plan: LayerPlan, native: Any, lowering: Lowering | None) -> Mapping[str, Slot]:
-    """The layer's own weights in its Keras layer, an adapter or what a lowering made."""
-    if lowering is None or isinstance(native, Adapter):
-        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
-    return lowering.slots(plan, native)  # type: ignore[return-value]
-
-
-def child_of(native: Any, key: str) -> Any:
-    """The Keras layer under a key.
-
-    Raises:
-        NativeStructureError: There is none any more.
-    """
-    found: Any = None
-    if isinstance(native, Adapter):
-        first, *rest = key.split("/")
-        found = getattr(native, attribute_name(first), None)
-        for step in rest:
-            found = _item(found, step)
-    else:
-        name = native.unidl.children.get(key)
-        found = next((layer for layer in native.layers if layer.name == name), None)
-    if not isinstance(found, keras.layers.Layer):
-        raise NativeStructureError(
-            f"The native {type(native).__name__} {native.name!r} has no layer {key.replace('/', '.')!r} any more, "
-            "so the description does not fit it.",
-            fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
-        )
-    return found
-
-
-def _item(nest: Any, step: str) -> Any:
-    if isinstance(nest, dict):
-        return next((value for key, value in nest.items() if str(key) == step), None)
-    return nest[int(step)] if isinstance(nest, (list, tuple)) and int(step) < len(nest) else None
-
-
-def bound_child(adapter: Any, key: str) -> Layer:
-    """The bound description of a child, as the adapter, or the functional model, stands now."""
-    part: Part = adapter.unidl
-    if not part.plan.children[key].reached:
-        return unreached(part.plan.children[key])
-    child = child_of(adapter, key)
-    if not isinstance(adapter, Adapter):
-        return bind_child(part.plan.children[key], child, part.lowerings[key])
-    bound: Layer = adapter.unidl.children[key]
-    binding: Binding = bound.__dict__["_binding"]
-    if binding.native is not child:  # the user put another layer there
-        bound = adapter.unidl.children[key] = bind_child(binding.plan, child, binding.lowering)
-    return bound
 
 
 # -- calling -----------------------------------------------------------------------------------------------------------------

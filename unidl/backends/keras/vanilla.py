@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import unidl.backends.keras as backend
+from unidl.backends.keras.binding import child_of
 from unidl.backends.keras.deferred import Deferred, Length, plainly
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers import LOWERINGS
@@ -25,7 +26,7 @@ from unidl.backends.keras.layers.convolution import make_convolution
 from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
 from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
 from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
-from unidl.backends.keras.module import child_of, input_name, layer_name
+from unidl.backends.keras.module import input_name, layer_name
 from unidl.backends.keras.program import made_by, name_operations, slots
 from unidl.backends.lowering import Lowering, choose
 from unidl.description.layer import Layer, bind

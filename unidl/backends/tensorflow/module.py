@@ -36,14 +36,10 @@ from unidl.backends.tensorflow.tracing import (
     why_traced,
     with_control_flow,
 )
-from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
+from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_of
 from unidl.codegen.identifiers import reserved, unreserved
-from unidl.description.layer import Layer, bind
+from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
-from unidl.description.trace import ChildKey
-from unidl.description.unreached import unreached
-from unidl.errors import NativeStructureError
-from unidl.graph.node import map_nest
 from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
@@ -51,53 +47,6 @@ from unidl.ops.stream import enter, leave, origin
 def attribute_name(name: str) -> str:
     """The name of a weight or child on the module; one that tf.Module or the adapter uses itself gets an underscore behind it."""
     return unreserved(name, _TAKEN)
-
-
-class Binding:
-    """Binds a description to the module that runs it.
-
-    Args:
-        module: An adapter, or another tf.Module.
-        plan: The layer's plan.
-        lowering: How another tf.Module is called; None for an adapter, or for what the user put in a layer's place.
-    """
-
-    locked = True
-
-    def __init__(self, module: tf.Module, plan: LayerPlan, lowering: Lowering | None) -> None:
-        self.module = module
-        self.plan = plan
-        self.lowering = lowering
-
-    @property
-    def training(self) -> bool:
-        return is_training() and not is_frozen(self.module)
-
-    def attribute(self, layer: Layer, name: str) -> Any:
-        if name in self.plan.weights:
-            return slots_of(self.plan, self.module, self.lowering)[name].value()
-        if name in self.plan.structure:
-            return map_nest(
-                lambda leaf: bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf,
-                self.plan.structure[name],
-            )
-        raise layer._no_attribute(name)
-
-    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # nodes are named after the layer, as its variables are
-        with in_layer(self.plan.path), tf.name_scope(scope_name(self.plan)):
-            if self.lowering is not None:
-                return self.lowering.call(layer, self.module, *args, **kwargs)
-            if isinstance(self.module, Adapter):
-                return forward_of(self.module)(*args, **kwargs)
-            return self.module(*args, **kwargs)
-
-    def update(self, name: str, value: tf.Tensor) -> None:
-        if self.training:
-            variable_of(self.module, attribute_name(name)).assign(tf.stop_gradient(value))
-
-    def add_weight(self, *_: Any) -> None:
-        raise RuntimeError("setup does not run on a native object")
 
 
 @dataclass(eq=False)
@@ -108,7 +57,9 @@ class Program:
         plan: The layer's plan.
         device: Where its variables are and where it runs.
         bound: The description, bound to the adapter.
-        bound_children: Key -> the bound description of a child.
+        bound_children: Key -> the bound description of a child, once it was asked for.
+        lowerings: Key -> how a child is called.
+        nests: Attribute -> its bound children, in their lists and dicts.
         functions: What a graph depends on -> what was traced for it.
         traces: Every trace, in order.
         runs: How often a graph was run; many steps of a Trainer in one call count once.
@@ -122,6 +73,8 @@ class Program:
     device: str
     bound: Any = None
     bound_children: dict[str, Layer] = field(default_factory=dict)
+    lowerings: Mapping[str, Lowering | None] = field(default_factory=dict)
+    nests: dict[str, Any] = field(default_factory=dict)
     functions: dict[Hashable, Traced] = field(default_factory=dict)
     traces: list[Trace] = field(default_factory=list)
     runs: int = 0
@@ -152,7 +105,8 @@ class Program:
         if self.random_state is not None:
             new.random_state.assign(self.random_state)
         module = memo[id(self.bound.__dict__["_binding"].module)]
-        new.bound = bind(self.plan.layer, self.plan.attributes, Binding(module, self.plan, None))
+        new.bound = self.bound.__dict__["_binding"].of(module)
+        new.lowerings = self.lowerings
         return new
 
     def traced(
@@ -328,78 +282,6 @@ def adapter_class(layer_class: type[Layer], base: type[Adapter]) -> type[Adapter
         members = {"__doc__": layer_class.__doc__, "__module__": __name__}
         _classes.setdefault(key, type(layer_class.__name__, (base,), members))
     return _classes[key]
-
-
-def make_adapter(plan: LayerPlan, device: str, base: type[Adapter]) -> Adapter:
-    """The adapter of a layer, with its own variables and no children yet."""
-    module = adapter_class(type(plan.layer), base)()
-    module.unidl = Program(plan, device)
-    module.unidl.bound = bind(plan.layer, plan.attributes, Binding(module, plan, None))
-    for name, weight in plan.weights.items():
-        label = f"{scope_name(plan).rstrip('/')}/{name}"
-        variable = make_variable(weight.shape, weight.dtype, device, label, weight.trainable)
-        setattr(module, attribute_name(name), variable)
-    return module
-
-
-def add_children(module: Adapter, children: dict[str, tuple[tf.Module, Lowering | None]]) -> None:
-    """Put the children under their keys, lists and dicts as lists and dicts."""
-    plan = module.unidl.plan
-
-    def native(nest: Any) -> Any:
-        if isinstance(nest, (list, tuple)):
-            return [native(item) for item in nest]
-        if isinstance(nest, dict):
-            return {str(key): native(item) for key, item in nest.items()}
-        if isinstance(nest, ChildKey):
-            return children[nest][0] if nest in children else None  # a layer that no forward calls is not built
-        return nest
-
-    for name, nest in plan.structure.items():
-        setattr(module, attribute_name(name), native(nest))
-    for key, (child, lowering) in children.items():
-        module.unidl.bound_children[key] = _bind_child(plan.children[key], child, lowering)
-
-
-def _bind_child(plan: LayerPlan, child: tf.Module, lowering: Lowering | None) -> Layer:
-    if isinstance(child, Adapter):
-        return child.unidl.bound
-    return bind(plan.layer, plan.attributes, Binding(child, plan, lowering))
-
-
-def slots_of(plan: LayerPlan, native: tf.Module, lowering: Lowering | None) -> Mapping[str, Slot]:
-    """The layer's own weights in its module, an adapter or what a lowering made."""
-    if lowering is None or isinstance(native, Adapter):
-        return {name: Slot(native, attribute_name(name)) for name in plan.weights}
-    return lowering.slots(plan, native)  # type: ignore[return-value]
-
-
-def child_of(module: tf.Module, key: str) -> Any:
-    """The module under a key."""
-    first, *rest = key.split("/")
-    found = getattr(module, attribute_name(first), None)
-    for part in rest:
-        found = now(found, int(part) if isinstance(found, list) else part)
-    if found is None:
-        raise NativeStructureError(
-            f"The native {type(module).__name__} has no module {key.replace('/', '.')!r} any more, so the description does not fit it.",
-            fix="Change the description with model.replace(path, layer), or go on with model.native alone.",
-        )
-    return found
-
-
-def bound_child(module: Any, key: str) -> Layer:
-    """The bound description of a child, as the module stands now."""
-    plan: LayerPlan = module.unidl.plan.children[key]
-    if not plan.reached:
-        return unreached(plan)
-    child = child_of(module, key)
-    children = module.unidl.bound_children
-    if key not in children or children[key].__dict__["_binding"].module is not child:
-        # in a copy, or where the user put another module
-        before = children[key].__dict__["_binding"].lowering if key in children else None
-        children[key] = _bind_child(module.unidl.plan.children[key], child, before)
-    return children[key]
 
 
 def parts_of(module: tf.Module, modules: list[tf.Module]) -> Iterator[tuple[Any, Any, Any]]:

@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from unidl.backends.lowering import Way, choose
+from unidl.backends.tensorflow.binding import add_children, child_of, make_adapter, slots_of
 from unidl.backends.tensorflow.layers import LOWERINGS
-from unidl.backends.tensorflow.module import Adapter, Root, add_children, child_of, make_adapter, slots_of
+from unidl.backends.tensorflow.module import Adapter, Root
 from unidl.backends.tensorflow.weight import Slot
 from unidl.description.plan import LayerPlan
 

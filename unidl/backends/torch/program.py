@@ -9,17 +9,10 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Way, choose
+from unidl.backends.torch.binding import add_child, bind_children, child_of, make_adapter, slots_of
 from unidl.backends.torch.generator import its_turn, waits
 from unidl.backends.torch.layers import LOWERINGS
-from unidl.backends.torch.module import (
-    Adapter,
-    add_child,
-    call_adapter,
-    child_of,
-    in_mode,
-    make_adapter,
-    slots_of,
-)
+from unidl.backends.torch.module import Adapter, call_adapter, in_mode
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 
@@ -44,9 +37,10 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
                 nn.init.zeros_(tensor)
             return module
         adapter = make_adapter(part, device)
-        for key, child in part.children.items():
-            if child.reached:
-                add_child(adapter, key, make(child), choose(LOWERINGS, "torch", child)[0])
+        reached = {key: child for key, child in part.children.items() if child.reached}
+        for key, child in reached.items():
+            add_child(adapter, key, make(child))
+        bind_children(adapter, {key: choose(LOWERINGS, "torch", child)[0] for key, child in reached.items()})
         return adapter
 
     return make(plan)

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras.src.backend.common import global_state
 
-from unidl.backends.keras.module import child_of
+from unidl.backends.keras.binding import child_of
 from unidl.backends.keras.program import slots
 from unidl.description.plan import LayerPlan
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.backends.tensorflow.module import child_of, own_variables
+from unidl.backends.tensorflow.binding import child_of
+from unidl.backends.tensorflow.module import own_variables
 from unidl.backends.tensorflow.program import lowered
 from unidl.backends.tensorflow.weight import is_frozen
 from unidl.description.plan import LayerPlan
