@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import unidl
@@ -11,6 +13,12 @@ from unidl import optimizers
 OPTIMIZERS = {"sgd": optimizers.SGD, "adam": optimizers.Adam, "adamw": optimizers.AdamW}
 
 
+def trainer(work: Workload, model: unidl.Model, **more: Any) -> unidl.Trainer:
+    """The Trainer's own step."""
+    optimizer = OPTIMIZERS[work.optimizer](work.rate, **work.options)
+    return unidl.Trainer(model, loss=work.loss, optimizer=optimizer, **more)
+
+
 class Side:
     """A model trained by a Trainer."""
 
@@ -18,9 +26,9 @@ class Side:
         self.work, self.backend, self.shuffle = work, backend, shuffle
         inputs, self.targets = work.arrays()
         self.inputs = inputs[0] if len(inputs) == 1 else inputs
-        optimizer = OPTIMIZERS[work.optimizer](work.rate, **work.options)
         self.model = work.model()
-        self.trainer = unidl.Trainer(self.model, loss=work.loss, optimizer=optimizer, backend=backend, jit=jit, seed=0)
+        make = work.trainer or trainer
+        self.trainer = make(work, self.model, backend=backend, jit=jit, seed=0)
 
     def build(self) -> Side:
         """Build the model, as the first `fit` would."""

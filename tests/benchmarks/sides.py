@@ -68,4 +68,6 @@ def native_side(work: Workload, native: str) -> Any:
     """The loop by hand."""
     module, _, form = native.partition("-")
     options = {form: True} if form else {}
+    if work.trainer is not None:
+        return work.hand(module).Side(work)
     return importlib.import_module(f"tests.benchmarks.native.{module}").Side(work, **options)

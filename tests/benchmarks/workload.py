@@ -11,7 +11,7 @@ import numpy as np
 
 import unidl
 
-NAMES = ("mlp", "cnn", "resnet18", "lstm", "gpt", "recommender", "unet")
+NAMES = ("mlp", "cnn", "resnet18", "lstm", "gpt", "recommender", "unet", "gan", "embeddings")
 SMALL = ("mlp", "tabular")  # where a framework's own driver costs more than the mathematics
 
 
@@ -30,6 +30,7 @@ class Workload:
         options: Further arguments of the optimizer, named as in unidl.
         loss: "cross_entropy" or "mse".
         large: Examples in the large batch of inference.
+        trainer: `trainer(workload, model, **options)` makes a Trainer of its own; the other side then is `Side` of the job by hand.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Workload:
     options: dict[str, float]
     loss: str
     large: int = 256
+    trainer: Callable[..., unidl.Trainer] | None = None
 
     def arrays(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """The inputs, one array for each argument of forward, and the targets."""

@@ -441,3 +441,34 @@ def test_a_loop_reaches_the_layers_of_every_round(backend):
     model = Deciding().build((6,), backend=backend)
     assert [f"blocks/{i}/kernel" in model.weights() for i in range(4)] == [True] * 4
     model.predict(X)
+
+
+class Pops(Model):
+    """Takes lists and dicts of layers apart, as Python's own."""
+
+    def __init__(self):
+        self.parts = [layers.Dense(6), layers.Dense(6), [layers.Dense(6)]]
+        self.heads = {"a": layers.Dense(6), "b": layers.Dense(6)}
+
+    def forward(self, x):
+        parts, heads = self.parts, self.heads
+        inner = parts.pop()
+        parts.reverse()
+        for part in (*parts, inner.pop()):
+            x = part(x)
+        while heads:
+            x = heads.pop(min(heads))(x)
+        assert len(self.parts) == 3
+        assert len(self.parts[2]) == 1
+        assert list(self.heads) == ["a", "b"]
+        return x
+
+
+def test_a_forward_may_change_the_lists_it_reads(backend):
+    model = Pops().build((6,), backend=backend)
+    w, y = model.weights(), X
+    for path in ("parts/1", "parts/0", "parts/2/0", "heads/a", "heads/b"):
+        y = y @ w[f"{path}/kernel"] + w[f"{path}/bias"]
+    for _ in range(2):
+        np.testing.assert_allclose(numbers(model(X)), y, rtol=1e-4, atol=1e-5)
+    assert model.summary() is None

@@ -1,35 +1,38 @@
-"""Lists and dicts of sublayers as a forward sees them while it is traced: to be read, not to be changed."""
+"""Lists and dicts of sublayers as a forward finds them on `self`: made once, and again after somebody changed one.
+
+A forward may take such a list for its own: `blocks = self.blocks; blocks.reverse()`. What it changes is let go of, so that the next
+read finds all layers again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
-
-from unidl.errors import ArgumentError
-
-
-def _refuse(name: str) -> Callable[..., NoReturn]:
-    def refused(self: Any, *_: Any, **__: Any) -> NoReturn:
-        kind = "dict" if isinstance(self, dict) else "list"
-        raise ArgumentError(
-            f"forward changes a {kind} of layers that the description holds (by {name}); a change kept so would not survive "
-            "compiling, copying or saving.",
-            expected="forward computes and returns",
-            fix=f"Change a copy: {kind}(self.…).",
-        )
-
-    return refused
+from typing import Any
 
 
 class HeldList(list[Any]):
     """A list of bound sublayers."""
 
+    cache: dict[str, Any]
+    name: str
+
 
 class HeldDict(dict[Any, Any]):
     """A dict of bound sublayers."""
 
+    cache: dict[str, Any]
+    name: str
 
-for _name in (
+
+def _letting_go(change: Callable[..., Any]) -> Callable[..., Any]:
+    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.cache.pop(self.name, None)
+        return change(self, *args, **kwargs)
+
+    return changed
+
+
+_OF_LISTS = (
     "append",
     "extend",
     "insert",
@@ -41,25 +44,50 @@ for _name in (
     "__setitem__",
     "__delitem__",
     "__iadd__",
-):
-    setattr(HeldList, _name, _refuse(_name))
-for _name in ("pop", "popitem", "clear", "update", "setdefault", "__setitem__", "__delitem__", "__ior__"):
-    setattr(HeldDict, _name, _refuse(_name))
+    "__imul__",
+)
+_OF_DICTS = ("pop", "popitem", "clear", "update", "setdefault", "__setitem__", "__delitem__", "__ior__")
+for _kind, _base, _names in ((HeldList, list, _OF_LISTS), (HeldDict, dict, _OF_DICTS)):
+    for _name in _names:
+        setattr(_kind, _name, _letting_go(getattr(_base, _name)))
 
 
-def held(nest: Any, bound: Callable[[Any], Any]) -> Any:
-    """A nest of sublayers that a forward may read.
+def held(cache: dict[str, Any], name: str, nest: Any, bound: Callable[[Any], Any]) -> Any:
+    """The bound sublayers of one attribute, from the cache, where they stay until somebody changes a list or dict of them.
 
     Args:
-        nest: Lists, tuples and dicts.
+        cache: Attribute -> what this gave.
+        name: The attribute.
+        nest: Lists, tuples and dicts, as the description has them.
         bound: What stands for a leaf.
     """
-    if isinstance(nest, dict):
-        return HeldDict({key: held(item, bound) for key, item in nest.items()})
-    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
-        return type(nest)(*[held(item, bound) for item in nest])
+    if name not in cache:
+        cache[name] = _made(cache, name, nest, bound)
+    return cache[name]
+
+
+def _made(cache: dict[str, Any], name: str, nest: Any, bound: Callable[[Any], Any]) -> Any:
     if isinstance(nest, tuple):
-        return tuple([held(item, bound) for item in nest])
+        items = [_made(cache, name, item, bound) for item in nest]
+        return type(nest)(*items) if hasattr(nest, "_fields") else tuple(items)
+    if not isinstance(nest, (list, dict)):
+        return bound(nest)
+    made: HeldList | HeldDict
+    if isinstance(nest, dict):
+        made = HeldDict({key: _made(cache, name, item, bound) for key, item in nest.items()})
+    else:
+        made = HeldList([_made(cache, name, item, bound) for item in nest])
+    made.cache, made.name = cache, name
+    return made
+
+
+def plain(nest: Any) -> Any:
+    """The same in lists and dicts of Python's own."""
+    if isinstance(nest, dict):
+        return {key: plain(item) for key, item in nest.items()}
     if isinstance(nest, list):
-        return HeldList([held(item, bound) for item in nest])
-    return bound(nest)
+        return [plain(item) for item in nest]
+    if isinstance(nest, tuple):
+        items = [plain(item) for item in nest]
+        return type(nest)(*items) if hasattr(nest, "_fields") else tuple(items)
+    return nest

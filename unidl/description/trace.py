@@ -61,9 +61,7 @@ class SymbolicBinding:
             node.outputs = SymbolicTensor(TensorSpec(weight.shape, dtype), node)
             return node.outputs
         if name in self.plan.structure:
-            if name not in self.nests:
-                self.nests[name] = held(self.plan.structure[name], self._sublayer)
-            return self.nests[name]
+            return held(self.nests, name, self.plan.structure[name], self._sublayer)
         if not self.plan.reached and not self.setting_up:
             raise NotCalledError(
                 f"{self.plan.title} was asked for its {name!r} before it was called.",

@@ -9,6 +9,7 @@ from unidl.backends.keras.engine import keras
 from unidl.backends.keras.module import Adapter, Part, adapter_class, attribute_name, call_native, layer_name
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
+from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -169,9 +170,7 @@ def bound_child(native: Any, key: str) -> Layer:
 def bound_nest(native: Any, name: str) -> Any:
     """The bound children of one attribute; each looks by itself whether its Keras layer still stands there."""
     part: Part = native.unidl
-    if name not in part.nests:
-        nest = map_nest(
-            lambda leaf: bound_child(native, leaf) if isinstance(leaf, ChildKey) else leaf, part.plan.structure[name]
-        )
-        part.nests[name] = nest
-    return part.nests[name]
+    structure = part.plan.structure[name]
+    return held(
+        part.nests, name, structure, lambda leaf: bound_child(native, leaf) if isinstance(leaf, ChildKey) else leaf
+    )

@@ -19,12 +19,12 @@ from unidl.backends.tensorflow.module import (
 )
 from unidl.backends.tensorflow.tracing import in_layer, is_training
 from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
+from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
 from unidl.errors import NativeStructureError
-from unidl.graph.node import map_nest
 
 
 class Binding:
@@ -177,9 +177,7 @@ def bound_child(module: Any, key: str) -> Layer:
 def bound_nest(module: Adapter, name: str) -> Any:
     """The bound children of one attribute; each looks by itself whether its module still stands there."""
     program = module.unidl
-    if name not in program.nests:
-        nest = map_nest(
-            lambda leaf: bound_child(module, leaf) if isinstance(leaf, ChildKey) else leaf, program.plan.structure[name]
-        )
-        program.nests[name] = nest
-    return program.nests[name]
+    structure = program.plan.structure[name]
+    return held(
+        program.nests, name, structure, lambda leaf: bound_child(module, leaf) if isinstance(leaf, ChildKey) else leaf
+    )

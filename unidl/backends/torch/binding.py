@@ -13,12 +13,12 @@ from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.module import Adapter, adapter_class, attribute_name, call_adapter, module_key
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.members import places
+from unidl.description.held import held, plain
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
 from unidl.errors import NativeStructureError
-from unidl.graph.node import map_nest
 from unidl.ops.stream import origin
 
 Step = tuple[nn.Module, str, nn.Module]  # a holder, the name of a module in it, that module
@@ -68,8 +68,8 @@ class Binding:
             return False
         if self.holder._modules.get(self.place) is not self.module:
             return True
-        for holder, place, held in self.above:  # noqa: SIM110  # each call asks: a generator would cost it more
-            if holder._modules.get(place) is not held:
+        for holder, place, module in self.above:  # noqa: SIM110  # each call asks: a generator would cost it more
+            if holder._modules.get(place) is not module:
                 return True
         return False
 
@@ -90,8 +90,13 @@ class Binding:
         if name in self.plan.structure:
             if not isinstance(module, Adapter):
                 raise runs_as_a_whole(self.plan, module)
-            return module.bound.__dict__[name]
+            nest = held(module.nests, name, self.plan.structure[name], self._sublayer)
+            # a compiler follows what it knows best; nobody keeps its lists
+            return plain(nest) if torch.compiler.is_dynamo_compiling() else nest
         raise layer._no_attribute(name)
+
+    def _sublayer(self, leaf: Any) -> Any:
+        return bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         holder, module, lowering = self.holder, self.module, self.lowering
@@ -132,7 +137,7 @@ def make_adapter(plan: LayerPlan, device: torch.device) -> Adapter:
     module = adapter_class(type(plan.layer))()
     module.plan = plan
     module.access = plan.access
-    module.bound_children = {}
+    module.bound_children, module.nests = {}, {}
     module.places = {
         key: (attribute_name(name), *map(str, way))
         for name, nest in plan.structure.items()
@@ -177,31 +182,25 @@ def _is_list(plan: LayerPlan, path: list[str]) -> bool:
 
 
 def bind_children(module: Adapter, lowerings: Mapping[str, Lowering | None]) -> None:
-    """Bind the children of an adapter once all are there; Python then finds them on its bound description by itself.
+    """Bind the children of an adapter once all are there.
 
     Args:
         module: The adapter.
         lowerings: Key -> how the child is called.
     """
-    module.bound_children.update({key: _bind_child(module, key, lowering) for key, lowering in lowerings.items()})
-    for name in module.plan.structure:
-        _put_bound(module, name)
+    for key, lowering in lowerings.items():
+        _put_bound(module, key, lowering)
 
 
-def _bind_child(module: Adapter, key: str, lowering: Lowering | None) -> Layer:
+def _put_bound(module: Adapter, key: str, lowering: Lowering | None) -> Layer:
+    """Bind a child; one that is an attribute is one of the bound parent too, which Python then finds by itself."""
     plan, way = module.plan.children[key], way_to(module, key)
-    return bind(plan.layer, plan.attributes, Binding(way[-1][2], plan, lowering, module, key, way))
-
-
-def _put_bound(module: Adapter, name: str) -> None:
-    """The bound children of one attribute, where the adapter's forward finds them."""
-
-    def bound(leaf: Any) -> Any:
-        if not isinstance(leaf, ChildKey):
-            return leaf
-        return module.bound_children[leaf] if leaf in module.bound_children else unreached(module.plan.children[leaf])
-
-    module.bound.__dict__[name] = map_nest(bound, module.plan.structure[name])
+    bound = bind(plan.layer, plan.attributes, Binding(way[-1][2], plan, lowering, module, key, way))
+    module.bound_children[key] = bound
+    module.nests.pop(key.partition("/")[0], None)
+    if key in module.plan.structure:
+        module.bound.__dict__[key] = bound
+    return bound
 
 
 def own_weight(adapter: nn.Module, name: str) -> torch.Tensor:
@@ -248,10 +247,9 @@ def child_of(module: nn.Module, key: str) -> nn.Module:
 
 
 def bound_child(module: Any, key: str) -> Layer:
-    """The bound description of a child, as the module stands now: the user put another one there."""
-    bound: Layer = module.bound_children[key]
+    """The bound description of a child, as the module stands now."""
+    bound: Layer | None = module.bound_children.get(key)
+    if bound is None:
+        return unreached(module.plan.children[key])
     binding: Binding = bound.__dict__["_binding"]
-    if binding.moved():
-        bound = module.bound_children[key] = _bind_child(module, key, binding.lowering)
-        _put_bound(module, key.partition("/")[0])
-    return bound
+    return _put_bound(module, key, binding.lowering) if binding.moved() else bound

@@ -50,6 +50,7 @@ class Adapter(nn.Module):
     bound: Layer
     plan: LayerPlan
     bound_children: dict[str, Layer]
+    nests: dict[str, Any]  # attribute -> its bound children, in their lists and dicts
     access: Access
     places: dict[str, tuple[str, ...]]  # key of a child -> the names that lead to it
     draws: tuple[bool, bool] | None = (
@@ -71,7 +72,7 @@ class Adapter(nn.Module):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the subclass is made on the fly: pickle and deepcopy make it again from the layer's class
-        return (_empty, (type(self.plan.layer),), self.__dict__)
+        return (_empty, (type(self.plan.layer),), {**self.__dict__, "nests": {}})
 
 
 class Changed:

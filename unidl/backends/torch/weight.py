@@ -38,8 +38,8 @@ class Slot:
         self.name = name
         self.view = view
         # what is registered is not asked for its value: a parametrization would compute it, and may move a state (spectral norm)
-        held = module._parameters.get(name, module._buffers.get(name))
-        if held is None and not parametrize.is_parametrized(module, name):
+        known = [held[name] for held in (module._parameters, module._buffers) if name in held]  # a script's have no get
+        if all(value is None for value in known) and not parametrize.is_parametrized(module, name):
             self._tensor()
 
     def _tensor(self) -> torch.Tensor:
