@@ -41,15 +41,23 @@ def admit(
 
 
 def _from_arrays(built: Built, args: tuple[Any, ...], share: bool) -> tuple[Any, ...] | None:
-    """What most calls bring, arrays of the very dtypes and shapes that the model was built for; None where they are not."""
+    """What most calls bring, arrays or tensors of the very dtypes and shapes that the model was built for; None where they are not."""
     expected = built.arrays
     if expected is None or len(args) != len(expected):
         return None
-    take, device, tensors = built.backend.to_tensor, built.device, []
+    backend, device, tensors = built.backend, built.device, []
     for value, (dtype, rest, name) in zip(args, expected, strict=True):
-        if type(value) is not np.ndarray or value.dtype is not dtype or value.shape[1:] != rest or not value.shape:
+        shape = getattr(value, "shape", ())
+        if not shape or shape[1:] != rest:
             return None
-        tensors.append(take(value, name, device, share))
+        if type(value) is np.ndarray:
+            if value.dtype is not dtype:
+                return None
+            tensors.append(backend.to_tensor(value, name, device, share))
+        elif isinstance(value, backend.TENSOR_TYPES) and dtype_name(value.dtype) == name:  # of a call in a training step
+            tensors.append(value)
+        else:
+            return None
     return tuple(tensors)
 
 
