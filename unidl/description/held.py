@@ -79,15 +79,3 @@ def _made(cache: dict[str, Any], name: str, nest: Any, bound: Callable[[Any], An
         made = HeldList([_made(cache, name, item, bound) for item in nest])
     made.cache, made.name = cache, name
     return made
-
-
-def plain(nest: Any) -> Any:
-    """The same in lists and dicts of Python's own."""
-    if isinstance(nest, dict):
-        return {key: plain(item) for key, item in nest.items()}
-    if isinstance(nest, list):
-        return [plain(item) for item in nest]
-    if isinstance(nest, tuple):
-        items = [plain(item) for item in nest]
-        return type(nest)(*items) if hasattr(nest, "_fields") else tuple(items)
-    return nest

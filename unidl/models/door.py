@@ -54,7 +54,9 @@ def _from_arrays(built: Built, args: tuple[Any, ...], share: bool) -> tuple[Any,
             if value.dtype is not dtype:
                 return None
             tensors.append(backend.to_tensor(value, name, device, share))
-        elif isinstance(value, backend.TENSOR_TYPES) and dtype_name(value.dtype) == name:  # of a call in a training step
+        elif (
+            isinstance(value, backend.TENSOR_TYPES) and dtype_name(value.dtype) == name
+        ):  # of a call in a training step
             tensors.append(value)
         else:
             return None

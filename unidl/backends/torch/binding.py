@@ -13,12 +13,13 @@ from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.module import Adapter, adapter_class, attribute_name, call_adapter, module_key
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.members import places
-from unidl.description.held import held, plain
+from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
 from unidl.errors import NativeStructureError
+from unidl.graph.node import map_nest
 from unidl.ops.stream import origin
 
 Step = tuple[nn.Module, str, nn.Module]  # a holder, the name of a module in it, that module
@@ -90,9 +91,10 @@ class Binding:
         if name in self.plan.structure:
             if not isinstance(module, Adapter):
                 raise runs_as_a_whole(self.plan, module)
-            nest = held(module.nests, name, self.plan.structure[name], self._sublayer)
-            # a compiler follows what it knows best; nobody keeps its lists
-            return plain(nest) if torch.compiler.is_dynamo_compiling() else nest
+            structure = self.plan.structure[name]
+            if torch.compiler.is_dynamo_compiling():  # which would take what is kept for a change, and compile anew
+                return map_nest(self._sublayer, structure)
+            return held(module.nests, name, structure, self._sublayer)
         raise layer._no_attribute(name)
 
     def _sublayer(self, leaf: Any) -> Any:
