@@ -108,6 +108,13 @@ def test_a_model_that_does_something_about_it_trains_on(backend):
     np.testing.assert_array_equal(history.step_loss, expected.step_loss)
 
 
+def test_in_the_targets(backend):
+    targets = spoiled(X[:, :3], 9, np.nan)
+    history, said = told(lambda: made(backend, loss="mse").fit(X, targets, **QUIET))
+    assert history.stopped == "'loss' is nan at step 3"
+    assert "First seen: target 1 is nan at (1,) at example 9." in said[0]
+
+
 def test_in_validation_data_it_is_a_warning(backend):
     t = made(backend)
     history, said = told(lambda: t.fit(X, Y, epochs=2, validation_data=(X * np.nan, Y), **QUIET))

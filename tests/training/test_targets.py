@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 import unidl
 from unidl import Input, Model, Sequential, data, layers, losses, metrics, ops
 from unidl.backends import registry
-from unidl.errors import ArgumentError, DataError, ShapeError
+from unidl.errors import ArgumentError, DataError, DtypeError, ShapeError
 from unidl.optimizers import SGD
 
 RNG = np.random.default_rng(0)
@@ -305,6 +305,38 @@ def test_a_function_is_looked_at(name, backend):
                 continue
             with pytest.raises(ShapeError, match="broadcasts targets against predictions"):
                 call()
+
+
+def test_a_function_of_nested_targets_is_looked_at(backend):
+    def sizes(targets, predictions):
+        return ops.abs(targets["size"] - predictions["size"])
+
+    flat, column = native(backend, FLAT), native(backend, COLUMN)
+    for reader in (losses.get(sizes), metrics.get(sizes)):
+        call = reader if isinstance(reader, losses.Loss) else lambda t, p, r=reader: measured(r, backend, t, p)
+        call({"size": column, "kind": flat}, {"size": column})
+        with pytest.raises(ShapeError, match="broadcasts targets against predictions"):
+            call({"size": flat, "kind": flat}, {"size": column})
+
+
+def test_labels_of_an_op(backend):
+    scores = native(backend, P)
+    for name in ("softmax_cross_entropy", "negative_log_likelihood"):
+        op = getattr(ops, name)
+        with pytest.raises(ShapeError):
+            op(scores, native(backend, LABELS[:, None]))
+        with pytest.raises(DtypeError):
+            op(scores, native(backend, LABELS.astype("float32")))
+
+
+def test_a_label_at_a_position_of_an_own_step(backend):
+    model = Sequential([layers.Dense(4)]).build((5, 3), backend=backend)
+    t = Own(model, optimizer=SGD(0.0))
+    labels = RNG.integers(0, 4, (6, 5))
+    labels[2, 3] = 9
+    for t.used in ("cross_entropy", losses.CrossEntropy(label_smoothing=0.1)):
+        with pytest.raises(DataError, match=r"Received: 9, of example 2 at \(3,\)"):
+            t.fit(RNG.normal(size=(6, 5, 3)), labels, batch_size=6, shuffle=False, progress=False)
 
 
 def test_a_frameworks_own_function(backend):

@@ -15,7 +15,7 @@ from unidl.targets import distributions, labels
 from unidl.targets.shapes import with_classes
 
 TITLE = "Cross-entropy"
-ONE_COLUMN = "use losses.BinaryCrossEntropy()"
+ONE_COLUMN = "use losses.BinaryCrossEntropy() (after a sigmoid with from_logits=False)"
 
 
 class CrossEntropy(Loss, name="cross_entropy"):
@@ -108,5 +108,5 @@ class CrossEntropy(Loss, name="cross_entropy"):
             if integers:
                 labels.check(TITLE, targets, classes, self.ignore_index)
             else:
-                distributions.check_sums(TITLE, targets, "use losses.BinaryCrossEntropy()")
+                distributions.check_sums(TITLE, targets, ONE_COLUMN)
         return targets, predictions, integers

@@ -16,6 +16,8 @@ from unidl.metrics.metric import Metric
 from unidl.targets import distributions, labels
 from unidl.targets.shapes import alike, with_classes
 
+_INSTEAD = "use metrics.BinaryAccuracy() (after a sigmoid with from_logits=False)"
+
 # What a label that is none of the classes takes off the count, where a graph or an accelerator finds it: `result` sees it
 _OUTSIDE = 2**40
 
@@ -114,12 +116,12 @@ class Accuracy(_Fraction, name="accuracy"):
         """Labels that are classes, or rows that are probabilities of them; shapes that fit."""
         *_, classes = self._fitting(targets, predictions)
         if targets.dtype.kind == "f":
-            distributions.check_sums("Accuracy", targets, "use metrics.BinaryAccuracy()")
+            distributions.check_sums("Accuracy", targets, _INSTEAD)
         else:
             labels.check("Accuracy", targets, classes, self.ignore_index)
 
     def _fitting(self, targets: Any, predictions: Any) -> tuple[Any, Any, int | None]:
-        return with_classes("Accuracy", targets, predictions, "use metrics.BinaryAccuracy()")
+        return with_classes("Accuracy", targets, predictions, _INSTEAD)
 
 
 class BinaryAccuracy(_Fraction, name="binary_accuracy"):

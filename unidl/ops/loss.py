@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.errors import ShapeError
+from unidl.errors import DtypeError, ShapeError
 from unidl.graph.shape import fits, known_shape
-from unidl.graph.spec import dtype_name
+from unidl.graph.spec import dtype_name, is_float
 from unidl.ops.activation import log_softmax
 from unidl.ops.arithmetic import abs as absolute
 from unidl.ops.arithmetic import add, cast, divide, exp, log1p, maximum, multiply, negative, square, subtract
@@ -36,6 +36,8 @@ def softmax_cross_entropy(
         (...), of the logits' dtype; with `mean` a scalar.
 
     Raises:
+        ShapeError: The labels' shape is not the logits' without the classes.
+        DtypeError: The labels are no integers.
         DataError: A label is none of the classes. In a graph it is raised when the graph runs; on an accelerator, and under a
             compiler, the loss is NaN there instead, for to look would wait for the device.
 
@@ -69,6 +71,7 @@ def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor, ignore_in
 
     Where the frameworks differ: as in `softmax_cross_entropy`.
     """
+    want_labels("negative_log_likelihood", log_probabilities, labels)
     labels = cast(labels, "int64")
     if ignore_index is not None:
         counts = not_equal(labels, ignore_index)
@@ -131,6 +134,30 @@ def mean_squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
     """
     want_one_shape("mean_squared_error", predictions, targets)
     return mean_of(square(subtract(predictions, targets)))
+
+
+def want_labels(name: str, scores: Tensor, labels: Tensor) -> None:
+    """Refuse labels that are no integers, or not one for each row of scores.
+
+    Raises:
+        DtypeError: They are floats.
+        ShapeError: They have another shape.
+    """
+    if is_float(dtype_name(labels.dtype)):
+        raise DtypeError(
+            f"ops.{name} needs integer labels.",
+            expected="int64, or another integer",
+            received=dtype_name(labels.dtype),
+            fix='ops.cast(labels, "int64") cuts decimals; probabilities are for losses.CrossEntropy().',
+        )
+    one, other = known_shape(scores), known_shape(labels)
+    if one is not None and not fits(one[:-1], other):
+        raise ShapeError(
+            f"ops.{name} needs a label for each row of scores.",
+            expected=f"{tuple(one[:-1])}, for scores {tuple(one)}",
+            received=str(other if other is None else tuple(other)),
+            fix="ops.squeeze(labels, axis=-1) takes a last axis of length 1 away.",
+        )
 
 
 def want_one_shape(name: str, predictions: Tensor, targets: Tensor) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from unidl.description.trace import tracing
 from unidl.errors import ArgumentError, ShapeError, UnidlError
 from unidl.graph.branch import explore
-from unidl.graph.node import ancestors, leaves
+from unidl.graph.node import ancestors, leaves, map_nest, symbols
 from unidl.graph.operand import meetings
 from unidl.graph.shape import fits, known_shape
 from unidl.graph.spec import Shape, TensorSpec, dtype_name
@@ -38,43 +38,55 @@ class Comparison:
         self._known: set[Any] = set()
 
     def check(self, targets: Any, predictions: Any) -> None:
-        """Refuse shapes of which the function would broadcast one against the other; nested ones are the function's own affair.
+        """Refuse shapes of which the function would broadcast one against the other; of nested ones each with each.
 
         Raises:
             ShapeError: It would.
         """
-        if not (hasattr(targets, "shape") and hasattr(predictions, "shape")):
-            return
-        given, wanted = known_shape(targets), known_shape(predictions)
-        if not given or not wanted:
-            return
-        key = len(given), given[1:], targets.dtype, len(wanted), wanted[1:], predictions.dtype
+        key = _key(targets), _key(predictions)
         if key not in self._known:
-            self._look(TensorSpec((None, *given[1:]), dtype_name(targets.dtype)), _spec(predictions, wanted))
+            self._look(map_nest(_symbol, targets), map_nest(_symbol, predictions))
             self._known.add(key)
 
-    def _look(self, targets: TensorSpec, predictions: TensorSpec) -> None:
-        given, wanted = placeholder(targets), placeholder(predictions)
+    def _look(self, targets: Any, predictions: Any) -> None:
         try:
             with tracing(), meetings() as met:
-                for _ in explore(lambda: self._function(given, wanted)):
+                for _ in explore(lambda: self._function(targets, predictions)):
                     pass  # both ways at each `if` on a tensor
         except _NOT_PORTABLE:
-            met = [(given, wanted)] if _off_by_one(targets.shape, predictions.shape) else []
+            single = isinstance(targets, SymbolicTensor) and isinstance(predictions, SymbolicTensor)
+            met = [(targets, predictions)] if single and _off_by_one(targets.shape, predictions.shape) else []
+        nodes = [{id(t.unidl_node) for t in symbols(nest)} for nest in (targets, predictions)]
         for operands in met:
-            pair = _misaligned(operands, given, wanted)
+            pair = _misaligned(operands, *nodes)
             if pair is not None:
                 raise ShapeError(
                     f"{self.what} broadcasts targets against predictions: every target would meet every prediction.",
-                    expected=f"operands with the same axes, for targets {targets.shape} and predictions {predictions.shape}",
+                    expected="operands with the same axes, for "
+                    f"targets {_shapes(targets)} and predictions {_shapes(predictions)}",
                     received=" and ".join(str(shape) for shape in pair),
-                    fix=last_axis(targets.shape, predictions.shape)
-                    or "Give both the same axes, with targets[..., None] or predictions[..., 0].",
+                    fix=last_axis(*pair) or "Give both the same axes, with targets[..., None] or predictions[..., 0].",
                 )
 
 
-def _spec(tensor: Any, shape: Shape) -> TensorSpec:
-    return TensorSpec((None, *shape[1:]), dtype_name(tensor.dtype))
+def _key(nest: Any) -> Any:
+    """What tells targets of another structure, shape or dtype apart, whatever the number of examples."""
+    if hasattr(nest, "shape"):
+        shape = known_shape(nest)
+        return shape and (len(shape), shape[1:], nest.dtype)
+    if isinstance(nest, dict):
+        return tuple([(key, _key(value)) for key, value in nest.items()])
+    return tuple([_key(item) for item in nest]) if isinstance(nest, (list, tuple)) else type(nest)
+
+
+def _symbol(leaf: Any) -> Any:
+    """A symbolic tensor of that shape with any number of examples; what is no tensor, or of unknown axes, as it is."""
+    shape = known_shape(leaf) if hasattr(leaf, "shape") else None
+    return leaf if not shape else placeholder(TensorSpec((None, *shape[1:]), dtype_name(leaf.dtype)))
+
+
+def _shapes(nest: Any) -> str:
+    return ", ".join(str(t.shape) for t in symbols(nest))
 
 
 def _off_by_one(one: Shape, other: Shape) -> bool:
@@ -82,25 +94,20 @@ def _off_by_one(one: Shape, other: Shape) -> bool:
     return (one[-1:] == (1,) and fits(one[:-1], other)) or (other[-1:] == (1,) and fits(one, other[:-1]))
 
 
-def _misaligned(
-    operands: tuple[Any, ...], targets: SymbolicTensor, predictions: SymbolicTensor
-) -> tuple[Shape, Shape] | None:
-    """Shapes of an operand of the targets alone and one of the predictions alone whose first axes do not meet."""
+def _misaligned(operands: tuple[Any, ...], targets: set[int], predictions: set[int]) -> tuple[Shape, Shape] | None:
+    """Shapes of an operand of the targets' nodes alone and one of the predictions' alone whose first axes do not meet."""
     batched = [t for t in operands if isinstance(t, SymbolicTensor) and t.shape and t.shape[0] is None]
     if len({len(t.shape) for t in batched}) < 2:
         return None
-    of = {id(t): _sources(t, targets, predictions) for t in batched}
+    of = {}
+    for tensor in batched:
+        nodes = {id(node) for node in ancestors(tensor)}
+        of[id(tensor)] = bool(nodes & targets), bool(nodes & predictions)
     for one in (t for t in batched if of[id(t)] == (True, False)):
         for other in (t for t in batched if of[id(t)] == (False, True)):
             if len(one.shape) != len(other.shape):
                 return one.shape, other.shape
     return None
-
-
-def _sources(tensor: SymbolicTensor, targets: SymbolicTensor, predictions: SymbolicTensor) -> tuple[bool, bool]:
-    """Whether it comes from the targets, and whether from the predictions."""
-    nodes = {id(node) for node in ancestors(tensor)}
-    return id(targets.unidl_node) in nodes, id(predictions.unidl_node) in nodes
 
 
 def check_values(what: str, values: Any, targets: Any, predictions: Any) -> Any:

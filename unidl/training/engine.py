@@ -333,7 +333,7 @@ class Engine:
             size = source.examples
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
-            load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted, part_of(source.parts[0]))
+            load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted, part_of(source.parts))
             states, numbers = self._run("train", load, self.initial_states(), self.rates_of(1))
         self._count(1)
         reads = {name: functools.partial(self._first, value) for name, value in numbers.items() if name != POSITIONS}

@@ -34,7 +34,7 @@ class Load:
         batch_size: Examples in a batch.
         sizes: Examples in each step's batch.
         admitted: Whether the inputs came through the model's door.
-        inputs: The inputs of some of its examples, by a slice, as arrays on the host.
+        examples: (x,) or (x, y) of some of its examples, by a slice, as arrays on the host.
         places: Which of the source's examples they are; None for batches of a stream.
     """
 
@@ -45,7 +45,7 @@ class Load:
     batch_size: int
     sizes: list[int]
     admitted: bool
-    inputs: Callable[[slice], Any]
+    examples: Callable[[slice], tuple[Any, ...]]
     places: np.ndarray | None = None
 
 
@@ -98,9 +98,7 @@ class Feed:
         """One batch, whichever, without taking it from the source."""
         batch = self.source.sample()
         size = len(next(iter(leaves(batch))))
-        return Load(
-            self._bring(batch), self._put(np.arange(size)), 0, 1, size, [size], self._admitted, part_of(batch[0])
-        )
+        return Load(self._bring(batch), self._put(np.arange(size)), 0, 1, size, [size], self._admitted, part_of(batch))
 
     def _kind(self, batch: tuple[Any, ...]) -> Any:
         """What every batch has alike: its structure; for a training_step of the user's own axes and kind of dtype too."""
@@ -131,13 +129,12 @@ class Feed:
             if self._whole is not None:
 
                 def chosen(part: slice) -> Any:
-                    return map_nest(lambda array: array[places[part]], source.parts[0])
+                    return map_nest(lambda array: array[places[part]], source.parts)
 
                 return Load(self._whole, whole, first, count, size, sizes, self._admitted, chosen, places)
             carried = map_nest(lambda array: array[places], source.parts)
             here = self._put(np.arange(len(places)))
-            inputs = part_of(carried[0])
-            return Load(self._bring(carried), here, 0, count, size, sizes, self._admitted, inputs, places)
+            return Load(self._bring(carried), here, 0, count, size, sizes, self._admitted, part_of(carried), places)
 
         return take
 
@@ -165,15 +162,15 @@ class Feed:
             width = width or size
             if size not in orders:
                 orders[size] = self._put(np.arange(size))
-            inputs = part_of(batch[0])
-            return Load(self._bring(batch), orders[size], 0, 1, max(size, width), [size], self._admitted, inputs)
+            data, order = self._bring(batch), orders[size]
+            return Load(data, order, 0, 1, max(size, width), [size], self._admitted, part_of(batch))
 
         return take
 
 
-def part_of(inputs: Any) -> Callable[[slice], Any]:
-    """The inputs of some examples, by a slice."""
-    return lambda part: map_nest(lambda array: array[part], inputs)
+def part_of(parts: tuple[Any, ...]) -> Callable[[slice], Any]:
+    """Some of the examples, by a slice."""
+    return lambda part: map_nest(lambda array: array[part], parts)
 
 
 def fits(source: Source, on_cpu: bool) -> bool:

@@ -17,7 +17,7 @@ from unidl.backends.contract import Slot
 from unidl.data import Arrays
 from unidl.errors import UnidlError
 from unidl.graph.array import all_finite, first_odd
-from unidl.graph.node import leaves
+from unidl.graph.node import leaves, map_nest
 from unidl.models.build import weight_path
 from unidl.models.replay import first_nonfinite
 from unidl.training.feed import Load
@@ -139,7 +139,7 @@ class Inputs:
     def first(self, load: Load) -> Odd | None:
         """The first such example of a load; None where there is none."""
         if self._later:
-            inputs = load.inputs(slice(None))
+            inputs = load.examples(slice(None))[0]
             if all(map(all_finite, leaves(inputs))):
                 return None
             right = _finite_examples(inputs)
@@ -150,9 +150,8 @@ class Inputs:
         if right.all():
             return None
         place = int(np.argmin(right))
-        inputs = load.inputs(slice(place, place + 1))
-        example = f"example {place} of the batch" if load.places is None else f"example {load.places[place]}"
-        return Odd(place // load.batch_size, f"{_which(inputs)} at {example}", inputs)
+        inputs = load.examples(slice(place, place + 1))[0]
+        return Odd(place // load.batch_size, f"{_which(inputs, 'input')} at {_example(load, place)}", inputs)
 
     def reaches(self, odd: Odd) -> str | None:
         """How it reaches the model's output, in words: a model may well do something about it, and then this is None."""
@@ -183,12 +182,18 @@ def cause(engine: Engine, inputs: Inputs | None, weights: Weights, load: Load, s
     odd = None if inputs is None else inputs.first(load)
     if odd is not None and odd.step <= step:
         return odd.what
+    start = step * load.batch_size
+    x, *y = load.examples(slice(start, start + load.batch_size))
+    if y and not all(map(all_finite, leaves(y))):
+        place = int(np.argmin(_finite_examples(y)))
+        one = map_nest(lambda array: array[place : place + 1], y[0])
+        return f"{_which(one, 'target')} at {_example(load, start + place)}"
     found = weights.look(must=True)
     if found is not None:
         return found
     if inputs is None:
         return "the weights are finite"
-    path = inputs.first_layer(load.inputs(slice(step * load.batch_size, (step + 1) * load.batch_size)))
+    path = inputs.first_layer(x)
     return "the inputs and the weights are finite" + ("" if path is None else _of_layer(path))
 
 
@@ -206,8 +211,12 @@ def _finite_examples(inputs: Any) -> np.ndarray:
     return right
 
 
-def _which(inputs: Any) -> str:
-    """The first input that is not finite, and what it is."""
+def _example(load: Load, place: int) -> str:
+    return f"example {place} of the batch" if load.places is None else f"example {load.places[place]}"
+
+
+def _which(parts: Any, kind: str) -> str:
+    """The first input or target of one example that is not finite, and what it is."""
     named = dict[str, np.ndarray]()
 
     def name(nest: Any, where: str) -> None:
@@ -220,8 +229,8 @@ def _which(inputs: Any) -> str:
         else:
             named[where] = nest
 
-    for i, argument in enumerate(inputs if isinstance(inputs, tuple) else (inputs,)):
-        name(argument, f"input {i + 1}")
+    for i, part in enumerate(parts if isinstance(parts, tuple) else (parts,)):
+        name(part, f"{kind} {i + 1}")
     where, array = next((where, array) for where, array in named.items() if not all_finite(array))
     value, index = first_odd(array)
     return f"{where} is {value}" + (f" at {index[1:]}" if len(index) > 1 else "")

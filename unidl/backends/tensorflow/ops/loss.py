@@ -12,18 +12,20 @@ from unidl.backends.tensorflow.promotion import reals
 from unidl.backends.tensorflow.tensor import ENSURED
 from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.errors import UnidlError
-from unidl.ops.loss import want_one_shape
+from unidl.ops.loss import want_labels, want_one_shape
 from unidl.targets.labels import find, outside_classes
 from unidl.targets.shapes import different
 
 Tensor: TypeAlias = tf.Tensor
 
 TITLE = "Cross-entropy"
-# How the kernels that look at labels are named in a graph, by which their errors are told from those of others: by the labels' axes
-OF_EXAMPLES, OF_POSITIONS = "labels_of_examples", "labels_of_positions"
+# How a kernel that looks at labels is named in a graph, by which its error is told from those of others: with the number of labels
+# that an example has, 0 where that is not known
+NAMED = "labels_of_an_example_"
 
 
 def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False, ignore_index: int | None = None) -> Tensor:
+    want_labels("softmax_cross_entropy", logits, labels)
     (logits,) = reals(logits)
     labels = labels if labels.dtype in (tf.int32, tf.int64) else tf.cast(labels, tf.int64)
     given, (counts, labels) = labels, _counting(labels, ignore_index)
@@ -43,6 +45,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False, ignore_i
 
 
 def negative_log_likelihood(log_probabilities: Any, labels: Any, ignore_index: int | None = None) -> Tensor:
+    want_labels("negative_log_likelihood", log_probabilities, labels)
     (log_p,) = reals(log_probabilities)
     given, (counts, labels) = labels, _counting(tf.cast(labels, tf.int64), ignore_index)
     places = {"indices": labels, "batch_dims": labels.shape.rank, "axis": -1, "name": _name(labels)}
@@ -79,23 +82,28 @@ def explained(error: BaseException) -> UnidlError | None:
     if f"/{ENSURED}" in text and "is not compatible with" in text:
         found = re.search(r"(\[[\d,]*\]) is not compatible with expected shape (\[[\d,?]*\])", text)
         return None if found is None else different("A loss or metric", found[2].replace("?", "None"), found[1])
-    if f"/{OF_EXAMPLES}" not in text and f"/{OF_POSITIONS}" not in text:
+    named = re.search(rf"{NAMED}(\d+)", text)
+    if named is None:
         return None
+    each = int(named[1])
     found = re.search(r"label value of (-?\d+) which is outside the valid range of \[0, (\d+)\)", text)
+    place: tuple[int, ...] = ()
     if found is not None:
         listed = re.search(r"Label values: ([-\d ]+)", text)
         values = [] if listed is None else listed[1].split()
-        place = str(values.index(found[1])) if OF_EXAMPLES in text and found[1] in values else ""
+        if each and found[1] in values:
+            example, position = divmod(values.index(found[1]), each)
+            place = (example,) if each == 1 else (example, position)
     else:
         found = re.search(r"indices\[[\d,]*\] = (-?\d+) is not in \[0, (\d+)\)", text)
         if found is None:
             return None
-        place = found[0].partition("[")[2].partition("]")[0]
-    return outside_classes(TITLE, int(found[1]), tuple(int(i) for i in place.split(",") if i), int(found[2]))
+        place = tuple(int(i) for i in found[0].partition("[")[2].partition("]")[0].split(",") if i)
+    return outside_classes(TITLE, int(found[1]), place, int(found[2]))
 
 
 def _name(labels: Tensor) -> str:
-    return OF_EXAMPLES if labels.shape.rank == 1 else OF_POSITIONS
+    return f"{NAMED}{labels.shape[1:].num_elements() or 0 if labels.shape.rank else 1}"
 
 
 def sigmoid_cross_entropy(logits: Any, targets: Any, mean: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from unidl.backends.torch.promotion import reals
-from unidl.ops.loss import want_one_shape
+from unidl.ops.loss import want_labels, want_one_shape
 from unidl.targets.labels import find, outside_classes
 
 Tensor: TypeAlias = torch.Tensor
@@ -19,10 +19,12 @@ _NONE = -(2**62) - 12345
 
 
 def softmax_cross_entropy(logits: Any, labels: Any, mean: bool = False, ignore_index: int | None = None) -> Tensor:
+    want_labels("softmax_cross_entropy", logits, labels)
     return _picked(functional.cross_entropy, logits, labels, mean, ignore_index)
 
 
 def negative_log_likelihood(log_probabilities: Any, labels: Any, ignore_index: int | None = None) -> Tensor:
+    want_labels("negative_log_likelihood", log_probabilities, labels)
     return _picked(functional.nll_loss, log_probabilities, labels, False, ignore_index)
 
 
