@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 import unidl
 from unidl import Input, Model, Sequential, data, layers, losses, metrics, ops
 from unidl.backends import registry
-from unidl.errors import ArgumentError, DataError, DtypeError, ShapeError
+from unidl.errors import ArgumentError, DataError, DtypeError, NonFiniteWarning, ShapeError
 from unidl.optimizers import SGD
 
 RNG = np.random.default_rng(0)
@@ -483,8 +483,11 @@ def test_the_mean_is_over_the_labels_that_count(backend):
     assert history["accuracy"][0] == pytest.approx((predictions.argmax(-1) == Y)[5:].mean())
     assert list(history.epochs[0]) == ["loss", "accuracy", "seconds"]
     assert sorted(trainer.step((X, some))) == ["accuracy", "loss"]
-    nothing = trainer.fit(X, np.full(12, -1), **QUIET)
-    assert nothing["loss"] == nothing["accuracy"] == [0.0]
+    with pytest.warns(NonFiniteWarning, match="'accuracy' is nan after epoch"):
+        nothing = trainer.fit(X, np.full(12, -1), **QUIET)
+    assert nothing["loss"] == [0.0]
+    assert np.isnan(nothing["accuracy"]).all()  # of no position it is not defined
+    assert nothing.stopped is None
     with pytest.raises(DataError, match="Received: 5"):
         trainer.fit(X, np.where(some < 0, 5, some), **QUIET)
     with pytest.raises(DataError, match="Accuracy: a label is none"):

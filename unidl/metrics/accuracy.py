@@ -51,8 +51,8 @@ class _Fraction(Metric):
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
-        """hits / count; 0 where no position counts."""
-        return float(state["hits"] / max(int(state["count"]), 1))
+        """hits / count; NaN where no position counts, for then it is not defined."""
+        return float(state["hits"]) / int(state["count"]) if state["count"] else math.nan
 
 
 class Accuracy(_Fraction, name="accuracy"):
@@ -62,7 +62,7 @@ class Accuracy(_Fraction, name="accuracy"):
         ignore_index: An integer label to leave out, as in losses.CrossEntropy. None leaves out no label.
     Input: targets (batch, ...) of integer labels or (batch, ..., classes) of probabilities; predictions (batch, ..., classes),
         logits or probabilities
-    Output: a number in [0, 1]
+    Output: a number in [0, 1]; NaN where no position counts
     Raises:
         ShapeError: The predictions have no class axis or one column only, for which this accuracy is not defined
             (metrics.BinaryAccuracy is for yes or no), or the targets do not fit them.

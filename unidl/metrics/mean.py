@@ -62,9 +62,9 @@ class Mean(Metric):
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
-        """(total + lost) / count; beside an infinite total nothing is lost."""
-        total, lost = float(state["total"]), float(state["lost"])
-        return (total + lost if math.isfinite(total) else total) / max(float(state["count"]), 1.0)
+        """(total + lost) / count, NaN of no value; beside an infinite total nothing is lost."""
+        total, lost, count = float(state["total"]), float(state["lost"]), float(state["count"])
+        return (total + lost if math.isfinite(total) else total) / count if count else math.nan
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Refuse shapes of which the function would broadcast one against the other."""
