@@ -3,6 +3,7 @@
 from unidl.files.archive import Archive as Archive
 from unidl.files.archive import opened as opened
 from unidl.files.archive import write as write
+from unidl.files.aside import flush_files as flush_files
 from unidl.files.aside import folder_aside as folder_aside
 from unidl.files.aside import remove_abandoned as remove_abandoned
 from unidl.files.aside import replacing as replacing

@@ -95,10 +95,10 @@ def opened(path: Path, what: str) -> Iterator[Archive]:
         MissingFileError: There is none.
     """
     flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"))
-    with file_errors(path, what):
+    with file_errors(path, what, "read"):
         handle = os.open(path, flags)
     try:
-        with file_errors(path, what):
+        with file_errors(path, what, "read"):
             archive = _read(handle, path, what)
         yield archive
     finally:

@@ -155,6 +155,18 @@ def flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def flush_files(folder: Path) -> None:
+    """Let the disk know of all files in a folder, before it is renamed.
+
+    Raises:
+        OSError: There is no room after all.
+    """
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(place, name), "rb") as stream:
+                os.fsync(stream.fileno())
+
+
 @contextmanager
 def folder_aside(target: Path) -> Iterator[Path]:
     """A new folder beside the target, for what is to be renamed into place; it is gone when the block ends.

@@ -61,12 +61,13 @@ def refuse_foreign_ending(path: Path, what: str) -> None:
 
 
 @contextmanager
-def file_errors(path: Path, what: str) -> Iterator[None]:
+def file_errors(path: Path, what: str, done: str = "written") -> Iterator[None]:
     """Inside, what the operating system refuses is reported as a FileError.
 
     Args:
         path: The file or folder.
         what: What was attempted, for the message: "model.save".
+        done: "written" or "read".
 
     Raises:
         FileError: With the operating system's `errno`.
@@ -76,16 +77,16 @@ def file_errors(path: Path, what: str) -> Iterator[None]:
     except UnidlError:
         raise
     except OSError as error:
-        raise os_error(path, what, error) from error
+        raise os_error(path, what, done, error) from error
 
 
-def os_error(path: Path, what: str, error: OSError) -> FileError:
+def os_error(path: Path, what: str, done: str, error: OSError) -> FileError:
     """A FileError for what the operating system raised."""
     missing = isinstance(error, FileNotFoundError)
     reason = os.strerror(error.errno) if error.errno else str(error)
     raised = (MissingFileError if missing else FileError)(
-        f"{what}: {str(path)!r} cannot be used.",
-        received=f"{type(error).__name__}: {reason}",
+        f"{what}: {str(path)!r} cannot be {done}: {reason}.",
+        received=type(error).__name__,
         fix=_FIXES.get(error.errno or 0),
     )
     raised.errno, raised.strerror, raised.filename = error.errno, error.strerror, str(path)

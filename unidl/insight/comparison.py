@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Group
 
 from unidl.errors import FileError
+from unidl.files import checked_path, file_errors, write_text
 from unidl.insight.comparison_table import drawn, html
 from unidl.inspection.inspection import Inspection
 from unidl.inspection.record import RecordError, from_json, to_json
@@ -208,18 +208,26 @@ class Comparison:
         return visible(f"<Comparison of {self.name}: {', '.join(run.label for run in self.runs)}>")
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all of it as JSON; `Comparison.load` reads it."""
-        Path(path).write_text(json.dumps(to_json(self), indent=1, allow_nan=False), encoding="utf-8")
+        """Write all of it as JSON; `Comparison.load` reads it.
+
+        Raises:
+            FileError: The file cannot be written.
+        """
+        what = "comparison.save"
+        write_text(checked_path(path, what), json.dumps(to_json(self), indent=1, allow_nan=False), what)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """What `save` wrote.
 
         Raises:
-            FileError: The file is none of these.
+            FileError: The file is none of these, or cannot be read.
         """
+        target = checked_path(path, "Comparison.load")
+        with file_errors(target, "Comparison.load", "read"):
+            content = target.read_bytes()
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(content)
         except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or nested too deep
             raise _no_comparison(path, f"no JSON document: {error}") from error
         try:

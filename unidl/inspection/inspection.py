@@ -6,10 +6,10 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from unidl.errors import ArgumentError, FileError, NotPortableError
+from unidl.files import checked_path, write_text
 from unidl.inspection.cost import LayerCost
 from unidl.inspection.graph import Graph
 from unidl.inspection.record import RecordError, from_json, to_json
@@ -146,12 +146,14 @@ class Inspection:
 
         Raises:
             ArgumentError: The file's name ends otherwise.
+            FileError: The file cannot be written.
         """
-        ending = Path(path).suffix
+        target = checked_path(path, "inspection.save")
+        ending = target.suffix
         if ending == ".json":
-            Path(path).write_text(json.dumps(self.data(), ensure_ascii=False), encoding="utf-8")
+            write_text(target, json.dumps(self.data(), ensure_ascii=False), "inspection.save")
         elif ending == ".html":
-            _shown("page", path, self)
+            _shown("page", target, self)
         else:
             raise ArgumentError(
                 "An inspection is saved as a page or as data.",

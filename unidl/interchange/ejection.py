@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from safetensors.numpy import save_file
 
 from unidl.backends import registry
 from unidl.capture import told_arguments
@@ -17,7 +12,8 @@ from unidl.codegen.language import Language
 from unidl.codegen.loop import class_title, loop_of
 from unidl.description.trace import Tracer
 from unidl.errors import ArgumentError, NotBuiltError, SourceError
-from unidl.files import checked_path
+from unidl.files import checked_path, file_errors, flush_files, folder_aside
+from unidl.files.tensors import header_of, write_arrays
 from unidl.graph.node import map_nest
 from unidl.models import Model
 from unidl.models.input import to_specs
@@ -87,6 +83,7 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
         ArgumentError: There is something at that path.
         NotBuiltError: The model has no weights.
         SourceError: Something has no such code (see `unidl.source`).
+        FileError: It cannot be written there: a full disk, no permission. Nothing is left behind.
         BackendUnavailableError: The backend is missing, misspelt or broken.
 
     Example:
@@ -118,15 +115,16 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
     files = {"model.py": author.language.file(author, _title(author), loads=True)}
     if trainer is not None:
         files["train.py"] = author.language.training(loop_of(author, trainer))
-    # a copy: safetensors writes what lies behind a view
-    arrays = {name: np.array(array, order="C") for name, array in author.arrays(described.weights()).items()}
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as made:
-        aside = Path(made, target.name)
+    arrays = author.arrays(described.weights())
+    with file_errors(target, "unidl.eject"), folder_aside(target) as made:
+        aside = made / target.name
         aside.mkdir()
-        save_file(arrays, aside / "weights.safetensors")
+        with open(aside / "weights.safetensors", "wb") as stream:
+            write_arrays(stream, *header_of(arrays))
         for name, text in files.items():
             (aside / name).write_text(text, encoding="utf-8")
-        aside.replace(target)
+        flush_files(aside)
+        aside.replace(os.path.realpath(target))
 
 
 def layer_classes(model: Model, backend: str) -> tuple[str, dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from unidl import arguments, habits
 from unidl.backends import registry
 from unidl.backends.registry import Format
 from unidl.capture import told_arguments
-from unidl.errors import ArgumentError, MissingPackageError, NotBuiltError
-from unidl.files import checked_path
+from unidl.errors import ArgumentError, FileError, MissingPackageError, NotBuiltError
+from unidl.files import checked_path, file_errors, flush_files, folder_aside
 from unidl.interchange.conversion import convert
 from unidl.models import Model
 from unidl.models.build import Built
@@ -51,6 +50,7 @@ def export(
         MissingPackageError: The format needs a package that is not installed.
         BackendUnavailableError: The format's backend is not installed.
         ExportError: A layer cannot go into the format; it says which, why, and what to do.
+        FileError: It cannot be written there: a full disk, no permission. What was there is as it was.
 
     Example:
         >>> import pathlib, tempfile, torch, unidl
@@ -73,20 +73,33 @@ def export(
             f"{model.name!r} is not built, so there are no weights to export.",
             fix="model.build((28, 28, 1)) with your input's shape, or unidl.load(path).",
         )
-    target = _target(made, where)
     built = _on(name, model)._need_built()
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        aside = Path(folder, target.name)
-        built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside, **options)
-        beside = [(file, target.with_name(file.name)) for file in Path(folder).iterdir() if file != aside]
-        for file, place in beside:
-            if place.exists() and not (place.is_file() and place.read_bytes() == file.read_bytes()):
-                raise ArgumentError(
-                    f"Exporting to {str(path)!r} also writes {file.name!r}, and another one is there.",
-                    fix=f"Move {str(place)!r} away, or export into a folder of its own.",
-                )
-        for file, place in (*beside, (aside, target)):
-            file.replace(place)
+    with file_errors(where, "unidl.export"):
+        target = _target(made, where)
+        with folder_aside(target) as folder:
+            aside = folder / target.name
+            try:
+                built.backend.WRITERS[format](built.plan, built.native, input_names(built.plan), aside, **options)
+            except built.backend.ERRORS as error:  # a model that cannot leave is an ExportError by now
+                raise FileError(
+                    f"unidl.export: {str(where)!r} cannot be written.",
+                    received=f"{type(error).__name__}: {error!s:.300}",
+                ) from error
+            _put(aside, target)
+
+
+def _put(aside: Path, target: Path) -> None:
+    """Put what was written, and what a format writes beside it, into place; a file that a symbolic link points to is replaced."""
+    beside = [(file, target.with_name(file.name)) for file in aside.parent.iterdir() if file != aside]
+    for file, place in beside:
+        if place.exists() and not (place.is_file() and place.read_bytes() == file.read_bytes()):
+            raise ArgumentError(
+                f"Exporting to {str(target)!r} also writes {file.name!r}, and another one is there.",
+                fix=f"Move {str(place)!r} away, or export into a folder of its own.",
+            )
+    flush_files(aside.parent)
+    for file, place in (*beside, (aside, target)):
+        file.replace(os.path.realpath(place))
 
 
 def _check_options(made: Format, options: dict[str, Any]) -> None:

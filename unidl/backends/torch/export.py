@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import nn
@@ -35,9 +36,59 @@ STABLE = {torch.ops.aten.log_sigmoid.default: lambda x: -functional.softplus(-x)
 def write_pt2(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) -> None:
     """A .pt2 file: torch.export.load(path).module() is called as the model is."""
     program = exported(plan, native)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), open(path, "wb") as stream:
         warnings.simplefilter("ignore")  # of weights that are a view of another's storage, which it writes as they are
-        torch.export.save(program, path)
+        unfailing = Unfailing(stream)
+        torch.export.save(program, unfailing)
+        unfailing.close()
+
+
+class Unfailing(io.BufferedIOBase):
+    """A stream whose first error is raised when it is closed: a torch writer that fails on the way ends the process.
+
+    Its destructor in C++ writes the end of the zip once more, and an error there is nobody's to catch.
+
+    Args:
+        stream: What is written to.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Write, unless that failed before."""
+        if self.error is None:
+            try:
+                self.stream.write(content)
+            except OSError as error:
+                self.error = error
+        return len(content)
+
+    def seekable(self) -> bool:
+        """Yes: torch goes to the beginning when it has written all."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As the stream's."""
+        return self.stream.seek(offset, whence) if self.error is None else offset
+
+    def flush(self) -> None:
+        """Nothing: whoever closes the stream flushes it."""
+
+    def close(self) -> None:
+        """Raise what `write` could not.
+
+        Raises:
+            OSError: There was no room.
+        """
+        super().close()
+        if self.error is not None:
+            raise self.error
 
 
 def write_onnx(plan: LayerPlan, native: nn.Module, names: list[str], path: Path) -> None:

@@ -7,13 +7,13 @@ import html
 import io
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
+from unidl.files import checked_path, write_bytes, write_text
 from unidl.insight.drawing import svg
 from unidl.insight.plots import curves
 from unidl.insight.plots.layer_graph import layer_graph, tree
@@ -63,15 +63,16 @@ class Plot:
 
         Raises:
             ArgumentError: It has another ending.
+            FileError: The file cannot be written.
         """
-        target = Path(path)
+        target = checked_path(path, "plot.save")
         if target.suffix == ".svg":
-            target.write_text(self._repr_svg_(), encoding="utf-8")
+            write_text(target, self._repr_svg_(), "plot.save")
         elif target.suffix == ".html":
             page = PAGE.format(title=html.escape(self.title), picture=self._picture())
-            target.write_text(page, encoding="utf-8")
+            write_text(target, page, "plot.save")
         elif target.suffix == ".png" and self._png is not None:
-            target.write_bytes(self._png())
+            write_bytes(target, self._png(), "plot.save")
         else:
             forms = ".svg, .html" if self._png is None else ".svg, .html, .png"
             raise ArgumentError(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from unidl.errors import FileError
+from unidl.files import checked_path, write_text
 from unidl.insight.comparison import Comparison
 from unidl.insight.drawing import asset
 from unidl.insight.report import costs, measures, overview, phases, pictures, sources
@@ -34,15 +34,8 @@ def write(path: str | os.PathLike[str], subject: Subject) -> Path:
         FileError: The file cannot be written.
         ArgumentError: There is no page of such a subject.
     """
-    target = Path(path)
-    text = page(subject)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FileError(
-            f"The report {str(target)!r} cannot be written: {error.strerror or error}.",
-            fix="Choose a path in a folder that is there and may be written.",
-        ) from error
+    target = checked_path(path, "The report")
+    write_text(target, page(subject), "The report")
     return target
 
 
