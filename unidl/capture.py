@@ -28,17 +28,34 @@ class Record:
         arguments: The constructor's arguments by name, defaults left out.
         name: The explicit name, or None.
         frozen: Whether the layer rests in training (see Model.freeze).
-        built: The build that owns the description's weights (see unidl.models), or None.
-        weights_left: Whether it was built where it was pickled: pickle takes the description and leaves the weights.
+        weights_left: Whether it was built where it was pickled, as a layer: a layer's pickle has no weights.
         constructed: Whether the constructor has run.
     """
 
     arguments: dict[str, Any]
     name: str | None = None
     frozen: bool = False
-    built: Any = field(default=None, compare=False)
     weights_left: bool = field(default=False, compare=False)
     constructed: bool = field(default=False, compare=False)
+    _built: Any = field(default=None, init=False, compare=False, repr=False)
+    # what builds it at its first use, for a model that came out of a pickle with its weights
+    pending: Callable[[], object] | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def built(self) -> Any:
+        """The build that owns the description's weights (see unidl.models), or None."""
+        if self.pending is not None:
+            self.pending()
+        return self._built
+
+    @built.setter
+    def built(self, part: Any) -> None:
+        self._built, self.pending = part, None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there are weights, or will be at the first use."""
+        return self._built is not None or self.pending is not None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Record:
         # a copy of a description is not built: the native object stays with the original
@@ -46,8 +63,8 @@ class Record:
         return Record(arguments, self.name, self.frozen, weights_left=self.weights_left, constructed=self.constructed)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        left = self.weights_left or self.built is not None
-        return (Record, (self.arguments, self.name, self.frozen, None, left, self.constructed))  # likewise
+        left = self.weights_left or self.is_built
+        return (Record, (self.arguments, self.name, self.frozen, left, self.constructed))  # likewise
 
 
 def snake_case(name: str) -> str:

@@ -37,7 +37,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import placeholder
 from unidl.lazy_array import LazyArray, lazy
 from unidl.models import saving
-from unidl.models.faithful import weight_specs
+from unidl.models.specs import weight_specs
 from unidl.ops.op import OPS
 
 HUGE = (10**9, 2**31, 10**12, 10**30, -(10**9), 0)

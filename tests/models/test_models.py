@@ -1,7 +1,6 @@
 """What a built model can do, on every backend."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
@@ -313,21 +312,6 @@ class Scaled(Model):
 
     def forward(self, x, *, scale=1.0):
         return self.hidden(x) * scale
-
-
-def test_a_pickle_is_the_description_and_says_so_before_weights_are_drawn_anew(backend):
-    encoder = Sequential([layers.Dense(3)])
-    model = Sequential([encoder, layers.Activation("relu")])
-    fresh = pickle.loads(pickle.dumps(model))
-    fresh.build((2,), backend=backend)  # it had no weights to lose
-    model.build((2,), backend=backend)
-    again = copy.deepcopy(pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model)))))
-    with pytest.warns(UserWarning, match="pickle keeps the description alone"):
-        again.build((2,), backend=backend)
-    copy.deepcopy(again)  # and no word of it any more
-    inside = Sequential([pickle.loads(pickle.dumps(encoder)), layers.Dense(1)])
-    with pytest.warns(UserWarning, match="Sequential 'sequential' was built and pickled"):
-        inside.build((2,), backend=backend)
 
 
 def test_an_argument_that_the_build_did_not_see_counts(backend):

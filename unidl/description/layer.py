@@ -192,7 +192,7 @@ class Layer(metaclass=Captured):
         if name in _reserved_in(type(self)) or _holds_layer(value):
             check_attribute(type(self), name)
         record: Record | None = self.__dict__.get("_unidl")
-        if binding is None and record is not None and record.built is not None and name[:1] != "_":
+        if binding is None and record is not None and record.is_built and name[:1] != "_":
             raise ArgumentError(
                 f"{type(self).__name__} {self.name!r} is built, and self.{name} = … would change the description only, not what runs.",
                 expected="attributes set before the model is built",

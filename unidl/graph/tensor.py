@@ -95,6 +95,12 @@ class SymbolicTensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> SymbolicTensor:
         return self  # never changed; and a long graph behind it must not be walked by recursion
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the graph behind it, for the same reason: a functional model keeps its graph as a list of steps."""
+        node = self.unidl_node
+        known = (node.name, node.floating) if isinstance(node, Placeholder) else ()
+        return placeholder, (self.spec, *known)
+
     __hash__ = object.__hash__
 
 

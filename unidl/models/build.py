@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -172,7 +172,7 @@ def weight_path(plan: LayerPlan, name: str) -> str:
     return f"{plan.path}/{name}" if plan.path else name
 
 
-_BUILDING = threading.RLock()  # of two first calls at once one builds
+BUILDING = threading.RLock()  # of two first calls at once one builds
 
 
 def build_once(root: Layer, make: Callable[[], object]) -> None:
@@ -182,7 +182,7 @@ def build_once(root: Layer, make: Callable[[], object]) -> None:
         root: The description.
         make: Builds it.
     """
-    with _BUILDING:
+    with BUILDING:
         if root._unidl.built is None:
             make()
 
@@ -225,7 +225,7 @@ def build(
     Raises:
         ArgumentError: It is built already.
     """
-    with _BUILDING:
+    with BUILDING:
         refuse_built(root)
         return _build(root, inputs, kwargs, backend, device, precision, seed, random, initial, plan)
 
@@ -261,7 +261,7 @@ def _build(
     if initial is None:
         _draw_weights(built, shared)
     else:
-        fill_weights(built, initial)
+        fill_weights(built, initial, shared)
     _hand_out(built)
     return built
 
@@ -367,11 +367,20 @@ def _shared(plan: LayerPlan, backend: Backend, precision: str) -> dict[int, Any]
     return natives
 
 
-def fill_weights(built: Built, arrays: Mapping[str, Array]) -> None:
-    """Overwrite weights by path, each in turn: no second copy of all of them is in memory."""
+def fill_weights(built: Built, arrays: Mapping[str, Array], shared: Collection[int] = ()) -> None:
+    """Overwrite the weights whose path has an array, each in turn: no second copy of all of them is in memory.
+
+    Args:
+        built: The build.
+        arrays: Weight path -> value.
+        shared: ids of the plans of layers whose weights another built model owns: they stay as they are.
+    """
     slots = built.slots()
-    for path, array in arrays.items():
-        slots[path].fill(lazy(array))
+    for plan in built.plan.walk():
+        for name in plan.weights if plan.reached and id(plan) not in shared else ():
+            path = weight_path(plan, name)
+            if path in arrays:
+                slots[path].fill(lazy(arrays[path]))
 
 
 def _draw_weights(built: Built, shared: set[int]) -> None:
@@ -379,8 +388,8 @@ def _draw_weights(built: Built, shared: set[int]) -> None:
     left = [part for part in drawn if part.layer._unidl.weights_left]
     if any(part.weights for part in left):
         warnings.warn(
-            f"{left[0].title} was built and pickled, and pickle keeps the description alone: its weights are drawn anew. "
-            "model.save and unidl.load keep them; so do copy.deepcopy, and model.weights() and set_weights.",
+            f"{left[0].title} was part of a built model and was pickled alone, and a layer's pickle is its description alone: its "
+            "weights are drawn again. The pickle of a model has its weights.",
             stacklevel=2,
         )
     slots = built.slots()

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unidl.description.layer import Layer
-from unidl.description.plan import LayerPlan
 from unidl.description.trace import Tracer
 from unidl.errors import NotSerializableError
-from unidl.graph.node import map_nest
-from unidl.graph.spec import TensorSpec
-from unidl.models.build import weight_path
 from unidl.models.model import Model
 from unidl.models.paths import leaves
+from unidl.models.specs import inputs_of, weight_specs
 
 if TYPE_CHECKING:
     from unidl.models.build import Built
@@ -80,15 +77,3 @@ def refuse_other_weights(model: Model, again: Model, built: Built) -> None:
             received=", ".join(f"{p} {shapes.get(p)}" for p in differing),
             fix="Let the constructor's arguments say all that decides the weights' shapes.",
         )
-
-
-def inputs_of(built: Built) -> tuple[Any, Any]:
-    """The specs, or nests of specs, of what a model was built for: in order, and by name."""
-    call = built.plan.calls[0]
-    inputs, named = map_nest(lambda leaf: getattr(leaf, "spec", leaf), (call.args, call.kwargs))
-    return inputs, named
-
-
-def weight_specs(plan: LayerPlan) -> dict[str, TensorSpec]:
-    """Path -> shape and dtype of every weight."""
-    return {weight_path(p, n): TensorSpec(w.shape, w.dtype) for p in plan.walk() for n, w in p.weights.items()}

@@ -26,6 +26,7 @@ from unidl.models.calling import begin, changing, end, reading
 from unidl.models.door import admit
 from unidl.models.input import PLAIN, check_described
 from unidl.models.paths import LayerMapping, matching
+from unidl.models.pickling import with_weights
 from unidl.models.summary import LoweringRow, lowering_rows, table
 from unidl.ops.op import running
 from unidl.settings import Choice
@@ -141,7 +142,7 @@ class Model(Layer, metaclass=_ModelType):
     @property
     def is_built(self) -> bool:
         """Whether the model has a native object."""
-        return self._unidl.built is not None
+        return self._unidl.is_built
 
     def _need_built(self) -> Built:
         part: Part | None = self._unidl.built
@@ -393,8 +394,8 @@ class Model(Layer, metaclass=_ModelType):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the description and the weights to a file; `unidl.load` reads it, for any backend.
 
-        The file is a zip of JSON and safetensors. It holds no code: reading it executes nothing. A pickle of a model holds the
-        description alone, and building it from there warns.
+        The file is a zip of JSON and safetensors. It holds no code: reading it executes nothing. A pickle of a model has its
+        weights too, and, as every pickle, executes what it says: load only your own.
 
         Args:
             path: The file, "m.unidl". It is written aside and renamed: what was there stays until the new one is whole.
@@ -404,6 +405,14 @@ class Model(Layer, metaclass=_ModelType):
                 `@unidl.register`, an attribute that the constructor's arguments do not rebuild.
         """
         SAVE(self, path)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return with_weights(self, super().__reduce_ex__(protocol))
+
+    def __copy__(self) -> Self:
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if self.is_built and "_binding" not in self.__dict__ and not change.describing():

@@ -24,10 +24,11 @@ from unidl.graph.spec import FLOATS
 from unidl.lazy_array import whole
 from unidl.models.build import build, traced
 from unidl.models.calling import reading
-from unidl.models.faithful import inputs_of, refuse_changed, refuse_other_weights, weight_specs
+from unidl.models.faithful import refuse_changed, refuse_other_weights
 from unidl.models.functional import Functional
 from unidl.models.model import Model
 from unidl.models.sequential import Sequential
+from unidl.models.specs import inputs_of, weight_specs
 from unidl.models.weights import lazy_weights
 from unidl.settings import chosen_device
 

@@ -10,8 +10,8 @@ import numpy as np
 from unidl.errors import ArgumentError, WeightError
 from unidl.graph.spec import TensorSpec, is_float
 from unidl.lazy_array import LazyArray
-from unidl.models.faithful import weight_specs
 from unidl.models.model import Model
+from unidl.models.specs import weight_specs
 from unidl.training.saved import Key, Saved, damaged
 
 if TYPE_CHECKING:
