@@ -51,6 +51,7 @@ SECTIONS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("Data", "Names in `unidl.data`.", habits.SOURCES),
     ("A run's history", "Asked of what `fit` returns.", habits.HISTORY),
     ("Export formats", "Given to `unidl.export`.", habits.FORMATS),
+    ("Endings of files", "Given to `model.save` and `trainer.save`.", habits.ENDINGS),
     ("Arguments", "Of any layer, loss, metric or optimizer.", habits.ARGUMENTS),
 )
 
