@@ -23,14 +23,17 @@ def model(units=2):
 
 
 class AsBytes:
+    def __repr__(self):
+        return "AsBytes"
+
     def __fspath__(self):
         return b"m.unidl"
 
 
-NO_PATHS = [3, 0, True, None, b"m.unidl", 1.5, [], ("m",), object(), AsBytes(), "", "a\0b", "\ud800"]
+NO_PATHS = [3, 0, True, None, b"m.unidl", 1.5, [], ("m",), set(), AsBytes(), "", "a\0b", "\ud800"]
 
 
-@pytest.mark.parametrize("path", NO_PATHS, ids=ascii)
+@pytest.mark.parametrize("path", NO_PATHS, ids=lambda path: f"{type(path).__name__} {ascii(path)[:8]}")
 def test_what_is_no_path_is_refused_before_anything_is_opened(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     m, t = model(), unidl.Trainer(model(), "mse")
