@@ -122,7 +122,7 @@ NAMES = [
     "a" * 249 + ".unidl",
     "日" * 83 + ".unidl",
     "a" * 255,
-    "[/x]",
+    "[bold]x[red]",
     "-rf",
     "new\nline",
     "100%s{x}",
