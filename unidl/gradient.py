@@ -12,6 +12,7 @@ from unidl.backends import registry
 from unidl.backends.contract import Backend
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, DtypeError, ShapeError
+from unidl.graph.nesting import is_nested
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import dtype_name, is_float
 from unidl.models import Model
@@ -113,16 +114,17 @@ def jit(function: Function) -> Function:
     needs a C++ compiler on a CPU, and a function that it can trace whole.
     """
     arguments.function("jit", "function", function)
-    compiled: dict[str, Function] = {}
+    compiled: dict[tuple[str, bool], Function] = {}
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         backend = backend_of(args, kwargs)
-        if backend.NAME not in compiled:
-            compiled[backend.NAME] = backend.jit(function)
+        program = backend.NAME, is_nested()  # inside another gradient some layers run their definitions
+        if program not in compiled:
+            compiled[program] = backend.jit(function)
         given, named = map_nest(lambda leaf: _converted(backend, leaf), (args, kwargs))
         with _context(backend):
-            return compiled[backend.NAME](*given, **named)
+            return compiled[program](*given, **named)
 
     return run
 

@@ -25,6 +25,8 @@ class Case:
         options: Plain arguments of forward.
         weights: Weights that are not to be drawn.
         training: Whether it can be compared in training.
+        second: Whether second derivatives are compared: not at a kink of the first, where each backend takes one side's, and not in
+            each of many cases whose loops TensorFlow traces for seconds.
         ways: Where it runs otherwise than its layer usually does.
     """
 
@@ -35,6 +37,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, Any] = field(default_factory=dict)
     training: bool = True
+    second: bool = True
     ways: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -60,5 +63,11 @@ class Case:
 def trial(case: Case) -> unidl.testing.Trial:
     """The case, ready to run."""
     return unidl.testing.Trial(
-        case.layer, case.inputs, case.named, case.options, weights=case.weights, training=case.training
+        case.layer,
+        case.inputs,
+        case.named,
+        case.options,
+        weights=case.weights,
+        training=case.training,
+        second=case.second,
     )

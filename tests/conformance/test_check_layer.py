@@ -57,6 +57,78 @@ def test_a_right_lowering_is_used_and_proven(backend):
     ]
 
 
+class Curved(Affine):
+    """Likewise, with a second derivative."""
+
+    def forward(self, x):
+        return ops.tanh(super().forward(x))
+
+
+def once(module, x):
+    """tanh whose first derivative is right and whose second is zero."""
+    z = module(x)
+    y = torch.tanh(z).detach()
+    return y + (1 - y * y) * (z - z.detach())
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_a_wrong_second_derivative_is_told_and_the_definition_serves_nested_gradients(backend):
+    functions = right()
+    functions.call = lambda layer, native, x: once(native, x)
+    unidl.lowering(Curved, backend)(functions)
+    with pytest.raises(ConformanceError, match="second derivative by") as caught:
+        check_layer(Curved(3), (4, 5), backends=[backend])
+    assert "`nested`" in str(caught.value)
+    functions.nested = lambda plan: "its second derivative is zero"
+    unidl.lowering(Curved, backend)(functions)
+    assert {p.way for p in check_layer(Curved(3), (4, 5), backends=[backend])} == {"native"}
+
+
+@pytest.mark.parametrize("backend", ["keras"])
+@pytest.mark.parametrize("within", [lambda layer: unidl.Sequential([layer]), lambda layer: Holding(layer)])
+def test_a_definition_serves_nested_gradients_of_a_keras_layer_of_ones_own(backend, within):
+    """In a functional model, and in one whose forward Keras cannot record: the lowering says why, and the definition runs."""
+    keras = pytest.importorskip("keras")
+    calls = []
+
+    class CurvedInKeras:
+        def make(plan):
+            return keras.layers.Dense(plan.layer.units, activation="tanh", dtype=plan.dtype)
+
+        def call(layer, native, x):
+            calls.append("native")
+            return native(x)
+
+        def slots(plan, native):
+            from unidl.backends.keras.weight import Slot
+
+            return {"kernel": Slot(native, "kernel"), "offset": Slot(native, "bias")}
+
+        def nested(plan):
+            return "to be seen"
+
+    unidl.lowering(Curved, backend)(CurvedInKeras)
+    model = within(Curved(3)).build((5,), backend=backend)
+    x = unidl.to_numpy(model(np.ones((2, 5), "float32"), training=True))
+    calls.clear()
+    with unidl.using(backend):
+        second = unidl.grad(lambda x: ops.sum(unidl.grad(lambda z: ops.sum(model(z)))(x) ** 2))
+        found = unidl.to_numpy(second(np.ones((2, 5), "float32")))
+    assert calls == []
+    kernel = next(value for path, value in model.weights().items() if path.endswith("kernel"))
+    first = (1 - x**2) @ kernel.T
+    np.testing.assert_allclose(found, 2 * ((first @ kernel) * -2 * x * (1 - x**2)) @ kernel.T, rtol=1e-4, atol=1e-5)
+    assert {row.way for row in model.lowering() if row.layer == "Curved"} == {"native"}
+
+
+class Holding(unidl.Model):
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) * 1.0 if self.training else self.layer(x)
+
+
 @pytest.mark.parametrize("backend", ["torch"])
 def test_its_reason_to_refuse_is_shown(backend):
     functions = right()

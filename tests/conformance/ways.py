@@ -106,7 +106,13 @@ IN_TORCH = {
 ACTIVATION_WAYS: dict[str, dict[str, str]] = {name: {"torch": f"torch.nn.{cls}"} for name, cls in IN_TORCH.items()}
 ACTIVATION_WAYS["softplus"] = {"torch": "torch.nn.Softplus is the identity above 20"}
 ACTIVATION_WAYS["hard_sigmoid"]["torch float64"] = "torch.nn.Hardsigmoid rounds to float32 inside"
-ACTIVATION_WAYS["selu"]["keras on tensorflow"] = OWN_FUNCTION["keras"]
+ACTIVATION_WAYS["selu"]["keras on tensorflow"] = (
+    "on TensorFlow, keras.activations.selu has the gradient of the other side at 0"
+)
+ACTIVATION_WAYS["softsign"]["keras on tensorflow"] = (
+    "on TensorFlow, keras.activations.softsign has no second derivative"
+)
+ACTIVATION_WAYS["hard_sigmoid"]["keras on torch"] = "on torch, keras.activations.hard_sigmoid has no second derivative"
 for _name in ("gelu_tanh", "leaky_relu"):
     ACTIVATION_WAYS[_name]["keras"] = OWN_FUNCTION["keras"]
 ACTIVATION_WAYS["gelu"]["keras float64"] = "keras.activations.gelu rounds to float32 inside"

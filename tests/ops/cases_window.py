@@ -131,6 +131,19 @@ CONVOLUTION = [
     ),
     Case("conv_transpose", (LINE[:, :3], kernel(2, 3, 2), 3, "valid"), conv_transpose, note="strides beyond the kernel"),
     Case("conv_transpose", (VOLUME[:, :2, :2, :2], kernel(2, 2, 2, 1, 2), 2, "same"), conv_transpose),
+    *(
+        Case("conv_transpose", (x, kernel(*size, 3, 2), strides, padding, dilation), conv_transpose, note="dilation")
+        for padding in ("valid", "same")
+        for x, size, strides, dilation in (
+            (LINE[:, :3], (2,), 1, 2),
+            (LINE[:, :3], (3,), 2, 3),
+            (LINE[:, :3], (1,), 3, 2),
+            (LINE[:, :1], (2,), 4, 2),
+            (IMAGE[:, :2, :3], (2, 3), 2, 2),
+            (IMAGE[:, :2, :3], (2, 2), (3, 1), (1, 2)),
+            (VOLUME[:, :2, :1, :2], (1, 2, 2), 2, (2, 1, 3)),
+        )
+    ),
 ]]  # fmt: skip
 
 # the first of equal elements takes the gradient: places of TIED that come first in so many windows of 2 × 2 and 3 × 3

@@ -41,6 +41,10 @@ class Lowering:
         refuses: The reason why this lowering cannot serve a layer as it is configured and used, or None.
         absorb: The reverse of what `make` leaves out: after somebody else's weights were put into the framework's object,
             `absorb(native)` brings them into the form that the slots read.
+        nested: The reason why the definition runs while a gradient is taken inside a gradient (the framework's thing has no second
+            derivative, or a wrong one), or None.
+        keeps: Whether the framework's object has the layer's weights, even where the definition runs: weights of hand-written
+            models have its layout then, however the layer is called. None: where the lowering serves the layer.
     """
 
     make: Callable[[LayerPlan], Any]
@@ -48,6 +52,13 @@ class Lowering:
     slots: Callable[[LayerPlan, Any], Mapping[str, Slot]] = _no_slots
     refuses: Callable[[LayerPlan], str | None] = _never
     absorb: Callable[[Any], None] = _nothing
+    nested: Callable[[LayerPlan], str | None] = _never
+    keeps: Callable[[LayerPlan], bool] | None = None
+
+
+def because(reason: str) -> Callable[[LayerPlan], str | None]:
+    """One reason for every layer of a class."""
+    return lambda plan: reason
 
 
 def by_definition(reason: str) -> Lowering:
@@ -56,7 +67,7 @@ def by_definition(reason: str) -> Lowering:
     def make(plan: LayerPlan) -> Any:
         raise RuntimeError(f"{plan.title} has no native form: {reason}")
 
-    return Lowering(make, make, refuses=lambda plan: reason)
+    return Lowering(make, make, refuses=because(reason))
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,7 @@ def lowering(layer: type, backend: str) -> Callable[[type], type]:
         call(layer, native, *x)     the outputs; `layer` has the attributes that the constructor stored
         slots(plan, native)         {weight name: Slot}, where the layer has weights; Slot is the backend's own
         refuses(plan)               optional: the reason why the definition must run instead, or None
+        nested(plan)                optional: the reason why the definition must run while a gradient is taken inside a gradient
 
     `unidl.testing.check_layer` proves that it computes what the layer's `forward` does, and `model.lowering()` shows which ran.
 
@@ -147,22 +159,18 @@ def lowering(layer: type, backend: str) -> Callable[[type], type]:
             functions.call,  # type: ignore[attr-defined]
             getattr(functions, "slots", _no_slots),
             getattr(functions, "refuses", _never),
+            nested=getattr(functions, "nested", _never),
         )
         return functions
 
     return add
 
 
-def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tuple[Lowering | None, str]:
-    """The lowering that serves a layer, or None and the reason.
+def row_of(table: Mapping[type, Lowering], backend: str, cls: type) -> tuple[Lowering | None, str]:
+    """The row for a class of layers, or None and the reason.
 
     A subclass is served by its parent's lowering only where it changed neither setup nor forward.
     """
-    cls = type(plan.layer)
-    if _definitions_only.get():
-        return None, "built inside definitions_only()"
-    if plan.random == "portable" and plan.draws:
-        return None, 'random="portable": its definition draws the same numbers on every backend'
     for base in cls.__mro__:
         lowering = ADDED.get((base, backend)) or table.get(base)
         if lowering is None:
@@ -170,6 +178,31 @@ def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tup
         # a subclass that redefines what is computed is no longer what the lowering computes
         if any(getattr(cls, name, None) is not getattr(base, name, None) for name in ("setup", "forward")):
             return None, f"{cls.__name__} changes {base.__name__}"
-        reason = lowering.refuses(plan)
-        return (None, reason) if reason else (lowering, "")
+        return lowering, ""
     return None, f"{backend} has no lowering of {cls.__name__}"
+
+
+def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tuple[Lowering | None, str]:
+    """The lowering that serves a layer, or None and the reason."""
+    if _definitions_only.get():
+        return None, "built inside definitions_only()"
+    if plan.random == "portable" and plan.draws:
+        return None, 'random="portable": its definition draws the same numbers on every backend'
+    lowering, reason = row_of(table, backend, type(plan.layer))
+    if lowering is not None:
+        reason = lowering.refuses(plan) or ""
+    return (None, reason) if reason else (lowering, "")
+
+
+def keeper(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> Lowering | None:
+    """The lowering whose object has the layer's weights, however the layer is called and run; None where there is none."""
+    lowering, _ = row_of(table, backend, type(plan.layer))
+    if lowering is None:
+        return None
+    kept = lowering.keeps(plan) if lowering.keeps is not None else lowering.refuses(plan) is None
+    return lowering if kept else None
+
+
+def always(plan: LayerPlan) -> bool:
+    """For `keeps`: whatever the arguments and calls are."""
+    return True

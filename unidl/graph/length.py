@@ -28,6 +28,8 @@ def length(value: Any) -> int | None:
         if not is_integer(value.dtype):
             raise DtypeError("The length of an axis is an integer.", received=value.dtype, fix='ops.cast(n, "int64")')
         return None
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise ArgumentError(
             "The length of an axis is an integer or a scalar from ops.shape.",

@@ -20,3 +20,8 @@ class one_deeper:  # noqa: N801  # used as `with one_deeper() as nested`; enteri
 
     def __exit__(self, *_: object) -> None:
         _local.depth = self._around
+
+
+def is_nested() -> bool:
+    """Whether a gradient is being taken inside a gradient: what is computed now must have a second derivative."""
+    return getattr(_local, "depth", 0) > 1

@@ -7,23 +7,27 @@ from typing import Any
 
 from unidl.errors import DtypeError
 from unidl.graph import window
+from unidl.graph.array import holds_floats, is_array
 from unidl.graph.operand import meeting_dtype, shape_of
 from unidl.graph.spec import TensorSpec, is_float
+from unidl.ops.manipulation import expand_dims, reshape
 from unidl.ops.op import op
+from unidl.ops.padding import pad
 
 Tensor = Any
 
 
 def _one_float(x: Any, kernel: Any) -> str:
-    dtypes = (meeting_dtype(x), meeting_dtype(kernel))
-    if dtypes[0] != dtypes[1] or not is_float(dtypes[0]):
+    dtype = meeting_dtype(x, kernel)  # a constant of floats takes the tensor's
+    one, other = (dtype if is_array(v) and holds_floats(v) else meeting_dtype(v) for v in (x, kernel))
+    if one != other or not is_float(one):
         raise DtypeError(
             "A convolution needs input and kernel of one floating dtype.",
-            expected=dtypes[1],
-            received=dtypes[0],
-            fix=f'ops.cast(x, "{dtypes[1]}")',
+            expected=other,
+            received=one,
+            fix=f'ops.cast(x, "{other}")',
         )
-    return dtypes[0]
+    return dtype
 
 
 def _conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> TensorSpec:
@@ -104,4 +108,22 @@ def conv_transpose(
     Example:
         >>> ops.conv_transpose(np.ones((1, 4, 3), "float32"), np.ones((3, 8, 3), "float32"), 2, "same").shape == (1, 8, 8)
         True
+
+    Where the frameworks differ: TensorFlow has no dilated one on a CPU. There the kernel's taps are spread with zeros, which
+    computes the same.
     """
+
+
+def dilated(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
+    """The kernel with dilation - 1 zeros between its taps: a window without dilation that computes the same."""
+    for axis, step in enumerate(dilation):
+        taps = kernel.shape[axis]
+        if step == 1 or taps == 1:
+            continue
+        lengths = list(kernel.shape)
+        lengths[axis] = taps * step
+        apart = pad(
+            expand_dims(kernel, axis + 1), [(0, step - 1 if i == axis + 1 else 0) for i in range(len(lengths) + 1)]
+        )
+        kernel = reshape(apart, tuple(lengths))[(slice(None),) * axis + (slice((taps - 1) * step + 1),)]
+    return kernel

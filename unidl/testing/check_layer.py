@@ -15,7 +15,7 @@ from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ConformanceError
 from unidl.graph.node import map_nest
 from unidl.settings import Choice
-from unidl.testing.trial import Numbers, Trial
+from unidl.testing.trial import SECOND, Numbers, Trial
 
 # the largest difference from the definition in float64, relative to the largest number of the tensor (or to 1)
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
@@ -53,8 +53,8 @@ def check_layer(
 ) -> list[Proof]:
     """Prove a layer: on each backend it computes what its definition computes in float64.
 
-    Compared are outputs, gradients by every floating input and weight, states after a training step, and outputs for other
-    batch sizes; float32 within 1e-5, float64 within 1e-10 of the tensor's largest number. Weights are drawn.
+    Compared are outputs, gradients by every floating input and weight, gradients of these (a Hessian by a vector), states after a
+    training step, and outputs for other batch sizes; float32 within 1e-5, float64 within 1e-10 of the tensor's largest number. Weights are drawn.
 
     Args:
         layer: The layer.
@@ -156,7 +156,9 @@ def check_trial(trial: Trial, backend: str, precision: str) -> Proof:
             expected=f"{expected[place]:.10g} at {place}, within {tolerance:g} of the largest number "
             f"({np.max(np.abs(expected), initial=0.0):.3g})",
             received=f"{received[place]:.10g}, a difference of {difference:.3g}",
-            fix="Compare the lowering with the layer's forward; where they cannot agree, let `refuses` say why.",
+            fix="Let the lowering's `nested` say why: the definition then runs while a gradient is taken inside a gradient."
+            if name.startswith(SECOND)
+            else "Compare the lowering with the layer's forward; where they cannot agree, let `refuses` say why.",
         )
     return Proof(backend, precision, how.native, how.way, how.reason, difference)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.module import Adapter, Part, adapter_class, attribute_name, call_native, layer_name
+from unidl.backends.keras.module import Adapter, Part, adapter_class, attribute_name, call_native, layer_name, mode
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
 from unidl.description.held import held
@@ -14,7 +14,8 @@ from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
-from unidl.errors import NativeStructureError
+from unidl.errors import NativeStructureError, NotPortableError
+from unidl.graph.nesting import is_nested
 from unidl.graph.node import map_nest
 
 
@@ -27,22 +28,30 @@ class Binding:
         lowering: How Keras' own layer is called; None for the others.
         parent: The adapter, or functional model, below which the layer is; None for an adapter's own forward.
         key: Under which the parent's plan has it.
+        mode: Whether Keras' own layer, whose definition is run, trains.
     """
 
     locked = True
 
     def __init__(
-        self, native: Any, plan: LayerPlan, lowering: Lowering | None, parent: Any = None, key: str = ""
+        self,
+        native: Any,
+        plan: LayerPlan,
+        lowering: Lowering | None,
+        parent: Any = None,
+        key: str = "",
+        mode: bool = False,
     ) -> None:
         self.native = native
         self.plan = plan
         self.lowering = lowering
         self.parent = parent
         self.key = key
+        self.mode = mode
 
     @property
     def training(self) -> bool:
-        return bool(self.native.unidl.training)
+        return self.mode if self.lowering is not None else bool(self.native.unidl.training)
 
     def moved(self) -> bool:
         """Whether the user put another layer in this one's place, or in that of a list or dict around it."""
@@ -65,16 +74,44 @@ class Binding:
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.moved():
             return bound_child(self.parent, self.key)(*args, **kwargs)
-        if self.lowering is not None:
-            return self.lowering.call(layer, self.native, *args, **kwargs)
-        return call_native(self.native, args, kwargs)
+        if self.lowering is None:
+            return call_native(self.native, args, kwargs)
+        if is_nested() and not isinstance(self.native, Nested) and self.lowering.nested(self.plan) is not None:
+            trains = mode.training and self.native.trainable
+            return definition(self.native, self.plan, self.lowering, trains).forward(*args, **kwargs)
+        return self.lowering.call(layer, self.native, *args, **kwargs)
 
     def update(self, name: str, value: Any) -> None:
         if self.training:
-            getattr(self.native, attribute_name(name)).assign(keras.ops.stop_gradient(value))
+            slots_of(self.plan, self.native, self.lowering)[name].write(keras.ops.stop_gradient(value))
 
     def add_weight(self, *_: Any) -> None:
         raise RuntimeError("setup does not run on a native object")
+
+
+def definition(native: Any, plan: LayerPlan, lowering: Lowering, training: bool) -> Layer:
+    """The description of a layer that Keras' own runs, bound so that its forward computes with that one's weights."""
+    return bind(plan.layer, plan.attributes, Binding(native, plan, lowering, mode=training))
+
+
+class Nested:
+    """A layer of Keras' own that runs its definition while a gradient is taken inside a gradient."""
+
+    described: tuple[LayerPlan, Lowering] | None = None  # set where unidl builds it
+
+    def of_definition(self, *inputs: Any, training: bool = False, **named: Any) -> Any:
+        """What the definition's forward computes.
+
+        Raises:
+            NotPortableError: Keras made this layer itself, of its configuration.
+        """
+        if self.described is None:
+            raise NotPortableError(
+                f"A gradient is taken inside a gradient through a {type(self).__name__} that Keras made of its configuration, and "
+                "Keras' own has no right second derivative.",
+                fix="Take second derivatives of the model that unidl built: model.copy() copies it.",
+            )
+        return definition(self, *self.described, training).forward(*inputs, **named)
 
 
 # -- an adapter and its children ---------------------------------------------------------------------------------------------

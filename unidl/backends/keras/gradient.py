@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl.backends.keras.engine import ENGINE, keras
-from unidl.graph.nesting import one_deeper
+from unidl.graph.nesting import is_nested, one_deeper
 from unidl.graph.node import map_nest
 from unidl.ops.control import as_tuple, check_gradients, split_custom
 
@@ -44,7 +44,7 @@ def with_its_gradient(function: Callable[..., Any], inputs: tuple[Tensor, ...]) 
 def _tensorflow_gradient(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool
 ) -> tuple[Any, list[Tensor]]:
-    with engine.GradientTape(watch_accessed_variables=False) as tape:
+    with one_deeper(), engine.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(wanted)
         returned = function(*args, **kwargs)
         value = returned[0] if has_aux else returned
@@ -99,6 +99,8 @@ def _torch_jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
+        if is_nested():  # what torch.compile makes has no second derivative
+            return function(*args, **kwargs)
         with engine._dynamo.config.patch(trace_autograd_ops=True):
             return compiled(*args, **kwargs)
 

@@ -66,6 +66,10 @@ class _Mode(threading.local):
     training = False
 
 
+mode = _Mode()
+"""Whether the adapter that is being called in this thread trains, for the definitions of Keras' own layers in it."""
+
+
 @dataclass(eq=False)
 class Part:
     """What unidl keeps on a native object that is no layer of Keras' own, as its attribute `unidl`.
@@ -142,7 +146,7 @@ class Adapter(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
     def compute_output_spec(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """KerasTensors of the shapes that unidl's own rules give."""
-        outputs = traced_outputs(self.unidl.plan, map_nest(_spec, args), map_nest(_spec, kwargs))
+        outputs = traced_outputs(self.unidl.plan, map_nest(spec_of, args), map_nest(spec_of, kwargs))
         return map_nest(lambda t: t if t is None else keras.KerasTensor(t.shape, t.dtype), outputs)
 
     @classmethod
@@ -189,6 +193,7 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
     part = adapter.unidl
     bound: Any = part.bound
     before, part.training = part.training, training and not part.frozen
+    around, mode.training = mode.training, part.training
     place = enter(origin(part.plan.path), part.begin(part.training)) if any(part.draws) else None
     try:
         forward = bound.forward
@@ -202,7 +207,7 @@ def _run(adapter: Adapter, training: bool, args: tuple[Any, ...], kwargs: dict[s
         error._keras_call_info_injected = True  # type: ignore[attr-defined]  # else Keras makes another error of it, in its words
         raise
     finally:
-        part.training = before
+        part.training, mode.training = before, around
         if place is not None:
             leave(place)
 
@@ -244,7 +249,7 @@ def traced_outputs(plan: LayerPlan, args: Any, kwargs: Any) -> Any:
     """The symbolic outputs of a layer for inputs of these specs: as traced before, else by tracing it now."""
     if not plan.is_dynamic:
         for call in plan.calls:
-            if map_nest(_spec, (call.args, call.kwargs)) == (args, kwargs):
+            if map_nest(spec_of, (call.args, call.kwargs)) == (args, kwargs):
                 return call.outputs
     tracer = Tracer(plan.dtype, around=lambda: _calls_of(plan))
     return tracer.trace(plan.layer, args, kwargs, training=False).calls[-1].outputs
@@ -255,7 +260,8 @@ def _calls_of(plan: LayerPlan) -> dict[int, tuple[Any, Any]]:
     return {id(part.layer): (part.calls[-1].args, part.calls[-1].kwargs) for part in plan.walk() if part.calls}
 
 
-def _spec(leaf: Any) -> Any:
+def spec_of(leaf: Any) -> Any:
+    """Shape and dtype of a tensor; a plain value unchanged."""
     if not hasattr(leaf, "shape"):
         return leaf
     return TensorSpec(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))

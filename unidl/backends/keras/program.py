@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import unidl.backends.keras as backend
-from unidl.backends.keras.binding import add_children, bind_child, child_of, make_adapter, slots_of
+from unidl.backends.keras.binding import Nested, add_children, bind_child, child_of, make_adapter, slots_of
 from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
 from unidl.backends.keras.module import Adapter, Part, call_native, input_name, layer_name
@@ -106,6 +106,8 @@ def _rounds(plan: LayerPlan) -> bool:
 def made_by(lowering: Lowering, plan: LayerPlan) -> Any:
     """Keras' own layer, built and zero."""
     layer = lowering.make(plan)
+    if isinstance(layer, Nested):
+        layer.described = (plan, lowering)
     if not layer.built:
         # a layer of whom the weights alone are read needs no shape
         layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]) if plan.calls else None)
@@ -146,6 +148,10 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
             callable(leaf) for o in ops for leaf in leaves((o.args, o.kwargs))
         ),
         "an op in its forward draws random numbers": any(o.op.name.startswith("random_") for o in ops),
+        "a layer in it runs its definition inside a nested gradient": any(
+            lowering is not None and lowering.nested(plan.children[key]) is not None and not isinstance(native, Nested)
+            for key, (native, lowering) in children.items()
+        ),
         f"keras.ops computes in float32 on the engine {ENGINE}": _rounds(plan) and bool(ops),
         "two of its layers have one name in Keras": len(set(names)) < len(names),
     }

@@ -21,20 +21,20 @@ from unidl.backends.keras.binding import child_of
 from unidl.backends.keras.deferred import Deferred, Length, plainly
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers import LOWERINGS
-from unidl.backends.keras.layers.attention import attention_slots, call_attention, make_attention
+from unidl.backends.keras.layers.attention import attention_slots, call_attention, make_attention, refuses_bias
 from unidl.backends.keras.layers.convolution import make_convolution
 from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
 from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
 from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
-from unidl.backends.keras.module import input_name, layer_name
+from unidl.backends.keras.module import input_name, layer_name, spec_of
 from unidl.backends.keras.program import made_by, name_operations, slots
-from unidl.backends.lowering import Lowering, choose
+from unidl.backends.lowering import Lowering, always, choose, keeper
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import unreached
 from unidl.errors import ExportError
-from unidl.graph.node import leaves, map_nest, symbols
+from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, WeightRead, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
 from unidl.layers import (
     LSTM,
@@ -65,7 +65,7 @@ def refuses_masks(plan: LayerPlan) -> str | None:
     """Keras' attention looks everywhere where a place may look nowhere."""
     if any(True for call in plan.calls for _ in symbols(plan.arguments(call).get("mask"))):
         return "keras.layers.MultiHeadAttention looks everywhere where a place may look nowhere"
-    return None
+    return refuses_bias(plan)
 
 
 def call_masked_lstm(
@@ -114,17 +114,14 @@ INFERENCE: dict[type, Lowering] = {
     **LOWERINGS,
     Conv2D: Lowering(make_convolution, call_activated, own_slots),
     BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots),
-    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_axes),
-    LSTM: Lowering(make_lstm, call_masked_lstm, lstm_slots, refuses_activation),
-    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_masks),
+    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_axes, keeps=always),
+    LSTM: Lowering(make_lstm, call_masked_lstm, lstm_slots, refuses_activation, keeps=always),
+    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_masks, keeps=always),
     GlobalMaxPooling2D: Lowering(global_max, call_layer),
     Maximum: Lowering(lambda plan: keras.layers.Maximum(**common(plan)), call_layer),
     Minimum: Lowering(lambda plan: keras.layers.Minimum(**common(plan)), call_layer),
 }
 """How plain Keras runs each layer in inference."""
-
-# Keras' class keeps their weights alike even where a mask or an activation makes the definition run
-SAME_WEIGHTS = (LSTM, MultiHeadAttention)
 
 
 CUSTOM = (
@@ -199,7 +196,33 @@ class Player:
             return lowering.call(layer, vanilla, *args, **kwargs)
         self._check(part.plan, why)
         with _telling(part.plan):
+            return self._definition(part, layer, args, kwargs)
+
+    def _definition(self, part: Part, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The traced nodes, in which Python's operators are unidl's ops; forward itself where a node takes a function."""
+        given = map_nest(spec_of, (args, kwargs))
+        call = next((c for c in part.plan.calls if map_nest(spec_of, (c.args, c.kwargs)) == given), None)
+        if call is None or not all(_stands_alone(node, part.plan.layer) for node in call.nodes):
             return layer.forward(*args, **kwargs)
+        inputs = zip(leaves((call.args, call.kwargs)), leaves((args, kwargs)), strict=True)
+        values = {id(leaf): value for leaf, value in inputs if isinstance(leaf, SymbolicTensor)}
+        keys = {id(plan.layer): key for key, plan in part.plan.children.items()}
+
+        def value(leaf: Any) -> Any:
+            return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
+
+        for node in call.nodes:
+            if isinstance(node, Placeholder):
+                continue
+            now, named = map_nest(value, (node.args, node.kwargs))
+            if isinstance(node, WeightRead):
+                made = self.weight(part, node.name)
+            elif isinstance(node, LayerCall):
+                made = part.child(keys[id(node.layer)])(*now, **named)
+            else:
+                made = node.op(*now, **named)  # type: ignore[attr-defined]
+            values |= {id(leaf): one for leaf, one in zip(leaves(node.outputs), leaves(made), strict=True)}
+        return map_nest(value, call.outputs)
 
     def weight(self, part: Part, name: str) -> Any:
         """A weight that a definition reads: of the layer that is played, or of another one."""
@@ -258,6 +281,13 @@ class Player:
             for name, slot in slots(plan, native).items():
                 targets[name].write(slot.read())
             vanilla.trainable = not plan.layer._unidl.frozen
+
+
+def _stands_alone(node: Node, layer: Layer) -> bool:
+    """Whether a traced node can be played without the forward that made it."""
+    if isinstance(node, WeightRead):
+        return node.layer is layer
+    return not (isinstance(node, OpCall) and any(callable(leaf) for leaf in leaves((node.args, node.kwargs))))
 
 
 def own_class(cls: type) -> Any:
@@ -353,9 +383,7 @@ def _model(plan: LayerPlan, args: Any, inputs: list[Any], outputs: Any, taken: s
 
 def vanilla_layer(plan: LayerPlan) -> tuple[Any, Mapping[str, Any]] | None:
     """Keras' own layer for a plan, built and outside any model, and its slots; None where Keras has none."""
-    lowering, _ = choose(INFERENCE, backend.NAME, plan)
-    if lowering is None and type(plan.layer) in SAME_WEIGHTS:
-        lowering = INFERENCE[type(plan.layer)]
+    lowering = keeper(INFERENCE, backend.NAME, plan)
     if lowering is None:
         return None
     before = random.getstate()

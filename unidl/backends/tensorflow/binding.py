@@ -25,6 +25,7 @@ from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
 from unidl.errors import NativeStructureError
+from unidl.graph.nesting import is_nested
 
 
 class Binding:
@@ -83,6 +84,8 @@ class Binding:
         # nodes are named after the layer, as its variables are
         with in_layer(self.plan.path), tf.name_scope(scope_name(self.plan)):
             if self.lowering is not None:
+                if is_nested() and self.lowering.nested(self.plan) is not None:
+                    return layer.forward(*args, **kwargs)
                 return self.lowering.call(layer, self.module, *args, **kwargs)
             if isinstance(self.module, Adapter):
                 return forward_of(self.module)(*args, **kwargs)

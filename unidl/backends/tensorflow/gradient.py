@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from unidl.graph.nesting import one_deeper
 from unidl.graph.node import map_nest
 
 
@@ -22,7 +23,7 @@ def value_and_grad(
     own = {id(tensor): tf.identity(tensor) for tensor in wanted if tf.is_symbolic_tensor(tensor)}
     args, kwargs = map_nest(lambda leaf: own.get(id(leaf), leaf), (args, kwargs)) if own else (args, kwargs)
     wanted = [own.get(id(tensor), tensor) for tensor in wanted]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with one_deeper(), tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(wanted)
         returned = function(*args, **kwargs)
         value = returned[0] if has_aux else returned

@@ -24,6 +24,7 @@ from unidl.backends.lowering import Lowering
 from unidl.backends.tensorflow.ops.random import drawn_from
 from unidl.backends.tensorflow.tensor import is_only_device
 from unidl.backends.tensorflow.tracing import (
+    NESTED,
     Depends,
     Trace,
     Traced,
@@ -40,6 +41,7 @@ from unidl.backends.tensorflow.weight import is_frozen, make_variable, variable_
 from unidl.codegen.identifiers import reserved, unreserved
 from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
+from unidl.graph.nesting import is_nested
 from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
 
@@ -234,7 +236,8 @@ class Adapter(tf.Module):
                 return compute(self, args, kwargs, training)
 
         name = f"{type(self).__name__}_{kind}"
-        return self.unidl.traced(key, kind, lambda: traced(run, name, self.unidl.plan, nest), drawn)
+        more = (NESTED, drawn) if is_nested() else drawn
+        return self.unidl.traced(key, kind, lambda: traced(run, name, self.unidl.plan, nest), more)
 
     def graph(self, training: bool = False) -> tf.Graph:
         """The graph that runs, to be read node by node: `graph().get_operations()`, `graph().as_graph_def()`."""

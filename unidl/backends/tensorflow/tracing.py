@@ -172,6 +172,10 @@ Depends = tuple[
 ]  # generation, inputs, kind, which layers are frozen, what else
 
 
+NESTED = "nested"
+"""What else a graph depends on: that a gradient is taken inside a gradient, where some layers run their definitions."""
+
+
 def why_traced(wanted: Depends, made: list[Depends]) -> str:
     """What made a trace necessary, given what others were made for, in order."""
     generation, inputs, kind, frozen, more = wanted
@@ -184,6 +188,8 @@ def why_traced(wanted: Depends, made: list[Depends]) -> str:
         return "another structure, number of axes or dtype of the inputs, or another plain value"
     if not any(one[3] == frozen for one in alike):
         return "other layers are frozen"
+    if isinstance(more, tuple) and more[:1] == (NESTED,):
+        return "a gradient inside a gradient"
     if not any(one[4] == more for one in alike):
         if kind != "step":
             return "other random numbers: a run's own, or the process'"

@@ -19,6 +19,7 @@ from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
 from unidl.description.unreached import runs_as_a_whole, unreached
 from unidl.errors import NativeStructureError
+from unidl.graph.nesting import is_nested
 from unidl.graph.node import map_nest
 from unidl.ops.stream import origin
 
@@ -57,6 +58,7 @@ class Binding:
         self.place = way[-1][1] if way else ""
         self.above = way[:-1]
         self.function = None if lowering is None else FUNCTIONS.get(lowering.call)
+        self.once = lowering is not None and lowering.nested(plan) is not None  # whether it has no second derivative
         self.within, self.after = split(plan.attributes.get("activation"))
 
     @property
@@ -107,6 +109,8 @@ class Binding:
             return self.now()(*args, **kwargs)
         if lowering is None:
             return call_adapter(module, args, kwargs)
+        if self.once and is_nested():
+            return layer.forward(*args, **kwargs)
         function = self.function
         if (
             function is not None

@@ -10,28 +10,21 @@ from pathlib import Path
 import torch
 
 from unidl.backends.foreign import Arrays, Foreign, Stored
-from unidl.backends.lowering import choose
+from unidl.backends.lowering import keeper
 from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.tensor import to_numpy
 from unidl.description.plan import LayerPlan
 from unidl.errors import FileError
-from unidl.layers import LSTM, Dense
 
 SEPARATOR = "."
 CHANNELS_FIRST = True
 
-# torch's class keeps their weights alike even where a mask, an activation or integers make the definition run
-SAME_WEIGHTS = (LSTM, Dense)
-
 
 def foreign(plan: LayerPlan) -> Foreign:
     """The layer's weights in torch's own class; of a layer that torch has not, as they are."""
-    lowering, _ = choose(LOWERINGS, "torch", plan)
-    if lowering is None and type(plan.layer) in SAME_WEIGHTS:
-        lowering = LOWERINGS[type(plan.layer)]
-    if lowering is None:
+    row = keeper(LOWERINGS, "torch", plan)
+    if row is None:
         return Foreign({name: weight.shape for name, weight in plan.weights.items()}, dict)
-    row = lowering
     with torch.device("meta"):  # torch's own initialization would draw from the user's generator
         module = row.make(plan)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unidl.graph.nesting import one_deeper
+from unidl.graph.nesting import is_nested, one_deeper
 from unidl.graph.node import map_nest
 
 
@@ -26,8 +26,6 @@ def value_and_grad(
         leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
         args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
         by = [leaf[id(t)] for t in wanted]
-    if torch.compiler.is_compiling():
-        return _differentiate(function(*args, **kwargs), by, has_aux, False)
     with one_deeper() as nested, torch.enable_grad():
         return _differentiate(function(*args, **kwargs), by, has_aux, nested)
 
@@ -44,11 +42,16 @@ def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled whole by torch.compile, gradients taken inside it included."""
+    """The function compiled whole by torch.compile, gradients taken inside it included.
+
+    Inside a gradient of a gradient it runs as it is: what torch.compile makes has no second derivative.
+    """
     compiled = torch.compile(function, fullgraph=True)
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
+        if is_nested():
+            return function(*args, **kwargs)
         with torch._dynamo.config.patch(trace_autograd_ops=True):
             return compiled(*args, **kwargs)
 

@@ -15,6 +15,7 @@ from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.module import Adapter, call_adapter, in_mode
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
+from unidl.graph.nesting import is_nested
 
 
 def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Module]) -> nn.Module:
@@ -55,6 +56,9 @@ def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training
 
 
 def _run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
+    if native._compiled_call_impl is not None and is_nested():  # what torch.compile makes has no second derivative
+        with in_mode(native, training):
+            return native._call_impl(*args, **kwargs)
     if native.training == training:
         return call_adapter(native, args, kwargs)
     with in_mode(native, training):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.layers.core import ACTIVATIONS, activation_name, call_layer, common
+from unidl.backends.keras.layers.core import ACTIVATIONS, DIFFER, activation_name, call_layer, common
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
 from unidl.layers import Activation, ReLU, Softmax
@@ -15,7 +15,7 @@ def refuses_activation(plan: LayerPlan) -> str | None:
     """A function of the user's, or one that Keras means differently."""
     layer: Activation = plan.layer  # type: ignore[assignment]
     if layer.activation not in ACTIVATIONS:
-        return "keras.activations has none that computes this function"
+        return DIFFER.get(layer.activation, "keras.activations has none that computes this function")
     if activation_name(layer.activation, plan) is None:
         return f"keras.activations.{ACTIVATIONS[layer.activation]} rounds to float32 inside"
     return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import common
+from unidl.backends.keras.binding import Nested
+from unidl.backends.keras.ops.arithmetic import broadcasts
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
+from unidl.graph.nesting import is_nested
 from unidl.graph.node import symbols
 from unidl.layers import MultiHeadAttention
 
@@ -23,11 +26,27 @@ def refuses_attention(plan: LayerPlan) -> str | None:
         return "keras.layers.MultiHeadAttention drops by a generator of its own, which no seed reaches"
     if plan.dtype == "float64":
         return "keras.layers.MultiHeadAttention rounds its scale to float32"
-    return None
+    return refuses_bias(plan)
 
 
-class MaskedAttention(keras.layers.MultiHeadAttention):
-    """Attention whose places that may look nowhere see zeros."""
+def refuses_bias(plan: LayerPlan) -> str | None:
+    """Keras adds each bias, (heads, width), to (batch, time, heads, width)."""
+    if ENGINE != "tensorflow" or adds_biases(plan):
+        return None
+    return "on TensorFlow, Keras adds the bias of heads of width 1 along the time axis where that is as long"
+
+
+def adds_biases(plan: LayerPlan) -> bool:
+    """Whether `keras.ops.add` on TensorFlow adds the biases to the heads."""
+    biases = [
+        plan.weights[f"{part}_bias"].shape for part in ("query", "key", "value") if f"{part}_bias" in plan.weights
+    ]
+    times = [tensor.shape[1] for call in plan.calls for tensor in symbols((call.args, call.kwargs))]
+    return all(broadcasts((None, time, *bias), bias) for bias in biases for time in times)
+
+
+class MaskedAttention(Nested, keras.layers.MultiHeadAttention):
+    """Attention whose places that may look nowhere see zeros, and which has a second derivative on torch."""
 
     def call(
         self,
@@ -39,6 +58,9 @@ class MaskedAttention(keras.layers.MultiHeadAttention):
         training: bool | None = None,
     ) -> Any:
         """(batch, t, features), (batch, s, features) -> (batch, t, outputs)."""
+        if ENGINE == "torch" and is_nested():
+            named = {"mask": attention_mask, "causal": use_causal_mask}
+            return self.of_definition(query, value, key, **named, training=bool(training) and self.trainable)
         if attention_mask is None:
             return super().call(query, value, key=key, use_causal_mask=use_causal_mask, training=training)
         if use_causal_mask:
@@ -57,7 +79,7 @@ def make_attention(plan: LayerPlan) -> Any:
     """Kernels (features, heads, key_dim) and (heads, value_dim, outputs), as in Keras."""
     layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
     masked = any(plan.arguments(call).get("mask") is not None for call in plan.calls)
-    native = (MaskedAttention if masked else keras.layers.MultiHeadAttention)(
+    native = (MaskedAttention if masked or nested_attention(plan) else keras.layers.MultiHeadAttention)(
         layer.num_heads,
         layer.key_dim,
         value_dim=layer.value_dim,
@@ -94,6 +116,13 @@ def attention_slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
     return {name: Slot(native, f"{which}_dense.{what}") for name, (which, what) in parts.items()}
 
 
+def nested_attention(plan: LayerPlan) -> str | None:
+    """On torch, Keras attends with torch's own function."""
+    return "torch's fused attention has no second derivative" if ENGINE == "torch" else None
+
+
 TABLE: dict[type, Lowering] = {
-    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_attention)
+    MultiHeadAttention: Lowering(
+        make_attention, call_attention, attention_slots, refuses_attention, nested=nested_attention
+    )
 }

@@ -36,8 +36,16 @@ ACTIVATIONS: dict[Callable[..., Any], str] = {
 }
 
 
+DIFFER: dict[Callable[..., Any], str] = {}
+"""Why unidl does not use an activation that Keras has."""
+
 if ENGINE == "tensorflow":
-    del ACTIVATIONS[ops.selu]  # its gradient at 0 is that of the other side
+    DIFFER[ops.selu] = "on TensorFlow, keras.activations.selu has the gradient of the other side at 0"
+    DIFFER[ops.softsign] = "on TensorFlow, keras.activations.softsign has no second derivative"
+if ENGINE == "torch":
+    DIFFER[ops.hard_sigmoid] = "on torch, keras.activations.hard_sigmoid has no second derivative"
+for _function in DIFFER:
+    del ACTIVATIONS[_function]
 
 IN_FLOAT32 = (
     (ops.gelu, ops.hard_sigmoid, ops.hard_silu) if ENGINE != "tensorflow" else (ops.gelu,)

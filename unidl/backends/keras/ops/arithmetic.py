@@ -6,15 +6,44 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl.backends.keras.deferred import exact
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.promotion import dtype_of, name_of, numbers, on_number, on_real, reals
-from unidl.graph.spec import is_float
+from unidl.graph.spec import Shape, is_float
 
 Tensor = Any
 
 
 def add(x: Any, y: Any) -> Tensor:
-    return keras.ops.add(*numbers(x, y))
+    x, y = numbers(x, y)
+    if ENGINE != "tensorflow" or broadcasts(tuple(x.shape), tuple(y.shape)):
+        return keras.ops.add(x, y)
+    if broadcasts(tuple(y.shape), tuple(x.shape)):
+        return keras.ops.add(y, x)
+    return keras.ops.subtract(x, negative(y))
+
+
+def broadcasts(x: Shape, y: Shape) -> bool:
+    """Whether `keras.ops.add` on TensorFlow broadcasts operands of these shapes, whatever their unknown lengths are.
+
+    It takes a y with one axis longer than 1 for the bias of x's last axis, else of x's axis 1, if that is as long.
+    """
+    if len(x) < 2:
+        return True
+    for axis, length in enumerate(y):
+        others = [other for i, other in enumerate(y) if i != axis]
+        if length == 1 or any(other not in (None, 1) for other in others):
+            continue  # not, or not alone, longer than 1
+        from_end = len(y) - 1 - axis
+        taken = [0] if _may_equal(x[-1], length) else []
+        if x[-1] != length or length is None:
+            taken += [len(x) - 2] if _may_equal(x[1], length) else []
+        if taken and (set(taken) != {from_end} or len(y) > len(x)):
+            return False
+    return True
+
+
+def _may_equal(a: int | None, b: int | None) -> bool:
+    return a is None or b is None or a == b
 
 
 def subtract(x: Any, y: Any) -> Tensor:
@@ -54,7 +83,7 @@ def negative(x: Tensor) -> Tensor:
 
 
 def _half_each(x: Any, y: Any) -> Tensor:
-    return keras.ops.add(keras.ops.multiply(x, 0.5), keras.ops.multiply(y, 0.5))
+    return add(keras.ops.multiply(x, 0.5), keras.ops.multiply(y, 0.5))
 
 
 def maximum(x: Any, y: Any) -> Tensor:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unidl.backends.keras.deferred import deferred, exact
-from unidl.backends.keras.engine import keras
+from unidl.backends.keras.engine import ENGINE, keras
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
+from unidl.ops.convolution import dilated
 
 ops = keras.ops
 Tensor = Any
@@ -53,6 +54,8 @@ def conv_transpose(
     dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     window, _ = transposed_convolution(tuple(x.shape), tuple(kernel.shape), strides, padding, dilation)
+    if ENGINE == "tensorflow" and max(window.dilation) > 1:  # on a CPU TensorFlow has none
+        return conv_transpose(x, dilated(kernel, window.dilation), strides, padding)
     return ops.conv_transpose(x, kernel, window.strides, padding, None, LAYOUT, window.dilation)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from unidl.backends.keras.ops.arithmetic import broadcasts
 from unidl.backends.keras.source.control import CONTROL
 from unidl.backends.keras.source.windows import WINDOWS
 from unidl.codegen.calls import binary, call
-from unidl.codegen.code import UNARY, Code, Value
+from unidl.codegen.code import UNARY, Code, Value, names_in
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
@@ -21,6 +24,16 @@ from unidl.codegen.expressions import (
 from unidl.codegen.language import Expression, Given
 from unidl.codegen.literals import literal
 from unidl.graph.spec import is_float
+
+
+def _add(g: Given) -> Code:
+    """`x + y`, unless keras.ops.add on TensorFlow takes y for a bias of another axis."""
+    x, y = (tuple(v.shape) if isinstance(v, Value) else np.shape(v) for v in (g.x, g.y))
+    if broadcasts(x, y):
+        return binary(g.x, "+", g.y)
+    if broadcasts(y, x):
+        return binary(g.y, "+", g.x)
+    return binary(g.x, "-", Code(f"-{g.y:a}", UNARY, names_in(g.y)))
 
 
 def _reduction(name: str) -> Expression:
@@ -181,7 +194,7 @@ OPS: dict[str, Expression] = {
     **WINDOWS,
     **CONTROL,
     # arithmetic
-    "add": operator("+"), "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
+    "add": _add, "subtract": operator("-"), "multiply": operator("*"), "divide": operator("/"),
     "mod": "ops.mod({x}, {y})", "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": "ops.maximum({x}, {y})", "minimum": "ops.minimum({x}, {y})",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unidl import ops
+from unidl.backends.keras.layers.merging import adds
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
 from unidl.codegen.language import Arrays, Calling, Making, Row
@@ -136,10 +137,10 @@ LAYERS: dict[type, Row] = {
     ),
     ReLU: Row(called, made("ReLU")),
     Softmax: Row(called, made("Softmax", axis=lambda m: None if m.layer.axis == -1 else m.layer.axis)),
-    Add: Row(called, made("Add")),
+    Add: Row(called, made("Add"), serves=adds),
     Subtract: Row(called, made("Subtract")),
     Multiply: Row(called, made("Multiply")),
-    Average: Row(called, made("Average")),
+    Average: Row(called, made("Average"), serves=adds),
     Maximum: Row(called, _tie("Maximum")),
     Minimum: Row(called, _tie("Minimum")),
     Concatenate: Row(called, made("Concatenate", axis=lambda m: None if m.layer.axis == -1 else m.layer.axis)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl import ops
+from unidl.backends.keras.layers.attention import adds_biases
 from unidl.backends.keras.source.layers import activation
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code, names_in
@@ -84,9 +85,9 @@ def _lstm_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
 
 
 def _serves_attention(plan: LayerPlan) -> bool:
-    """Keras looks everywhere where a single head may look nowhere."""
+    """Keras looks everywhere where a single head may look nowhere, and on TensorFlow adds some biases along another axis."""
     masks = [mask for call in plan.calls for mask in symbols(plan.arguments(call).get("mask"))]
-    return all(len(mask.shape) == 3 for mask in masks)
+    return all(len(mask.shape) == 3 for mask in masks) and adds_biases(plan)
 
 
 MASKED = '''

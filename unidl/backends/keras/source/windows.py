@@ -7,6 +7,7 @@ from typing import Any
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.windows import dilated
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 
@@ -42,14 +43,12 @@ def _conv(g: Given) -> Code:
 
 def _conv_transpose(g: Given) -> Code:
     window, _ = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
-    dilation = _single(window.dilation)
     return call(
         "ops.conv_transpose",
         g.x,
-        g.kernel,
+        dilated("ops", g.kernel, window.dilation),  # on a CPU TensorFlow has no dilated one
         strides=_single(window.strides),
         padding=g.padding if g.padding != "valid" else None,
-        dilation_rate=None if dilation == 1 else dilation,
     )
 
 

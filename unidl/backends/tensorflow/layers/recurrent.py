@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, because
 from unidl.backends.tensorflow.device import on_cpu
 from unidl.backends.tensorflow.invariant import zeros
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
@@ -147,4 +147,12 @@ def product(x: tf.Tensor, by_gates: tf.Tensor) -> tf.Tensor:
     return tf.matmul(rows, gates, transpose_a=True)
 
 
-TABLE: dict[type, Lowering] = {LSTM: Lowering(BlockLSTM, call_lstm, holder_slots, refuses_lstm)}
+TABLE: dict[type, Lowering] = {
+    LSTM: Lowering(
+        BlockLSTM,
+        call_lstm,
+        holder_slots,
+        refuses_lstm,
+        nested=because("tf.raw_ops.BlockLSTMGrad has no gradient"),
+    )
+}

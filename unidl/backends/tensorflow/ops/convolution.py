@@ -11,6 +11,7 @@ import tensorflow as tf
 from unidl.backends.tensorflow.ops.convolution_gradient import suited_transposed, with_suited_gradient
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
 from unidl.graph.window import Padding, Window, convolution, transposed_convolution
+from unidl.ops.convolution import dilated
 
 Tensor: TypeAlias = tf.Tensor
 # named, for eager gradients of 3-D convolution and pooling fail where it is left out
@@ -71,13 +72,15 @@ def conv_transpose(
     dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     window, known = transposed_convolution(tuple(x.shape), tuple(kernel.shape), strides, padding, dilation)
+    if max(window.dilation) > 1:  # on a CPU TensorFlow has none
+        return conv_transpose(x, dilated(kernel, window.dilation), strides, padding)
     y = suited_transposed(x, kernel, known[1:-1], window)
     if y is not None:
         return y
-    _, result = transposed_convolution(shape(x), tuple(kernel.shape), strides, padding, dilation)
+    _, result = transposed_convolution(shape(x), tuple(kernel.shape), strides, padding, 1)
     rank = len(window.size)
     sizes = tf.cast(lengths(result), tf.int32)  # TensorFlow takes no other
-    return tf.nn.conv_transpose(x, kernel, sizes, window.strides, padding.upper(), FORMAT[rank], window.dilation)
+    return tf.nn.conv_transpose(x, kernel, sizes, window.strides, padding.upper(), FORMAT[rank])
 
 
 TABLE: dict[str, Callable[..., Any]] = {"conv": conv, "conv_transpose": conv_transpose}

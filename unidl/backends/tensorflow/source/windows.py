@@ -7,6 +7,7 @@ from typing import Any
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
 from unidl.codegen.language import Expression, Given
+from unidl.codegen.windows import dilated
 from unidl.graph.window import convolution, pooling, transposed_convolution
 
 FORMAT = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
@@ -58,15 +59,13 @@ def _conv_transpose(g: Given) -> Code:
     window, result = transposed_convolution(g.x.shape, g.kernel.shape, g.strides, g.padding, g.dilation)
     if None in result[1:]:
         raise g.refuse("a transposed convolution over an axis of unknown length")
-    dilation = _single(window.dilation)
     return call(
         "tf.nn.conv_transpose",
         g.x,
-        g.kernel,
+        dilated("tf", g.kernel, window.dilation),  # on a CPU TensorFlow has no dilated one
         [Code(f"tf.shape({g.x})[0]"), *result[1:]],
         _single(window.strides),
         g.padding.upper(),
-        dilations=None if dilation == 1 else dilation,
     )
 
 

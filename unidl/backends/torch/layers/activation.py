@@ -48,6 +48,12 @@ def refuses_activation(plan: LayerPlan) -> str | None:
     return None
 
 
+def nested_activation(plan: LayerPlan) -> str | None:
+    """What torch differentiates once only."""
+    layer: Activation = plan.layer  # type: ignore[assignment]
+    return "torch.nn.Hardsigmoid has no second derivative" if layer.activation is ops.hard_sigmoid else None
+
+
 def make_activation(plan: LayerPlan) -> nn.Module:
     """The module of that function."""
     layer: Activation = plan.layer  # type: ignore[assignment]
@@ -66,7 +72,7 @@ def make_softmax(plan: LayerPlan) -> nn.Softmax:
 
 
 TABLE: dict[type, Lowering] = {
-    Activation: Lowering(make_activation, call_module, refuses=refuses_activation),
+    Activation: Lowering(make_activation, call_module, refuses=refuses_activation, nested=nested_activation),
     ReLU: Lowering(make_relu, call_module),
     Softmax: Lowering(make_softmax, call_module),
 }

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, because
 from unidl.backends.torch.direct import instead_of, unobserved
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
@@ -23,10 +23,8 @@ _OUT_FORWARD = _Out.forward
 
 
 def refuses_attention(plan: LayerPlan) -> str | None:
-    """torch knows one width: that of the query, of all heads together, and of the output."""
-    layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
-    features, heads, key_dim = plan.weights["query_kernel"].shape
-    if not features == heads * key_dim == heads * layer.value_dim == plan.weights["output_kernel"].shape[-1]:
+    """What torch means differently."""
+    if not has_one_width(plan):
         return (
             "torch.nn.MultiheadAttention needs query features = num_heads * key_dim = num_heads * value_dim = outputs"
         )
@@ -34,6 +32,13 @@ def refuses_attention(plan: LayerPlan) -> str | None:
     if any(len(mask.shape) == 4 for mask in masks):
         return "torch.nn.MultiheadAttention is NaN where a single head may look nowhere"
     return None
+
+
+def has_one_width(plan: LayerPlan) -> bool:
+    """torch knows one width: that of the query, of all heads together, and of the output."""
+    layer: MultiHeadAttention = plan.layer  # type: ignore[assignment]
+    features, heads, key_dim = plan.weights["query_kernel"].shape
+    return bool(features == heads * key_dim == heads * layer.value_dim == plan.weights["output_kernel"].shape[-1])
 
 
 class PackedAttention(nn.MultiheadAttention):
@@ -150,5 +155,12 @@ def attention_slots(plan: LayerPlan, module: nn.MultiheadAttention) -> dict[str,
 
 
 TABLE: dict[type, Lowering] = {
-    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_attention)
+    MultiHeadAttention: Lowering(
+        make_attention,
+        call_attention,
+        attention_slots,
+        refuses_attention,
+        keeps=has_one_width,
+        nested=because("torch's fused attention has no second derivative"),
+    )
 }

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering, by_definition
+from unidl.backends.lowering import Lowering, always, by_definition
 from unidl.backends.torch.direct import Activation, instead_of
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
@@ -113,7 +113,7 @@ def flatten(layer: Flatten, module: nn.Flatten, within: None, x: torch.Tensor) -
 
 
 TABLE: dict[type, Lowering] = {
-    Dense: Lowering(make_dense, call_dense, dense_slots, refuses_dense),
+    Dense: Lowering(make_dense, call_dense, dense_slots, refuses_dense, keeps=always),
     Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
     Dropout: Lowering(make_dropout, call_module),
     Flatten: Lowering(make_flatten, call_flatten),

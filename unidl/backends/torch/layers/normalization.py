@@ -18,10 +18,10 @@ _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.Batch
 
 
 def refuses_batch_normalization(plan: LayerPlan) -> str | None:
-    """torch has scale and offset together or not at all, and no more than three spatial axes."""
+    """torch has an offset only beside a scale, and no more than three spatial axes."""
     layer: BatchNormalization = plan.layer  # type: ignore[assignment]
-    if layer.scale != layer.center:
-        return "torch's batch norms have both scale and offset, or neither"
+    if layer.center and not layer.scale:
+        return "torch's batch norms have no offset without a scale"
     if len(plan.input_shapes[0]) not in _BY_AXES:
         return f"torch has no batch norm for {len(plan.input_shapes[0])} axes"
     return None
@@ -35,6 +35,7 @@ def make_batch_normalization(plan: LayerPlan) -> nn.Module:
         eps=layer.epsilon,
         momentum=1.0 - layer.momentum,
         affine=layer.scale,
+        bias=layer.center,
         dtype=dtype_of(plan),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, always, because
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
@@ -92,4 +92,14 @@ def lstm_slots(plan: LayerPlan, module: nn.LSTM) -> dict[str, Slot]:
     return slots
 
 
-TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm, absorb_lstm)}
+TABLE: dict[type, Lowering] = {
+    LSTM: Lowering(
+        make_lstm,
+        call_lstm,
+        lstm_slots,
+        refuses_lstm,
+        absorb_lstm,
+        keeps=always,
+        nested=because("torch's fused LSTM has no second derivative with oneDNN and cuDNN"),
+    )
+}

@@ -107,16 +107,16 @@ def _batch_norm(m: Making) -> str:
     layer = m.layer
     axes = len(m.plan.input_shapes[0])
     channels = m.plan.weights["moving_mean"].shape[0]
-    if layer.scale != layer.center:
-        frozen, rest = ("weight", "bias") if layer.center else ("bias", "weight")
-        m.note = f"the {rest} alone is trained"
-        m.after.append(f"{{me}}.{frozen}.requires_grad_(False)")
+    if layer.center and not layer.scale:
+        m.note = "the bias alone is trained"
+        m.after.append("{me}.weight.requires_grad_(False)")
     return call(
         {2: "nn.BatchNorm1d", 3: "nn.BatchNorm1d", 4: "nn.BatchNorm2d", 5: "nn.BatchNorm3d"}[axes],
         channels,
         eps=layer.epsilon if layer.epsilon != 1e-5 else None,
         momentum=round(1.0 - layer.momentum, 12) if layer.momentum != 0.9 else None,
         affine=None if layer.scale or layer.center else False,
+        bias=None if layer.center or not layer.scale else False,
     ).text
 
 
@@ -125,7 +125,8 @@ def _batch_norm_arrays(plan: LayerPlan, w: Arrays) -> Arrays:
     found["num_batches_tracked"] = np.zeros((), "int64")
     if "gamma" in w or "beta" in w:
         found["weight"] = w.get("gamma", np.ones_like(w["moving_mean"]))
-        found["bias"] = w.get("beta", np.zeros_like(w["moving_mean"]))
+    if "beta" in w:
+        found["bias"] = w["beta"]
     return found
 
 
