@@ -147,7 +147,7 @@ def check_trial(trial: Trial, backend: str, precision: str) -> Proof:
     _check_weights(trial, model.weights(), precision, title)
     found = trial.outcome(model)
     name, difference = worst(trial.reference, found, precision, title)
-    tolerance = TOLERANCES[precision]
+    tolerance = _within(found[name], precision)
     if not difference <= tolerance:  # NaN is no number within
         expected, received = trial.reference[name], found[name]
         place = _place(expected, received)
@@ -176,7 +176,9 @@ def worst(expected: Numbers, received: Numbers, precision: str = "float64", titl
     found = {}
     for name, right in expected.items():
         value = received[name]
-        dtype = np.dtype(precision) if right.dtype.kind == "f" else right.dtype
+        dtype = (
+            np.dtype(precision) if right.dtype == np.float64 else right.dtype
+        )  # a real function of integers is float32
         if value.shape != right.shape or value.dtype != dtype:
             raise ConformanceError(
                 f"{title}: {name} is of another kind.",
@@ -184,7 +186,17 @@ def worst(expected: Numbers, received: Numbers, precision: str = "float64", titl
                 received=f"{value.dtype} {value.shape}",
             )
         found[name] = _difference(right, value)
-    return max(found.items(), key=lambda item: np.inf if np.isnan(item[1]) else item[1])
+
+    def excess(name: str) -> float:
+        return np.inf if np.isnan(found[name]) else found[name] / _within(received[name], precision)
+
+    name = max(found, key=excess)
+    return name, found[name]
+
+
+def _within(received: np.ndarray, precision: str) -> float:
+    """The largest difference that is allowed: of the dtype that it has."""
+    return TOLERANCES.get(received.dtype.name, TOLERANCES[precision])
 
 
 def _difference(expected: np.ndarray, received: np.ndarray) -> float:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.layers.core import ACTIVATIONS, DIFFER, activation_name, call_layer, common
+from unidl.backends.keras.layers.core import (
+    ACTIVATIONS,
+    DIFFER,
+    activation_name,
+    call_layer,
+    common,
+    refuses_integers,
+)
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
 from unidl.layers import Activation, ReLU, Softmax
@@ -18,7 +25,7 @@ def refuses_activation(plan: LayerPlan) -> str | None:
         return DIFFER.get(layer.activation, "keras.activations has none that computes this function")
     if activation_name(layer.activation, plan) is None:
         return f"keras.activations.{ACTIVATIONS[layer.activation]} rounds to float32 inside"
-    return None
+    return refuses_integers(plan)
 
 
 def make_activation(plan: LayerPlan) -> Any:
@@ -41,5 +48,5 @@ def make_softmax(plan: LayerPlan) -> Any:
 TABLE: dict[type, Lowering] = {
     Activation: Lowering(make_activation, call_layer, refuses=refuses_activation),
     ReLU: Lowering(make_relu, call_layer),
-    Softmax: Lowering(make_softmax, call_layer),
+    Softmax: Lowering(make_softmax, call_layer, refuses=refuses_integers),
 }

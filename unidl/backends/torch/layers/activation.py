@@ -9,7 +9,7 @@ from torch import nn
 
 from unidl import ops
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers.core import call_module
+from unidl.backends.torch.layers.core import call_module, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import Activation, ReLU, Softmax
 
@@ -45,7 +45,7 @@ def refuses_activation(plan: LayerPlan) -> str | None:
         return "torch.nn.Hardsigmoid rounds to float32 inside"
     if layer.activation not in MODULES:
         return "torch has no module for this function"
-    return None
+    return refuses_integers(plan)
 
 
 def nested_activation(plan: LayerPlan) -> str | None:
@@ -74,5 +74,5 @@ def make_softmax(plan: LayerPlan) -> nn.Softmax:
 TABLE: dict[type, Lowering] = {
     Activation: Lowering(make_activation, call_module, refuses=refuses_activation, nested=nested_activation),
     ReLU: Lowering(make_relu, call_module),
-    Softmax: Lowering(make_softmax, call_module),
+    Softmax: Lowering(make_softmax, call_module, refuses=refuses_integers),
 }

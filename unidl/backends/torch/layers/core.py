@@ -24,13 +24,13 @@ def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tenso
     return module(x)
 
 
-# -- Dense -------------------------------------------------------------------------------------------------------------------
-
-
-def refuses_dense(plan: LayerPlan) -> str | None:
-    """torch's Linear multiplies numbers of one dtype only; the definition lifts integers."""
+def refuses_integers(plan: LayerPlan) -> str | None:
+    """Most of torch's modules compute with floats of their weights' dtype only; the definition lifts integers."""
     given = {tensor.dtype for call in plan.calls for tensor in symbols((call.args, call.kwargs))} - {plan.dtype}
-    return f"torch.nn.Linear takes {plan.dtype} only, and the input is {', '.join(sorted(given))}" if given else None
+    return f"torch's module takes {plan.dtype} only, and the input is {', '.join(sorted(given))}" if given else None
+
+
+# -- Dense -------------------------------------------------------------------------------------------------------------------
 
 
 def make_dense(plan: LayerPlan) -> nn.Linear:
@@ -97,6 +97,13 @@ def make_dropout(plan: LayerPlan) -> nn.Dropout:
     return nn.Dropout(layer.rate)
 
 
+def refuses_flatten(plan: LayerPlan) -> str | None:
+    """torch wants something to flatten."""
+    if any(len(tensor.shape) == 1 for call in plan.calls for tensor in symbols(call.args)):
+        return "torch.nn.Flatten needs an axis beside the batch axis"
+    return None
+
+
 def make_flatten(plan: LayerPlan) -> nn.Flatten:
     """Of channels-last data, so the order is the layer's."""
     return nn.Flatten()
@@ -113,9 +120,9 @@ def flatten(layer: Flatten, module: nn.Flatten, within: None, x: torch.Tensor) -
 
 
 TABLE: dict[type, Lowering] = {
-    Dense: Lowering(make_dense, call_dense, dense_slots, refuses_dense, keeps=always),
+    Dense: Lowering(make_dense, call_dense, dense_slots, refuses_integers, keeps=always),
     Embedding: Lowering(make_embedding, call_embedding, embedding_slots),
     Dropout: Lowering(make_dropout, call_module),
-    Flatten: Lowering(make_flatten, call_flatten),
+    Flatten: Lowering(make_flatten, call_flatten, refuses=refuses_flatten),
     Reshape: by_definition("torch has no module that reshapes all axes"),
 }

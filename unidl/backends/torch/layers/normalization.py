@@ -7,7 +7,7 @@ from torch import nn
 
 from unidl.backends.lowering import Lowering
 from unidl.backends.torch.direct import instead_of
-from unidl.backends.torch.layers.core import dtype_of
+from unidl.backends.torch.layers.core import dtype_of, refuses_integers
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import BatchNormalization, LayerNormalization
@@ -24,7 +24,7 @@ def refuses_batch_normalization(plan: LayerPlan) -> str | None:
         return "torch's batch norms have no offset without a scale"
     if len(plan.input_shapes[0]) not in _BY_AXES:
         return f"torch has no batch norm for {len(plan.input_shapes[0])} axes"
-    return None
+    return refuses_integers(plan)
 
 
 def make_batch_normalization(plan: LayerPlan) -> nn.Module:
@@ -72,7 +72,9 @@ def batch_normalization_slots(plan: LayerPlan, module: nn.Module) -> dict[str, S
 def refuses_layer_normalization(plan: LayerPlan) -> str | None:
     """torch has an offset only beside a scale."""
     layer: LayerNormalization = plan.layer  # type: ignore[assignment]
-    return "torch.nn.LayerNorm has no offset without a scale" if layer.center and not layer.scale else None
+    if layer.center and not layer.scale:
+        return "torch.nn.LayerNorm has no offset without a scale"
+    return refuses_integers(plan)
 
 
 def make_layer_normalization(plan: LayerPlan) -> nn.LayerNorm:

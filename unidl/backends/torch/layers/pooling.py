@@ -9,6 +9,7 @@ from torch.nn import functional
 from unidl.backends.lowering import Lowering, by_definition
 from unidl.backends.torch.direct import instead_of
 from unidl.backends.torch.layers.convolution import same_padding
+from unidl.backends.torch.layers.core import refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 
@@ -84,8 +85,8 @@ def call_global_average(layer: GlobalAveragePooling2D, module: nn.AdaptiveAvgPoo
 
 
 TABLE: dict[type, Lowering] = {
-    MaxPooling2D: Lowering(make_max_pooling, call_max_pooling),
-    AveragePooling2D: Lowering(make_average_pooling, call_average_pooling),
-    GlobalAveragePooling2D: Lowering(make_global_average, call_global_average),
+    MaxPooling2D: Lowering(make_max_pooling, call_max_pooling, refuses=refuses_integers),
+    AveragePooling2D: Lowering(make_average_pooling, call_average_pooling, refuses=refuses_integers),
+    GlobalAveragePooling2D: Lowering(make_global_average, call_global_average, refuses=refuses_integers),
     GlobalMaxPooling2D: by_definition("torch.nn.AdaptiveMaxPool2d gives the gradient at a tie to one pixel only"),
 }

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Lowering
+from unidl.backends.torch.layers.core import refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import UpSampling2D
 
@@ -31,7 +32,7 @@ def refuses_upsampling(plan: LayerPlan) -> str | None:
     layer: UpSampling2D = plan.layer  # type: ignore[assignment]
     if layer.interpolation == "nearest" and any(np.float32(n) * np.float32(1 / n) < 1 for n in layer.size):
         return "torch's reciprocal of the factor rounds down, to the pixel before"
-    return None
+    return refuses_integers(plan)
 
 
 TABLE: dict[type, Lowering] = {UpSampling2D: Lowering(make_upsampling, call_upsampling, refuses=refuses_upsampling)}

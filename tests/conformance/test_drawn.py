@@ -1,0 +1,43 @@
+"""Every layer on every backend, in both precisions, against its definition in float64, on drawn shapes, dtypes and arguments."""
+
+import inspect
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.conformance.case import Case, trial
+from tests.conformance.drawn import DRAWN
+from unidl import layers
+from unidl.errors import UnidlError
+from unidl.testing.check_layer import TOLERANCES, check_trial
+
+EXAMPLES = int(os.environ.get("UNIDL_DRAWN", "0"))  # how many the session `robustness` draws of each layer
+LOOPS = (layers.LSTM,)  # whose second derivatives TensorFlow traces for seconds
+BACKENDS = ("torch", "tensorflow", "keras")  # not the fixture: hypothesis calls a test many times
+
+
+def test_every_layer_is_drawn() -> None:
+    public = {cls for cls in vars(layers).values() if inspect.isclass(cls) and issubclass(cls, layers.Layer)}
+    assert public - {layers.Layer} == set(DRAWN)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
+def test_drawn(cls: type, backend: str) -> None:
+    @settings(max_examples=EXAMPLES or 4, suppress_health_check=[HealthCheck.too_slow], print_blob=False)
+    @given(case=DRAWN[cls])
+    def run(case: Case) -> None:
+        proven = trial(case)
+        proven.second = bool(EXAMPLES) or cls not in LOOPS
+        try:
+            proven.reference  # noqa: B018  # what the layer refuses is refused here
+        except UnidlError as error:
+            for precision in TOLERANCES:
+                with pytest.raises(type(error)):
+                    check_trial(proven, backend, precision)
+            return
+        for precision in TOLERANCES:
+            check_trial(proven, backend, precision)
+
+    run()
