@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.backends.keras.binding import Nested
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import common
-from unidl.backends.keras.binding import Nested
 from unidl.backends.keras.ops.arithmetic import broadcasts
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering

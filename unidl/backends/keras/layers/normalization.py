@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from unidl.backends.keras.binding import Nested
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import call_layer, common, own_slots
-from unidl.backends.keras.binding import Nested
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
