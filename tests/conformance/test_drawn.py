@@ -13,7 +13,6 @@ from unidl.errors import UnidlError
 from unidl.testing.check_layer import TOLERANCES, check_trial
 
 EXAMPLES = int(os.environ.get("UNIDL_DRAWN", "0"))  # how many the session `robustness` draws of each layer
-LOOPS = (layers.LSTM,)  # whose second derivatives TensorFlow traces for seconds
 BACKENDS = ("torch", "tensorflow", "keras")  # not the fixture: hypothesis calls a test many times
 
 
@@ -22,14 +21,17 @@ def test_every_layer_is_drawn() -> None:
     assert public - {layers.Layer} == set(DRAWN)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*You are using a softmax over axis:UserWarning"
+)  # Keras' advice, where it has length 1
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
 def test_drawn(cls: type, backend: str) -> None:
-    @settings(max_examples=EXAMPLES or 4, suppress_health_check=[HealthCheck.too_slow], print_blob=False)
+    @settings(max_examples=EXAMPLES or 2, suppress_health_check=[HealthCheck.too_slow], print_blob=False)
     @given(case=DRAWN[cls])
     def run(case: Case) -> None:
         proven = trial(case)
-        proven.second = bool(EXAMPLES) or cls not in LOOPS
+        proven.second = bool(EXAMPLES)  # else by the fixed list: TensorFlow traces them for seconds
         try:
             proven.reference  # noqa: B018  # what the layer refuses is refused here
         except UnidlError as error:

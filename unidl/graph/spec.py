@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 
 
-@lru_cache(maxsize=128)  # a training step asks for the same few again and again
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype given as a name, a NumPy dtype or a framework's own: "float32", "int64", "bool"."""
     if isinstance(dtype, str):

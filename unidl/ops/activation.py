@@ -9,9 +9,9 @@ from unidl import habits
 from unidl.errors import ArgumentError
 from unidl.graph.operand import floating, meeting_dtype, no_bool, shape_of
 from unidl.graph.shape import Axis, canonical_axis, reduce
-from unidl.graph.spec import TensorSpec
+from unidl.graph.spec import TensorSpec, dtype_name, is_integer
 from unidl.ops.arithmetic import abs as absolute
-from unidl.ops.arithmetic import add, clip, divide, erf, expm1, multiply, negative, square, tanh
+from unidl.ops.arithmetic import add, cast, clip, divide, erf, expm1, multiply, negative, square, tanh
 from unidl.ops.comparison import greater, where
 from unidl.ops.op import composed, op
 
@@ -38,6 +38,11 @@ def _along(x: Any, axis: int) -> TensorSpec:
 
 def _reduced(x: Any, axis: Axis, keepdims: bool) -> TensorSpec:
     return TensorSpec(reduce(shape_of(x), axis, keepdims), floating(meeting_dtype(x)))
+
+
+def _as_float(x: Tensor) -> Tensor:
+    """Integers as float32, before a step that would overflow in them (-x of unsigned ones, |-128|, x²)."""
+    return cast(x, "float32") if hasattr(x, "dtype") and is_integer(dtype_name(x.dtype)) else x
 
 
 @op(_same)
@@ -127,6 +132,7 @@ def gelu_tanh(x: Tensor) -> Tensor:
         >>> unidl.to_numpy(ops.gelu_tanh(np.array([0.0]))).tolist()
         [0.0]
     """
+    x = _as_float(x)
     inner = multiply(multiply(x, add(multiply(square(x), 0.044715), 1.0)), _SQRT_2_BY_PI)
     return multiply(multiply(x, 0.5), add(tanh(inner), 1.0))
 
@@ -174,7 +180,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
         >>> unidl.to_numpy(ops.log_sigmoid(np.array([-1000.0]))).tolist()
         [-1000.0]
     """
-    return negative(softplus(negative(x)))
+    return negative(softplus(negative(_as_float(x))))
 
 
 @composed
@@ -185,6 +191,7 @@ def softsign(x: Tensor) -> Tensor:
         >>> unidl.to_numpy(ops.softsign(np.array([-1.0, 1.0]))).tolist()
         [-0.5, 0.5]
     """
+    x = _as_float(x)
     return divide(x, add(absolute(x), 1.0))
 
 
