@@ -40,6 +40,14 @@ class UnidlError(Exception):
         self.received = received
         self.fix = fix
         self.place: str | None = None
+        self.op: str | None = None
+
+    def in_op(self, title: str) -> None:
+        """Say in which op it happened; of ops that are made of others, the one that the user called counts."""
+        if self.place is None:
+            text = str(self.args[0]).removeprefix("" if self.op is None else f"{self.op}: ")
+            self.args = (text if text.startswith(f"{title} ") else f"{title}: {text}", *self.args[1:])
+            self.op = title
 
     def locate(self, place: str) -> None:
         """Say where it happened (the innermost layer that was called), once."""
@@ -62,6 +70,10 @@ class DeviceError(UnidlError, ValueError):
 
 class ShapeError(UnidlError, ValueError):
     """A shape does not fit."""
+
+
+class IndexOutOfRangeError(UnidlError, IndexError):
+    """An index names no element of the axis that it counts on."""
 
 
 class DtypeError(UnidlError, TypeError):

@@ -12,11 +12,13 @@ from unidl.graph.spec import FLOATS
 _DEFAULTS = {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}  # of Python numbers, by NumPy's kind
 
 
-def as_array(value: Any) -> np.ndarray:
+def as_array(value: Any, dtype: str | None = None) -> np.ndarray:
     """An array of a value that is no tensor: arrays keep their dtype, Python numbers get int64, float32 or bool.
 
     Args:
         value: An array, a NumPy scalar, a Python number, or nested lists or tuples of these.
+        dtype: What the tensor will be: Python numbers become that at once, and lose no digits on the way. NumPy has no bfloat16, which
+            is left to the framework.
 
     Raises:
         DtypeError: It holds something else than numbers, or its rows differ in length.
@@ -33,7 +35,11 @@ def as_array(value: Any) -> np.ndarray:
             received=f"{type(value).__name__} of {array.dtype}",
             fix="Encode text as integers.",
         )
-    return array.astype(_DEFAULTS[array.dtype.kind])
+    if array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63:
+        raise DtypeError("An integer has at most 64 bits, one of them for its sign.", received=str(array.max()))
+    if dtype == "bfloat16":
+        return array.astype("float64")
+    return array.astype(_DEFAULTS[array.dtype.kind] if dtype is None else dtype)
 
 
 def is_array(value: Any) -> bool:

@@ -10,12 +10,17 @@ import numpy as np
 
 from unidl.errors import ArgumentError, DtypeError, ShapeError
 from unidl.graph.node import OpCall
+from unidl.graph.operand import described, tensor_spec
 from unidl.graph.spec import Shape, is_integer
 from unidl.graph.tensor import SymbolicTensor
 
 
-def length(value: Any) -> int | None:
+def length(value: Any, open_ended: bool = False) -> int | None:
     """A length as far as it is known: None for a symbolic scalar.
+
+    Args:
+        value: An integer, or a scalar that `ops.shape` gave.
+        open_ended: Whether -1 may stand for a length that is to be found.
 
     Raises:
         ArgumentError: It is no integer.
@@ -31,23 +36,37 @@ def length(value: Any) -> int | None:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        unknown = "-1 stands for a length that is to be found; " if open_ended else ""
         raise ArgumentError(
             "The length of an axis is an integer or a scalar from ops.shape.",
-            received=repr(value),
-            fix="-1 stands for a length that is to be found." if value is None else None,
+            received=described(value),
+            fix=f"{unknown}ops.shape(x)[0] is one that is known when the model runs." if value is None else None,
         )
+    if not -(2**63) <= int(value) < 2**63:
+        raise ShapeError("No axis is so long.", expected="a length below 2**63", received=described(int(value)))
     return int(value)
 
 
-def lengths(values: Sequence[Any] | int) -> Shape:
-    """Lengths as far as they are known; none may be negative."""
+def lengths(values: Any) -> Shape:
+    """Lengths as far as they are known, of a shape or of one axis; none may be negative."""
     found = tuple(length(v) for v in (values if isinstance(values, (tuple, list)) else (values,)))
     if any(n is not None and n < 0 for n in found):
         raise ShapeError("No axis has a negative length.", received=str(found))
     return found
 
 
-def reshaped(x: SymbolicTensor, shape: Sequence[Any]) -> Shape:
+def several(values: Any, what: str) -> Sequence[Any]:
+    """The values, if they are a list or tuple.
+
+    Raises:
+        ArgumentError: They are something else.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise ArgumentError(f"{what} is a list or tuple.", received=described(values))
+    return values
+
+
+def reshaped(x: Any, shape: Any) -> Shape:
     """The shape after a reshape of x.
 
     A scalar that `ops.shape(x)` gave for an axis of this very x cancels against that axis, so that
@@ -56,10 +75,11 @@ def reshaped(x: SymbolicTensor, shape: Sequence[Any]) -> Shape:
     Raises:
         ShapeError: The number of elements cannot be kept, or -1 stands twice.
     """
-    given = [length(value) for value in shape]
+    have_shape = tensor_spec(x).shape
+    given = [length(value, open_ended=True) for value in several(shape, "A shape")]
     if given.count(-1) > 1 or any(n is not None and n < -1 for n in given):
         raise ShapeError("One axis at most is -1, and none below.", received=str(tuple(given)))
-    source: list[int | None] = list(x.shape)
+    source: list[int | None] = list(have_shape)
     target: list[int | None] = list(given)
     for value in shape:
         axis = _axis_of(value, x)
@@ -70,19 +90,24 @@ def reshaped(x: SymbolicTensor, shape: Sequence[Any]) -> Shape:
         return tuple(None if n == -1 else n for n in given)
     have, want = math.prod(source), math.prod(n for n in target if n not in (None, -1))  # type: ignore[arg-type]
     free = [i for i, n in enumerate(target) if n in (None, -1)]
-    fits = have == want if not free else have == 0 or (want > 0 and have % want == 0)
+    if not free:
+        fits = have == want
+    elif want == 0:  # any length would do for -1, and so none is meant
+        fits = have == 0 and -1 not in target
+    else:
+        fits = have % want == 0
     if not fits:
         raise ShapeError(
-            f"A tensor of shape {x.shape} cannot be reshaped to {tuple(given)}.",
+            f"A tensor of shape {have_shape} cannot be reshaped to {tuple(given)}.",
             expected=f"{have} elements" + (", or a divisor of it beside -1" if free else ""),
             received=f"{want}",
         )
-    if len(free) == 1 and target[free[0]] == -1 and want > 0:
+    if len(free) == 1 and target[free[0]] == -1:
         given[given.index(-1)] = have // want
     return tuple(None if n == -1 else n for n in given)
 
 
-def _axis_of(value: Any, x: SymbolicTensor) -> int | None:
+def _axis_of(value: Any, x: Any) -> int | None:
     """The axis of x whose length the scalar is, if `ops.shape(x)` gave it."""
     if not isinstance(value, SymbolicTensor):
         return None

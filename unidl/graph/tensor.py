@@ -90,7 +90,7 @@ class SymbolicTensor:
         _refuse("Assignment to a part of a tensor", "ops.where(mask, value, x) or ops.concatenate(parts, axis)")
 
     def __getitem__(self, index: Any) -> SymbolicTensor:
-        return OPERATORS["getitem"](self, _basic(index))
+        return OPERATORS["getitem"](self, basic_index(index))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SymbolicTensor:
         return self  # never changed; and a long graph behind it must not be walked by recursion
@@ -111,8 +111,12 @@ def placeholder(spec: TensorSpec, name: str = "input", floating: bool = False) -
     return made
 
 
-def _basic(index: Any) -> tuple[Any, ...]:
-    """The index as a tuple, if it is basic slicing: integers, slices with positive steps, ... and None."""
+def basic_index(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple, if it is basic slicing: integers, slices with positive steps, ... and None.
+
+    Raises:
+        NotPortableError: It is something else.
+    """
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
         if isinstance(part, slice):

@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.spec import Shape
 
+_LONGEST = 2**31  # of sizes, strides, dilations and pads: what the frameworks' kernels count with
 Pads = tuple[tuple[int, int], ...]
 Padding = str | Sequence[Any]
 
@@ -99,8 +102,8 @@ def window(
 
 
 def _each(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank or any(isinstance(v, bool) or v < 1 for v in values):
+    values: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+    if len(values) != rank or not all(_counts(v) and v >= 1 for v in values):
         raise ArgumentError(
             f"{name} is one number of at least 1, or one for each of the {rank} spatial axes.", received=repr(value)
         )
@@ -108,19 +111,30 @@ def _each(name: str, value: int | Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def _padding(padding: Padding, size: tuple[int, ...], dilation: tuple[int, ...]) -> str | Pads:
-    if padding in ("valid", "same"):
-        return str(padding)
-    if padding == "causal" and len(size) == 1:
+    if isinstance(padding, str) and padding in ("valid", "same"):
+        return padding
+    if isinstance(padding, str) and padding == "causal" and len(size) == 1:
         return (((size[0] - 1) * dilation[0], 0),)
-    if not isinstance(padding, str):
-        pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in padding)
-        if len(pairs) == len(size) and all(len(p) == 2 and min(p) >= 0 for p in pairs):
-            return pairs
+    if isinstance(padding, (list, tuple)):
+        pairs = tuple(_pair(p) for p in padding)
+        if len(pairs) == len(size) and None not in pairs:
+            return pairs  # type: ignore[return-value]
     raise ArgumentError(
         f"Padding for {len(size)} spatial axes.",
         expected='"valid", "same", "causal" (with one spatial axis), or a pair (low, high) for each spatial axis',
         received=repr(padding),
     )
+
+
+def _pair(pad: Any) -> tuple[int, int] | None:
+    """What is put in front and behind: a pair, or one number for both; None where it is neither."""
+    pair = tuple(pad) if isinstance(pad, (list, tuple)) else (pad, pad)
+    return (int(pair[0]), int(pair[1])) if len(pair) == 2 and all(map(_counts, pair)) else None
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is an integer with which the kernels can count."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= int(value) < _LONGEST
 
 
 def spatial(shape: Shape, what: str) -> Shape:
@@ -156,6 +170,8 @@ def convolution(
             received=str(kernel),
         )
     channels, filters = x[-1], kernel[-1]
+    if groups < 1:
+        raise ArgumentError("groups is an integer of at least 1.", received=str(groups))
     if channels is not None and channels != kernel[-2] * groups:  # type: ignore[operator]
         raise ShapeError(
             f"The kernel {kernel} does not fit the input's channels (its last axis), in {groups} group(s).",
@@ -209,7 +225,7 @@ def pooling(
         ArgumentError: See `window`; or a pad that is as long as the window, so that a window would see nothing.
     """
     lengths = spatial(x, "Pooling")
-    if padding == "causal":
+    if isinstance(padding, str) and padding == "causal":
         raise ArgumentError("Pooling has no causal padding.", expected='"valid", "same", or pairs', received="'causal'")
     form = window(size, size if strides is None else strides, padding, 1, len(lengths))
     if isinstance(form.padding, tuple) and any(max(p) >= k for p, k in zip(form.padding, form.size, strict=True)):

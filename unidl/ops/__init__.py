@@ -98,6 +98,10 @@ from unidl.ops.indexing import getitem as getitem
 from unidl.ops.indexing import one_hot as one_hot
 from unidl.ops.indexing import take as take
 from unidl.ops.indexing import take_along_axis as take_along_axis
+from unidl.ops.joining import concatenate as concatenate
+from unidl.ops.joining import split as split
+from unidl.ops.joining import stack as stack
+from unidl.ops.joining import unstack as unstack
 from unidl.ops.linear_algebra import dot as dot
 from unidl.ops.linear_algebra import einsum as einsum
 from unidl.ops.linear_algebra import matmul as matmul
@@ -108,7 +112,6 @@ from unidl.ops.loss import negative_log_likelihood as negative_log_likelihood
 from unidl.ops.loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from unidl.ops.loss import softmax_cross_entropy as softmax_cross_entropy
 from unidl.ops.manipulation import broadcast_to as broadcast_to
-from unidl.ops.manipulation import concatenate as concatenate
 from unidl.ops.manipulation import expand_dims as expand_dims
 from unidl.ops.manipulation import flip as flip
 from unidl.ops.manipulation import moveaxis as moveaxis
@@ -118,13 +121,10 @@ from unidl.ops.manipulation import reshape as reshape
 from unidl.ops.manipulation import roll as roll
 from unidl.ops.manipulation import shape as shape
 from unidl.ops.manipulation import size as size
-from unidl.ops.manipulation import split as split
 from unidl.ops.manipulation import squeeze as squeeze
-from unidl.ops.manipulation import stack as stack
 from unidl.ops.manipulation import swapaxes as swapaxes
 from unidl.ops.manipulation import tile as tile
 from unidl.ops.manipulation import transpose as transpose
-from unidl.ops.manipulation import unstack as unstack
 from unidl.ops.op import as_operators as _as_operators
 from unidl.ops.padding import pad as pad
 from unidl.ops.philox import philox as philox

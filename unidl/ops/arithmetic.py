@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.graph.operand import elementwise, floating, meeting_dtype, no_bool, shape_of
+from unidl.errors import ArgumentError
+from unidl.graph.operand import described, elementwise, floating, meeting_dtype, no_bool, shape_of
 from unidl.graph.spec import TensorSpec, dtype_name
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import op
 
 Tensor = Any
+Bound = float
 _INSTEAD = 'ops.logical_and and its like, or ops.cast(x, "int64") first'
 
 
@@ -36,6 +38,15 @@ def _real(x: Any) -> TensorSpec:
 
 def _clip(x: Any, low: float | None, high: float | None) -> TensorSpec:
     bounds = [bound for bound in (low, high) if bound is not None]
+    for bound in bounds:
+        if not isinstance(bound, (int, float)):
+            raise ArgumentError(
+                "The bounds of clip are Python numbers.",
+                received=described(bound),
+                fix="ops.minimum(ops.maximum(x, low), high) takes tensors."
+                if isinstance(bound, SymbolicTensor)
+                else None,
+            )
     return TensorSpec(shape_of(x), no_bool(meeting_dtype(x, *bounds), _INSTEAD))
 
 
@@ -341,7 +352,7 @@ def erf(x: Tensor) -> Tensor:
 
 
 @op(_clip)
-def clip(x: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
+def clip(x: Tensor, low: Bound | None = None, high: Bound | None = None) -> Tensor:
     """x held between two bounds; the gradient is 1 within them and on them, 0 outside.
 
     Args:

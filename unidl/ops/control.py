@@ -12,7 +12,7 @@ from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import leaves, map_nest
-from unidl.graph.operand import meeting_dtype, shape_of
+from unidl.graph.operand import tensor_spec
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import TensorSpec
 from unidl.graph.stand_in import agree, is_scalar_bool, spec_of, specs_returned, stand_ins
@@ -22,7 +22,7 @@ Tensor = Any
 Nest = Any
 
 
-@op(lambda x: TensorSpec(shape_of(x), meeting_dtype(x)))
+@op(tensor_spec)
 def stop_gradient(x: Tensor) -> Tensor:
     """The same value, through which no gradient flows.
 

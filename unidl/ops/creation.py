@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from unidl.errors import ArgumentError
-from unidl.graph.array import as_array
+from unidl.errors import ArgumentError, DtypeError
+from unidl.graph.array import as_array, is_array
+from unidl.graph.length import lengths
 from unidl.graph.node import symbols
-from unidl.graph.operand import meeting_dtype, shape_of
-from unidl.graph.spec import Shape, TensorSpec, dtype_name
+from unidl.graph.operand import check_constant, described, meeting_dtype, shape_of
+from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import op
 
@@ -22,38 +23,18 @@ Tensor = Any
 Lengths = int | Sequence[Any]
 
 
-def lengths_of(shape: Any) -> Shape:
-    """The shape that a `shape` argument means; a length that is computed is unknown.
-
-    Raises:
-        ArgumentError: A length is None or no integer.
-    """
-    lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
-    result: list[int | None] = []
-    for length in lengths:
-        if isinstance(length, SymbolicTensor):
-            result.append(None)
-        elif length is None or isinstance(length, bool) or not hasattr(length, "__index__") or int(length) < 0:
-            raise ArgumentError(
-                "A shape is made of integers.",
-                received=str(shape),
-                fix="ops.shape(x)[0] is a length that is known when the model runs; ops.zeros_like(x) takes all of them.",
-            )
-        else:
-            result.append(int(length))
-    return tuple(result)
-
-
 def _dtype(dtype: Any, like: Any, default: str) -> str:
     return dtype_name(dtype) if dtype is not None else meeting_dtype(like) if like is not None else default
 
 
 def _blank(shape: Any, dtype: Any, like: Any) -> TensorSpec:
-    return TensorSpec(lengths_of(shape), _dtype(dtype, like, "float32"))
+    return TensorSpec(lengths(shape), _dtype(dtype, like, "float32"))
 
 
 def _full(shape: Any, value: Any, dtype: Any, like: Any) -> TensorSpec:
-    return TensorSpec(lengths_of(shape), _dtype(dtype, like, meeting_dtype(value)))
+    spec = TensorSpec(lengths(shape), _dtype(dtype, like, meeting_dtype(value)))
+    check_constant(value, spec.dtype)
+    return spec
 
 
 def _blank_like(x: Any, dtype: Any) -> TensorSpec:
@@ -61,17 +42,45 @@ def _blank_like(x: Any, dtype: Any) -> TensorSpec:
 
 
 def _full_like(x: Any, value: Any, dtype: Any) -> TensorSpec:
-    return TensorSpec(shape_of(x), _dtype(dtype, x, "float32"))
+    spec = _blank_like(x, dtype)
+    check_constant(value, spec.dtype)
+    return spec
 
 
 def _arange(start: Any, stop: Any, step: Any, dtype: Any, like: Any) -> TensorSpec:
-    start, stop = (0, start) if stop is None else (start, stop)
-    spec = TensorSpec((None,), _dtype(dtype, like, meeting_dtype(start, stop, step)))
-    if any(isinstance(bound, SymbolicTensor) for bound in (start, stop, step)):
-        return spec
-    if step == 0:
-        raise ArgumentError("A range needs a step that is not 0.", received="step=0")
-    return TensorSpec((max(math.ceil((stop - start) / step), 0),), spec.dtype)
+    bounds = (0, start, step) if stop is None else (start, stop, step)
+    for bound in bounds:
+        if shape_of(bound) != () or is_array(bound):
+            raise ArgumentError("The bounds of a range are numbers or scalar tensors.", received=described(bound))
+    kind = _dtype(dtype, like, meeting_dtype(*bounds))
+    if kind == "bool":
+        raise DtypeError("A range is of numbers.", expected="integers or floats", received="bool")
+    if any(isinstance(bound, SymbolicTensor) for bound in bounds):
+        return TensorSpec((None,), kind)
+    count = range_length(*bounds)
+    for end in (bounds[0], bounds[0] + (count - 1) * bounds[2]) if count else ():
+        check_constant(end, kind)
+    return TensorSpec((count,), kind)
+
+
+def range_length(start: float, stop: float, step: float) -> int:
+    """How many numbers a range has: ceil((stop - start) / step), of floats in float64 as NumPy counts.
+
+    Raises:
+        ArgumentError: The step is 0, or a bound is NaN or infinite.
+    """
+    if step == 0 or not all(map(math.isfinite, (start, stop, step))):
+        raise ArgumentError(
+            "A range needs finite bounds and a step that is not 0.", received=f"start={start}, stop={stop}, step={step}"
+        )
+    if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):
+        return max(-((start - stop) // step), 0)
+    count = (stop - start) / step
+    if not math.isfinite(count):
+        raise ArgumentError(
+            "A range with so small a step has no end.", received=f"start={start}, stop={stop}, step={step}"
+        )
+    return max(math.ceil(count), 0)
 
 
 def range_bounds(start: Any, stop: Any, step: Any) -> tuple[Any, Any]:
@@ -82,11 +91,14 @@ def range_bounds(start: Any, stop: Any, step: Any) -> tuple[Any, Any]:
 
 
 def _linspace(start: float, stop: float, count: int, dtype: Any, like: Any) -> TensorSpec:
-    return TensorSpec(lengths_of(count), _dtype(dtype, like, "float32"))
+    kind = _dtype(dtype, like, "float32")
+    if not is_float(kind):
+        raise DtypeError("Numbers at equal distances are floats.", expected="a floating dtype", received=kind)
+    return TensorSpec(lengths((count,)), kind)
 
 
 def _eye(rows: Any, columns: Any, dtype: Any, like: Any) -> TensorSpec:
-    return TensorSpec(lengths_of((rows, rows if columns is None else columns)), _dtype(dtype, like, "float32"))
+    return TensorSpec(lengths((rows, rows if columns is None else columns)), _dtype(dtype, like, "float32"))
 
 
 def _tensor(value: Any, dtype: Any, like: Any) -> TensorSpec:
@@ -95,7 +107,11 @@ def _tensor(value: Any, dtype: Any, like: Any) -> TensorSpec:
     if next(symbols(value), None) is not None:
         raise ArgumentError("A list of tensors is no tensor.", fix="ops.stack(tensors, axis) makes one of several.")
     array = as_array(value)
-    return TensorSpec(array.shape, _dtype(dtype, like, dtype_name(array.dtype)))
+    kind = _dtype(dtype, like, dtype_name(array.dtype))
+    if not is_array(value):
+        for number in (array.max(), array.min()) if array.size else ():
+            check_constant(number.item(), kind)
+    return TensorSpec(array.shape, kind)
 
 
 @op(_blank)

@@ -6,11 +6,14 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from unidl.errors import ArgumentError, DtypeError, ShapeError
+import numpy as np
+
+from unidl.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
 from unidl.graph import length
-from unidl.graph.operand import meeting_dtype, shape_of
+from unidl.graph.operand import tensor_spec
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import Shape, TensorSpec, is_integer
+from unidl.graph.tensor import basic_index
 from unidl.ops.op import op
 
 Tensor = Any
@@ -18,7 +21,8 @@ Index = tuple[Any, ...]
 
 
 def _getitem(x: Any, index: Index) -> TensorSpec:
-    return TensorSpec(_sliced(shape_of(x), index if isinstance(index, tuple) else (index,)), x.dtype)
+    spec = tensor_spec(x)
+    return TensorSpec(_sliced(spec.shape, basic_index(index)), spec.dtype)
 
 
 def _sliced(shape: Shape, index: Index) -> Shape:
@@ -75,8 +79,9 @@ def getitem(x: Tensor, index: Index) -> Tensor:
 
 
 def _dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[int]) -> TensorSpec:
-    before = shape_of(x)
-    if len(starts) != len(before) or len(sizes) != len(before):
+    spec = tensor_spec(x)
+    before = spec.shape
+    if len(length.several(starts, "starts")) != len(before) or len(sizes) != len(before):
         raise ShapeError(
             "dynamic_slice needs a start and a size for each axis.",
             expected=f"{len(before)} each",
@@ -89,7 +94,7 @@ def _dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[int]) -> Tenso
             raise ShapeError(
                 "A slice is no longer than its axis.", expected=f"0 to {n}", received=f"{size}, of {before}"
             )
-    return TensorSpec(tuple(sizes), x.dtype)
+    return TensorSpec(tuple(sizes), spec.dtype)
 
 
 @op(_dynamic_slice)
@@ -112,22 +117,55 @@ def dynamic_slice(x: Tensor, starts: Sequence[Any], sizes: Sequence[int]) -> Ten
     """
 
 
-def _integers(indices: Any, what: str) -> None:
-    dtype = meeting_dtype(indices)
-    if not is_integer(dtype):
+def _indices(value: Any, what: str) -> Shape:
+    """The shape of integer indices."""
+    spec = tensor_spec(value)
+    if not is_integer(spec.dtype):
         raise DtypeError(
             f"{what} needs integer indices.",
             expected="int64, or another integer",
-            received=dtype,
+            received=spec.dtype,
             fix='ops.cast(indices, "int64")',
         )
+    return spec.shape
+
+
+def out_of_range(indices: np.ndarray | None, length: int | None) -> IndexOutOfRangeError | None:
+    """The error for the first index that is not there; None where all are, or where one cannot look.
+
+    Args:
+        indices: Integers, None where they are not at hand.
+        length: Of the axis that they count on.
+    """
+    if indices is None or length is None:
+        return None
+    outside = (indices < 0) | (indices >= length)
+    if not outside.any():
+        return None
+    place = tuple(int(i) for i in np.unravel_index(int(np.argmax(outside)), indices.shape))
+    return index_error(int(indices[place]), length, place)
+
+
+def index_error(index: int, length: int, place: tuple[int, ...]) -> IndexOutOfRangeError:
+    """The one error for an index that is not there.
+
+    Args:
+        index: It.
+        length: Of the axis.
+        place: Where it stands among the indices; () for a single one.
+    """
+    return IndexOutOfRangeError(
+        "An index names no element.",
+        expected=f"0 to {length - 1}" if length else "no index: the axis is empty",
+        received=f"{index}, at {list(place)} of the indices" if place else str(index),
+        fix="Negative indices do not count from the end." if index < 0 else None,
+    )
 
 
 def _take(x: Any, indices: Any, axis: int) -> TensorSpec:
-    _integers(indices, "take")
-    before = shape_of(x)
-    axis = canonical_axis(axis, len(before))
-    return TensorSpec((*before[:axis], *shape_of(indices), *before[axis + 1 :]), meeting_dtype(x))
+    chosen, spec = _indices(indices, "take"), tensor_spec(x)
+    axis = canonical_axis(axis, len(spec.shape))
+    return TensorSpec((*spec.shape[:axis], *chosen, *spec.shape[axis + 1 :]), spec.dtype)
 
 
 @op(_take)
@@ -143,8 +181,8 @@ def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
 
     Raises:
         DtypeError: The indices are no integers.
-        The framework's own error: an index is negative or too large, on a CPU. On a GPU looking would stop the device: there
-            torch asserts on the device and TensorFlow gives zeros.
+        IndexOutOfRangeError: An index is negative or too large, on a CPU. On a GPU to look would wait for the device: there torch's own
+            assertion ends the process' work on that device, and TensorFlow returns zeros.
 
     Example:
         >>> unidl.to_numpy(ops.take(np.array([10, 20, 30]), np.array([2, 0]))).tolist()
@@ -155,8 +193,8 @@ def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
 
 
 def _take_along_axis(x: Any, indices: Any, axis: int) -> TensorSpec:
-    _integers(indices, "take_along_axis")
-    before, chosen = shape_of(x), shape_of(indices)
+    chosen, spec = _indices(indices, "take_along_axis"), tensor_spec(x)
+    before = spec.shape
     axis = canonical_axis(axis, len(before))
     fits = len(before) == len(chosen) and all(
         i == axis or None in (a, b) or a == b for i, (a, b) in enumerate(zip(before, chosen, strict=True))
@@ -168,7 +206,7 @@ def _take_along_axis(x: Any, indices: Any, axis: int) -> TensorSpec:
             received=str(chosen),
         )
     beside = tuple(a if b is None else b for a, b in zip(before, chosen, strict=True))
-    return TensorSpec((*beside[:axis], chosen[axis], *beside[axis + 1 :]), meeting_dtype(x))
+    return TensorSpec((*beside[:axis], chosen[axis], *beside[axis + 1 :]), spec.dtype)
 
 
 @op(_take_along_axis)
@@ -185,7 +223,7 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
     Raises:
         ShapeError: The shapes differ at another axis.
         DtypeError: The indices are no integers.
-        The framework's own error: as for `take`.
+        IndexOutOfRangeError: As for `take`.
 
     Example:
         >>> unidl.to_numpy(ops.take_along_axis(np.array([[1, 2], [3, 4]]), np.array([[1], [0]]), axis=1)).tolist()
@@ -194,12 +232,11 @@ def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 
 
 def _one_hot(indices: Any, classes: int, axis: int, dtype: str) -> TensorSpec:
-    _integers(indices, "one_hot")
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+    before = _indices(indices, "one_hot")
+    if classes < 1:
         raise ArgumentError(
-            "one_hot needs a number of classes.", expected="an integer of at least 1", received=repr(classes)
+            "one_hot needs a number of classes.", expected="an integer of at least 1", received=str(classes)
         )
-    before = shape_of(indices)
     place = canonical_axis(axis, len(before) + 1)
     return TensorSpec((*before[:place], classes, *before[place:]), dtype)
 

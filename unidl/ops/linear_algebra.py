@@ -6,7 +6,7 @@ from string import ascii_letters
 from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
-from unidl.graph.operand import meeting_dtype, no_bool, shape_of
+from unidl.graph.operand import meeting_dtype, no_bool, rank_of, shape_of
 from unidl.graph.shape import canonical_axis
 from unidl.graph.shape import einsum as einsum_shape
 from unidl.graph.shape import matmul as matmul_shape
@@ -120,7 +120,7 @@ def tensordot(x: Tensor, y: Tensor, axes: int | tuple[tuple[int, ...], tuple[int
         >>> unidl.to_numpy(ops.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5)), axes=2)).shape
         (2, 5)
     """
-    ranks = (len(x.shape), len(y.shape))
+    ranks = (rank_of(x), rank_of(y))
     if isinstance(axes, int):
         if not 0 <= axes <= min(ranks):
             raise ShapeError(
@@ -128,6 +128,8 @@ def tensordot(x: Tensor, y: Tensor, axes: int | tuple[tuple[int, ...], tuple[int
             )
         pairs = [(ranks[0] - axes + i, i) for i in range(axes)]
     else:
+        if len(axes) != 2:
+            raise ArgumentError("ops.tensordot pairs two lists of axes.", received=str(axes))
         left, right = axes
         if len(left) != len(right):
             raise ArgumentError("ops.tensordot pairs axes one to one.", received=f"{len(left)} and {len(right)} axes")
@@ -141,7 +143,7 @@ def tensordot(x: Tensor, y: Tensor, axes: int | tuple[tuple[int, ...], tuple[int
 
 
 def _vectors(name: str, x: Tensor, y: Tensor) -> None:
-    if len(x.shape) != 1 or len(y.shape) != 1:
+    if (rank_of(x), rank_of(y)) != (1, 1):
         raise ShapeError(
             f"ops.{name} takes two vectors.",
             expected="(n,) and (m,)",

@@ -5,22 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.errors import DtypeError, ShapeError
+from unidl.graph.operand import floating, tensor_spec
 from unidl.graph.shape import fits, known_shape
-from unidl.graph.spec import dtype_name, is_float
+from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.ops.activation import log_softmax
 from unidl.ops.arithmetic import abs as absolute
 from unidl.ops.arithmetic import add, cast, divide, exp, log1p, maximum, multiply, negative, square, subtract
 from unidl.ops.comparison import not_equal, where
 from unidl.ops.indexing import take_along_axis
 from unidl.ops.manipulation import expand_dims, squeeze
-from unidl.ops.op import composed
+from unidl.ops.op import composed, composed_with
 from unidl.ops.reduction import mean as mean_of
 from unidl.ops.reduction import sum as sum_of
 
 Tensor = Any
 
 
-@composed
+def _of_labels(
+    logits: Any, labels: Any, mean: bool = False, ignore_index: int | None = None, name: str = "softmax_cross_entropy"
+) -> TensorSpec:
+    scores, given = tensor_spec(logits), tensor_spec(labels)
+    want_labels(name, scores, given)
+    return TensorSpec(() if mean else given.shape, floating(scores.dtype))
+
+
+def _of_log_probabilities(log_probabilities: Any, labels: Any, ignore_index: int | None = None) -> TensorSpec:
+    return _of_labels(log_probabilities, labels, False, ignore_index, "negative_log_likelihood")
+
+
+@composed_with(_of_labels)
 def softmax_cross_entropy(
     logits: Tensor, labels: Tensor, mean: bool = False, ignore_index: int | None = None
 ) -> Tensor:
@@ -50,7 +63,7 @@ def softmax_cross_entropy(
     return _mean(negative_log_likelihood(log_softmax(logits), labels, ignore_index), labels, mean, ignore_index)
 
 
-@composed
+@composed_with(_of_log_probabilities)
 def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor, ignore_index: int | None = None) -> Tensor:
     """-log_probabilities at each label.
 
@@ -71,7 +84,6 @@ def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor, ignore_in
 
     Where the frameworks differ: as in `softmax_cross_entropy`.
     """
-    want_labels("negative_log_likelihood", log_probabilities, labels)
     labels = cast(labels, "int64")
     if ignore_index is not None:
         counts = not_equal(labels, ignore_index)
@@ -136,8 +148,8 @@ def mean_squared_error(predictions: Tensor, targets: Tensor) -> Tensor:
     return mean_of(square(subtract(predictions, targets)))
 
 
-def want_labels(name: str, scores: Tensor, labels: Tensor) -> None:
-    """Refuse labels that are no integers, or not one for each row of scores.
+def want_labels(name: str, scores: Any, labels: Any) -> None:
+    """Refuse labels that are no integers, or not one for each row of scores; of tensors, or of their specs.
 
     Raises:
         DtypeError: They are floats.
@@ -151,6 +163,8 @@ def want_labels(name: str, scores: Tensor, labels: Tensor) -> None:
             fix='ops.cast(labels, "int64") cuts decimals; probabilities are for losses.CrossEntropy().',
         )
     one, other = known_shape(scores), known_shape(labels)
+    if one == ():
+        raise ShapeError(f"ops.{name} needs scores with a class axis.", received="()")
     if one is not None and not fits(one[:-1], other):
         raise ShapeError(
             f"ops.{name} needs a label for each row of scores.",

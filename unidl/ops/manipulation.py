@@ -7,9 +7,8 @@ from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph import length
-from unidl.graph.limit import spend_outputs
-from unidl.graph.operand import meeting_dtype, shape_of
-from unidl.graph.shape import broadcast, canonical_axes, canonical_axis
+from unidl.graph.operand import check_constant, rank_of, tensor_spec
+from unidl.graph.shape import canonical_axes, canonical_axis
 from unidl.graph.spec import Shape, TensorSpec
 from unidl.ops.op import composed, op
 
@@ -20,7 +19,7 @@ Lengths = Any  # a tuple of such
 
 
 def _shape(x: Any) -> Any:
-    return tuple(TensorSpec((), "int64") if n is None else n for n in shape_of(x))
+    return tuple(TensorSpec((), "int64") if n is None else n for n in tensor_spec(x).shape)
 
 
 @op(_shape)
@@ -54,7 +53,7 @@ def size(x: Tensor) -> Length:
     return count
 
 
-@op(lambda x, shape: TensorSpec(length.reshaped(x, shape), x.dtype))
+@op(lambda x, shape: TensorSpec(length.reshaped(x, shape), tensor_spec(x).dtype))
 def reshape(x: Tensor, shape: Sequence[Length]) -> Tensor:
     """The same elements, in row-major order, in another shape.
 
@@ -72,7 +71,8 @@ def reshape(x: Tensor, shape: Sequence[Length]) -> Tensor:
 
 
 def _transpose(x: Any, axes: Sequence[int] | None) -> TensorSpec:
-    n = len(shape_of(x))
+    spec = tensor_spec(x)
+    n = len(spec.shape)
     order = tuple(reversed(range(n))) if axes is None else tuple(canonical_axis(a, n) for a in axes)
     if sorted(order) != list(range(n)):
         raise ShapeError(
@@ -80,7 +80,7 @@ def _transpose(x: Any, axes: Sequence[int] | None) -> TensorSpec:
             expected=f"a permutation of {tuple(range(n))}",
             received=str(axes),
         )
-    return TensorSpec(tuple(x.shape[a] for a in order), x.dtype)
+    return TensorSpec(tuple(spec.shape[a] for a in order), spec.dtype)
 
 
 @op(_transpose)
@@ -105,7 +105,7 @@ def swapaxes(x: Tensor, a: int, b: int) -> Tensor:
         >>> ops.swapaxes(np.zeros((2, 3, 4)), -1, -2).shape == (2, 4, 3)
         True
     """
-    n = len(x.shape)
+    n = rank_of(x)
     a, b = canonical_axis(a, n), canonical_axis(b, n)
     return transpose(x, tuple(b if i == a else a if i == b else i for i in range(n)))
 
@@ -118,7 +118,7 @@ def moveaxis(x: Tensor, source: int, destination: int) -> Tensor:
         >>> ops.moveaxis(np.zeros((2, 3, 4)), 1, -1).shape == (2, 4, 3)
         True
     """
-    n = len(x.shape)
+    n = rank_of(x)
     source, destination = canonical_axis(source, n), canonical_axis(destination, n)
     order = [i for i in range(n) if i != source]
     order.insert(destination, source)
@@ -126,9 +126,9 @@ def moveaxis(x: Tensor, source: int, destination: int) -> Tensor:
 
 
 def _expand_dims(x: Any, axis: int) -> TensorSpec:
-    before = shape_of(x)
-    place = canonical_axis(axis, len(before) + 1)
-    return TensorSpec((*before[:place], 1, *before[place:]), x.dtype)
+    spec = tensor_spec(x)
+    place = canonical_axis(axis, len(spec.shape) + 1)
+    return TensorSpec((*spec.shape[:place], 1, *spec.shape[place:]), spec.dtype)
 
 
 @op(_expand_dims)
@@ -159,7 +159,8 @@ def squeezed(shape: Shape, axis: int | Sequence[int]) -> Shape:
 
 
 def _squeeze(x: Any, axis: int | Sequence[int]) -> TensorSpec:
-    return TensorSpec(squeezed(shape_of(x), axis), x.dtype)
+    spec = tensor_spec(x)
+    return TensorSpec(squeezed(spec.shape, axis), spec.dtype)
 
 
 @op(_squeeze)
@@ -179,158 +180,13 @@ def squeeze(x: Tensor, axis: int | Sequence[int]) -> Tensor:
     """
 
 
-def _one_dtype(xs: Sequence[Any]) -> str:
-    if not isinstance(xs, (list, tuple)) or not xs:
-        raise ArgumentError("Joining needs a list of at least one tensor.", received=repr(xs)[:80])
-    return meeting_dtype(*xs)
-
-
-def _agree_beside(shapes: list[Any], axis: int | None) -> list[int | None]:
-    """The common lengths; they may differ at `axis` only."""
-    result: list[int | None] = list(shapes[0])
-    for other in shapes[1:]:
-        for i in range(len(result)):
-            if len(other) != len(result) or (i != axis and None not in (result[i], other[i]) and result[i] != other[i]):
-                raise ShapeError(
-                    "Tensors are joined only if their other axes agree.",
-                    expected=str(tuple(shapes[0])) + (f", any length at axis {axis}" if axis is not None else ""),
-                    received=str(tuple(other)),
-                )
-            if result[i] is None:
-                result[i] = other[i]
-    return result
-
-
-def _concatenate(xs: Sequence[Any], axis: int) -> TensorSpec:
-    dtype, shapes = _one_dtype(xs), [shape_of(x) for x in xs]
-    axis = canonical_axis(axis, len(shapes[0]))
-    result = _agree_beside(shapes, axis)
-    parts = [s[axis] for s in shapes]
-    result[axis] = None if None in parts else sum(n for n in parts if n is not None)
-    return TensorSpec(tuple(result), dtype)
-
-
-@op(_concatenate)
-def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Tensors end to end along an axis they have; dtypes meet as in arithmetic.
-
-    Args:
-        xs: At least one tensor; their lengths may differ at `axis` only.
-        axis: Where they are joined.
-
-    Raises:
-        ShapeError: Another axis differs.
-
-    Example:
-        >>> unidl.to_numpy(ops.concatenate([np.array([1, 2]), np.array([3])])).tolist()
-        [1, 2, 3]
-    """
-
-
-def _stack(xs: Sequence[Any], axis: int) -> TensorSpec:
-    dtype, shapes = _one_dtype(xs), [shape_of(x) for x in xs]
-    result = _agree_beside(shapes, None)
-    result.insert(canonical_axis(axis, len(result) + 1), len(xs))
-    return TensorSpec(tuple(result), dtype)
-
-
-@op(_stack)
-def stack(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Tensors of one shape side by side along a new axis, which is axis `axis` of the result.
-
-    Raises:
-        ShapeError: The shapes differ.
-
-    Example:
-        >>> unidl.to_numpy(ops.stack([np.array([1, 2]), np.array([3, 4])], axis=1)).tolist()
-        [[1, 3], [2, 4]]
-    """
-
-
-def _unstack(x: Any, axis: int) -> list[TensorSpec]:
-    axis = canonical_axis(axis, len(shape_of(x)))
-    rest, count = TensorSpec(x.shape[:axis] + x.shape[axis + 1 :], x.dtype), _known(x, axis, "Unstacking")
-    spend_outputs(count, "Unstacking")
-    return [rest] * count
-
-
-def _known(x: Any, axis: int, what: str) -> int:
-    n = x.shape[axis]
-    if n is None:
-        raise ShapeError(
-            f"{what} needs to know the length of axis {axis}.",
-            received=str(x.shape),
-            fix="Give that axis in Input(shape), or loop with ops.scan, which takes any length.",
-        )
-    return int(n)
-
-
-@op(_unstack)
-def unstack(x: Tensor, axis: int = 0) -> Tensors:
-    """The slices along an axis of known length, without that axis.
-
-    Raises:
-        ShapeError: The length is not known.
-
-    Example:
-        >>> [unidl.to_numpy(part).tolist() for part in ops.unstack(np.array([[1, 2], [3, 4]]))]
-        [[1, 2], [3, 4]]
-    """
-
-
-def part_lengths(n: int | None, parts: int | Sequence[int]) -> list[int]:
-    """The lengths of the parts into which an axis of length n is split.
-
-    Raises:
-        ShapeError: They do not add up to n, or n is needed and not known.
-    """
-    if isinstance(parts, int):
-        if n is None or parts < 1 or n % parts:
-            raise ShapeError(
-                f"An axis of length {n} cannot be split into {parts} equal parts.",
-                expected=f"a known multiple of {parts}",
-                received=str(n),
-                fix="Give the lengths of the parts: ops.split(x, [3, 2], axis).",
-            )
-        spend_outputs(parts, "A split")
-        return [n // parts] * parts
-    if min(parts, default=0) < 0 or (n is not None and sum(parts) != n):
-        raise ShapeError(
-            "The parts of a split make up the axis.", expected=f"lengths that add up to {n}", received=str(list(parts))
-        )
-    return list(parts)
-
-
-def _split(x: Any, parts: int | Sequence[int], axis: int) -> list[TensorSpec]:
-    axis = canonical_axis(axis, len(shape_of(x)))
-    return [TensorSpec((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype) for n in part_lengths(x.shape[axis], parts)]
-
-
-@op(_split)
-def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> Tensors:
-    """The tensor in parts along an axis.
-
-    Args:
-        x: A tensor.
-        parts: How many equal parts, or the length of each part.
-        axis: The axis that is parted.
-
-    Raises:
-        ShapeError: The parts do not make up the axis.
-
-    Example:
-        >>> [unidl.to_numpy(part).tolist() for part in ops.split(np.arange(5), [2, 3])]
-        [[0, 1], [2, 3, 4]]
-
-    Where the frameworks differ: a list means lengths here and in torch and TensorFlow; in NumPy and Keras it means positions.
-    """
-
-
 def _tile(x: Any, repeats: Sequence[int]) -> TensorSpec:
-    before = shape_of(x)
+    spec = tensor_spec(x)
+    before = spec.shape
     if len(repeats) != len(before):
         raise ShapeError("tile needs one count for each axis.", expected=f"{len(before)} counts", received=str(repeats))
-    return TensorSpec(tuple(None if n is None else n * r for n, r in zip(before, repeats, strict=True)), x.dtype)
+    check_counts(*repeats)
+    return TensorSpec(tuple(None if n is None else n * r for n, r in zip(before, repeats, strict=True)), spec.dtype)
 
 
 @op(_tile)
@@ -348,8 +204,22 @@ def tile(x: Tensor, repeats: Sequence[int]) -> Tensor:
 
 
 def _repeat(x: Any, count: int, axis: int) -> TensorSpec:
-    axis = canonical_axis(axis, len(shape_of(x)))
-    return TensorSpec(tuple(n if i != axis or n is None else n * count for i, n in enumerate(x.shape)), x.dtype)
+    spec = tensor_spec(x)
+    axis = canonical_axis(axis, len(spec.shape))
+    check_counts(count)
+    return TensorSpec(tuple(n if i != axis or n is None else n * count for i, n in enumerate(spec.shape)), spec.dtype)
+
+
+def check_counts(*counts: int) -> None:
+    """Raise an error for a negative number of repetitions.
+
+    Raises:
+        ArgumentError: One is negative.
+    """
+    if min(counts, default=0) < 0:
+        raise ArgumentError(
+            "Nothing is repeated a negative number of times.", expected="counts from 0", received=str(min(counts))
+        )
 
 
 @op(_repeat)
@@ -363,13 +233,17 @@ def repeat(x: Tensor, count: int, axis: int) -> Tensor:
 
 
 def _broadcast_to(x: Any, shape: Sequence[Any]) -> TensorSpec:
-    target = length.lengths(shape)
-    met = broadcast(shape_of(x), target)
-    if len(met) != len(target) or any(a != b for a, b in zip(met, target, strict=True) if None not in (a, b)):
+    target, spec = length.lengths(length.several(shape, "A shape")), tensor_spec(x)
+    fits = len(target) >= len(spec.shape) and all(
+        a in (1, b, None) or b is None for a, b in zip(reversed(spec.shape), reversed(target), strict=False)
+    )
+    if not fits:
         raise ShapeError(
-            f"A tensor of shape {shape_of(x)} cannot be broadcast to {target}.", expected=str(target), received=str(met)
+            f"A tensor of shape {spec.shape} cannot be broadcast to {target}.",
+            expected="equal lengths, or 1 in the tensor, at each axis counted from the last",
+            received=f"{spec.shape} and {target}",
         )
-    return TensorSpec(target, meeting_dtype(x))
+    return TensorSpec(target, spec.dtype)
 
 
 @op(_broadcast_to)
@@ -387,8 +261,9 @@ def broadcast_to(x: Tensor, shape: Sequence[Length]) -> Tensor:
 
 
 def _flip(x: Any, axis: int | Sequence[int]) -> TensorSpec:
-    canonical_axes(axis, len(shape_of(x)))  # type: ignore[arg-type]
-    return TensorSpec(x.shape, x.dtype)
+    spec = tensor_spec(x)
+    canonical_axes(axis, len(spec.shape))  # type: ignore[arg-type]
+    return spec
 
 
 @op(_flip)
@@ -402,8 +277,9 @@ def flip(x: Tensor, axis: int | Sequence[int]) -> Tensor:
 
 
 def _roll(x: Any, shift: int, axis: int) -> TensorSpec:
-    canonical_axis(axis, len(shape_of(x)))
-    return TensorSpec(x.shape, x.dtype)
+    spec = tensor_spec(x)
+    canonical_axis(axis, len(spec.shape))
+    return spec
 
 
 @op(_roll)
@@ -417,8 +293,8 @@ def roll(x: Tensor, shift: int, axis: int) -> Tensor:
 
 
 def check_widths(x: Any, widths: Sequence[Sequence[int]]) -> None:
-    """Refuse widths that are no pair for each axis."""
-    n = len(x.shape)
+    """Raise an error for widths that are no pair for each axis."""
+    n = rank_of(x)
     if len(widths) != n or any(isinstance(pair, int) or len(pair) != 2 or min(pair) < 0 for pair in widths):
         raise ShapeError(
             "Padding needs a pair (in front, behind) for each axis, none negative.",
@@ -428,9 +304,12 @@ def check_widths(x: Any, widths: Sequence[Sequence[int]]) -> None:
 
 
 def _pad_constant(x: Any, widths: Sequence[Sequence[int]], value: float) -> TensorSpec:
+    spec = tensor_spec(x)
     check_widths(x, widths)
+    check_constant(value, spec.dtype)
     return TensorSpec(
-        tuple(None if n is None else n + low + high for n, (low, high) in zip(x.shape, widths, strict=True)), x.dtype
+        tuple(None if n is None else n + low + high for n, (low, high) in zip(spec.shape, widths, strict=True)),
+        spec.dtype,
     )
 
 

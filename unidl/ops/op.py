@@ -6,6 +6,8 @@ What a call needs:
 - On a framework's tensors the backend that owns them computes, found with `isinstance`; without any tensor, the backend of
   the model that is running, else the one in force.
 - NumPy arrays beside tensors become tensors; a floating array takes the float tensors' dtype, as a Python float does.
+- Every call is checked against the op's declaration (`unidl.ops.check`), on a framework's tensors too: once for each set of shapes, dtypes
+  and plain arguments, which is then remembered with what computes it. Not while torch's compiler traces.
 - A *composed* op has a body written with other ops. A backend may still have its own; where it has none the body runs.
 - Nothing here may stop `torch.compile(fullgraph=True)`: plain loops, `isinstance`, dictionaries. No ContextVar on the way of a
   call that has a tensor.
@@ -15,9 +17,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
-from types import EllipsisType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -30,6 +31,8 @@ from unidl.graph.limit import OP, spend
 from unidl.graph.node import OpCall, map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import OPERATORS, SymbolicTensor
+from unidl.ops.check import bind, check, conformed, naming, spec_by_rule
+from unidl.ops.owner import UNSURE, describe, is_tensor, scan
 from unidl.ops.stream import NOW
 from unidl.within import within
 
@@ -38,82 +41,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # name -> op, for backends' tables, tests and tools
 OPS: dict[str, Op] = {}
 
-_PLAIN = (bool, int, float, str, slice, EllipsisType, np.ndarray, np.generic)  # owned by no framework, told quickly
-_families: list[tuple[tuple[type, ...], Backend]] = []
-_SIMPLE = frozenset([bool, int, float, str, type(None)])
-_UNSURE = object()
-_exact: dict[type, Backend] = {}  # a tensor's very class, where a family names it: found without asking each family
+_REMEMBERED = 4096  # calls of one op; shapes may differ without end
 _running: ContextVar[Backend | None] = ContextVar("unidl_running_backend", default=None)
 
 
-def _add_family(backend: Backend) -> None:
-    # Keras comes last: on its TensorFlow and torch engines the tensors belong to those backends
-    global _families, _exact  # new ones, for other threads look into the old ones meanwhile
-    families = sorted([*_families, (backend.TENSOR_TYPES, backend)], key=lambda family: family[1].SHARES_TENSORS)
-    exact: dict[type, Backend] = {}
-    for types, owner in reversed(families):  # the first family that has a class owns it
-        exact.update(dict.fromkeys(types, owner))
-    _families, _exact = families, exact
+def _forget(_: Backend) -> None:
+    """A backend that was loaded may own tensors that were another's."""
+    for op in OPS.values():
+        op.forget()
 
 
-registry.when_loaded(_add_family)
+registry.when_loaded(_forget)
 
 
 def running(backend: Backend) -> within[Backend]:
     """Inside, a backend is the one that serves ops without a tensor: its native object runs."""
     return within(_running, backend)
-
-
-def _backend_of_tensor(value: Any) -> Backend | None:
-    exact = _exact.get(type(value))
-    if exact is not None:
-        return exact
-    for types, backend in _families:
-        if isinstance(value, types):
-            return backend
-    if isinstance(value, _PLAIN) or value is None or callable(value):
-        return None
-    name = registry.owner_of(value)
-    if name is None:
-        return None
-    backend = registry.load(name)  # a framework's tensor whose backend was not loaded yet
-    return backend if isinstance(value, backend.TENSOR_TYPES) else None
-
-
-def _plain_owner(values: Any, owner: Any) -> Any:
-    """The backend whose very tensors these are, beside nothing but Python's own values; _UNSURE where more is to be looked at.
-
-    What most calls need, at a fraction of the whole look's cost.
-    """
-    for value in values:
-        kind = type(value)
-        found = _exact.get(kind)
-        if found is None:
-            if kind in _SIMPLE:
-                continue
-            if kind is not list and kind is not tuple:
-                return _UNSURE
-            found = _plain_owner(value, owner)
-        if found is not owner:
-            if owner is not None and found is not None:
-                return _UNSURE
-            owner = found or owner
-    return owner
-
-
-def _scan(values: Any, found: list[Any]) -> None:
-    """Append to `found` the symbolic mark or the backend of each tensor in the nested values."""
-    for value in values:
-        if isinstance(value, SymbolicTensor):
-            found.append(SymbolicTensor)
-        elif isinstance(value, (list, tuple)):
-            _scan(value, found)
-        elif isinstance(value, dict):
-            _scan(value.values(), found)
-        else:
-            backend = _backend_of_tensor(value)
-            if backend is not None:
-                found.append(backend)
 
 
 def backend_without_tensor() -> Backend | None:
@@ -134,18 +77,14 @@ def backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
         BackendMismatchError: They are of two backends.
     """
     found: list[Any] = []
-    _scan((args, kwargs), found)
-    backend = None if SymbolicTensor in found else found[0] if found else backend_without_tensor()
+    scan((args, kwargs), found)
+    backend = _one_backend(found, "ops.grad")
     if backend is None:
         raise NotPortableError(
             "Gradients and compiling need a framework, and a model is only being described here.",
             fix="ops.custom_gradient gives an op its own gradient; take others outside forward.",
         )
-    for other in found:
-        if other is not backend:
-            backend = _meet(backend, other, "grad")
-    result: Backend = backend
-    return result
+    return backend
 
 
 class Op:
@@ -154,7 +93,7 @@ class Op:
     Args:
         function: The Python function whose signature, docstring and, for a composed op, body it takes.
         rule: Gives the TensorSpec (or nest of them) of the result; called like the op itself, with symbolic tensors. None for
-            a composed op: its body gives it.
+            most composed ops: the body gives it.
         composed: Whether the body of `function` is the definition.
         takes_arrays: Whether NumPy arrays reach the backend as they are, and not as tensors of the dtype beside.
         portable: Of an op that draws random numbers: what it means where `unidl.ops.stream` says from what to draw.
@@ -170,12 +109,18 @@ class Op:
     ) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
+        self.title = f"ops.{self.name.replace('random_', 'random.', 1)}"
         self.function = function
         self.rule = rule
         self.composed = composed
         self.takes_arrays = takes_arrays
         self.portable = portable
         self.signature = inspect.signature(function)
+        parameters = self.signature.parameters.values()
+        self.annotations = {p.name: str(p.annotation) for p in parameters}
+        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        self._by_value = any(annotation != "Tensor" for annotation in self.annotations.values())
+        self._checked: dict[Hashable, Callable[..., Any]] = {}  # what a call depends on -> what computes it
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -183,74 +128,103 @@ class Op:
     def __reduce__(self) -> tuple[Any, ...]:
         return (_op_named, (self.name,))
 
+    @property
+    def eager_rule(self) -> Callable[..., Any] | None:
+        """The rule for calls on a framework's tensors."""
+        return self.rule
+
+    def forget(self) -> None:
+        """Look for the backend of each call anew."""
+        self._checked.clear()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute on a framework's tensors, or record on symbolic ones."""
-        owner = _plain_owner(args, None)
-        if kwargs and owner is not _UNSURE:
-            owner = _plain_owner(kwargs.values(), owner)
-        if owner is None or owner is _UNSURE or (self.portable is not None and NOW.stream is not None):
-            return self._call(args, kwargs)
-        direct = owner.OPS.get(self.name)
-        return self._call(args, kwargs) if direct is None else direct(*args, **kwargs)
+        key: list[Any] = []
+        owner = describe(args, key, None, self._by_value)
+        if kwargs and owner is not UNSURE:
+            key += kwargs
+            owner = describe(kwargs.values(), key, owner, self._by_value)
+        if owner is None or owner is UNSURE or owner.is_compiling():
+            return self._call(args, kwargs, None)
+        if self.portable is not None and NOW.stream is not None:
+            return self._call(args, kwargs, None)
+        try:
+            compute = self._checked.get(tuple(key))
+        except TypeError:  # lengths that a compiler of torch's follows by symbols have no hash
+            return self._call(args, kwargs, None)
+        if compute is None:
+            return self._call(args, kwargs, tuple(key))
+        try:
+            return compute(*args, **kwargs)
+        except UnidlError as error:  # of values, which no rule knows
+            error.in_op(self.title)
+            raise
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: Hashable) -> Any:
+        """A call that is not remembered; it is, under the key, once it was checked."""
         found: list[Any] = []
-        _scan(args, found)
+        scan(args, found)
         if kwargs:
-            _scan(kwargs.values(), found)
-        if not found:
-            backend = backend_without_tensor()
-            if backend is None:
-                return self._record(args, kwargs, found)
-        elif SymbolicTensor in found:
+            scan(kwargs.values(), found)
+        backend = _one_backend(found, self.title)
+        if backend is None:
             return self._record(args, kwargs, found)
-        else:
-            backend = found[0]
-            for other in found:
-                if other is not backend:
-                    backend = _meet(backend, other, self.name)
+        if not backend.is_compiling():
+            args, kwargs = check(self, args, kwargs, is_tensor)
         if not self.takes_arrays and (_has_array(args) or _has_array(tuple(kwargs.values()))):
             args, kwargs = backend.arrays_to_tensors(args, kwargs)
         if self.portable is not None and NOW.stream is not None:
             return self.portable(*args, **kwargs)
-        implementation = backend.OPS.get(self.name)
-        if implementation is None:
-            if self.composed:
-                return self.function(*args, **kwargs)
+        compute = backend.OPS.get(self.name, self.function if self.composed else None)
+        if compute is None:
             raise NotPortableError(
-                f"Backend {backend.NAME!r} does not supply ops.{self.name}.",
+                f"Backend {backend.NAME!r} does not supply {self.title}.",
                 expected="every op that is not composed of others, as unidl.backends.contract says",
             )
-        return implementation(*args, **kwargs)
+        if key is not None:
+            if len(self._checked) >= _REMEMBERED:
+                self._checked.clear()
+            self._checked[key] = compute
+        with naming(self):
+            return compute(*args, **kwargs)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]) -> Any:
         if any(f is not SymbolicTensor for f in found):
             raise BackendMismatchError(
-                f"ops.{self.name} received a tensor of a framework beside a symbolic one.",
+                f"{self.title} received a tensor of a framework beside a symbolic one.",
                 expected="symbolic tensors, Python scalars and NumPy arrays while a model is described",
                 fix="Give the constant as a NumPy array: unidl.to_numpy(tensor).",
             )
         spend(OP)
-        bound = self.signature.bind(*args, **kwargs)  # a wrong argument fails here, with Python's own message
-        bound.apply_defaults()
-        if self.rule is None:
-            result = self.function(*args, **kwargs)
-            spec = map_nest(lambda t: t.spec if isinstance(t, SymbolicTensor) else t, result)
-        else:
-            if self.portable is not None:
-                NOW.noted.append(NOW.inside)
-            try:
-                spec = self.rule(*bound.args, **bound.kwargs)
-            except UnidlError as error:
-                error.args = (f"ops.{self.name}: {error.args[0]}",)
-                raise
+        with naming(self):
+            bound = bind(self, args, kwargs)
+            changed = conformed(self, bound)
+            if changed:
+                bound.arguments.update(changed)
+                args, kwargs = bound.args, bound.kwargs
+            if self.rule is None:
+                result = self.function(*args, **kwargs)
+                spec = map_nest(lambda t: t.spec if isinstance(t, SymbolicTensor) else t, result)
+            else:
+                if self.portable is not None:
+                    NOW.noted.append(NOW.inside)
+                spec = spec_by_rule(self, self.rule, bound)
         node = OpCall(args, kwargs, op=self)
         node.outputs = map_nest(lambda s: SymbolicTensor(s, node) if isinstance(s, TensorSpec) else s, spec)
         return node.outputs
 
 
 class Branching(Op):
-    """An op of control flow: a draw in its functions is told apart from one that happens once."""
+    """An op of control flow: a draw in its functions is told apart from one that happens once.
+
+    Its functions may hold tensors of a framework, so that they cannot run on symbolic ones: of an eager call what needs no function is
+    checked beforehand, and the rest by the backend as it goes.
+    """
+
+    @property
+    def eager_rule(self) -> Callable[..., Any] | None:
+        """None; see `unidl.ops.control`."""
+        return None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As Op's."""
@@ -274,13 +248,26 @@ def _has_array(values: tuple[Any, ...]) -> bool:
     return False
 
 
-def _meet(a: Backend, b: Backend, name: str) -> Backend:
+def _one_backend(found: list[Any], title: str) -> Backend | None:
+    """The backend of what `scan` found; None where a tensor is symbolic, or where there is none while a forward is traced."""
+    if not found:
+        return backend_without_tensor()
+    if SymbolicTensor in found:
+        return None
+    backend: Backend = found[0]
+    for other in found:
+        if other is not backend:
+            backend = _meet(backend, other, title)
+    return backend
+
+
+def _meet(a: Backend, b: Backend, title: str) -> Backend:
     """The backend for tensors of two: Keras' own objects beside its engine's tensors go to Keras; others do not mix."""
     for one, other in ((a, b), (b, a)):
         if one.SHARES_TENSORS and one.accepts_tensors_of(other):
             return one
     raise BackendMismatchError(
-        f"ops.{name} received tensors of two backends, {a.NAME} and {b.NAME}.",
+        f"{title} received tensors of two backends, {a.NAME} and {b.NAME}.",
         expected="tensors of one backend",
         fix="Move one over: unidl.to_numpy(tensor) gives an array that every backend takes.",
     )
@@ -318,8 +305,17 @@ def drawing(portable: Callable[..., Any]) -> Callable[[Function], Function]:
 
 
 def composed(function: Function) -> Function:
-    """Declare an op whose body, written with other ops, is its definition. A backend may have a faster way."""
+    """Declare an op whose body, written with other ops, is its definition and its rule. A backend may have a faster way."""
     return cast(Function, _register(Op(function, None, composed=True)))
+
+
+def composed_with(rule: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Declare a composed op whose body cannot run on symbolic tensors, or says less than a rule of its own."""
+
+    def declare(function: Function) -> Function:
+        return cast(Function, _register(Op(function, rule, composed=True)))
+
+    return declare
 
 
 def _register(new: Op) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 from unidl.errors import ArgumentError, ShapeError
 from unidl.ops.indexing import getitem
-from unidl.ops.manipulation import check_widths, concatenate, flip, pad_constant, repeat
+from unidl.ops.joining import concatenate
+from unidl.ops.manipulation import check_widths, flip, pad_constant, repeat
 from unidl.ops.op import composed
 
 Tensor = Any

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.errors import ShapeError
+from unidl.graph.length import lengths
+from unidl.graph.operand import shape_of, want
+from unidl.graph.spec import TensorSpec
 from unidl.ops.arithmetic import add, multiply
 from unidl.ops.bitwise import bitwise_and, bitwise_xor, right_shift
 from unidl.ops.creation import arange, full_like
-from unidl.ops.manipulation import concatenate
-from unidl.ops.op import composed
+from unidl.ops.joining import concatenate
+from unidl.ops.op import composed_with
 
 Tensor = Any
+Word = int
 
 ROUNDS = 10
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -21,8 +26,15 @@ WEYL = (0x9E3779B9, 0xBB67AE85)  # added to the key from round to round
 WORD = 0xFFFFFFFF
 
 
-@composed
-def philox(count: Any, state: Tensor, stream: int) -> Tensor:
+def _philox(count: Any, state: Any, stream: int) -> TensorSpec:
+    want(state, "int64")
+    if shape_of(state) != (2,):
+        raise ShapeError("A state is (seed, step).", expected="(2,)", received=str(shape_of(state)))
+    return TensorSpec(lengths((count,)), "int64")
+
+
+@composed_with(_philox)
+def philox(count: Any, state: Tensor, stream: Word) -> Tensor:
     """Random words of 32 bits, as int64 from 0 to 2^32 - 1: a function of the arguments and of nothing else.
 
         word[i] = Philox4x32-10(key=seed, counter=(i mod n, step, stream))[i div n]        n = ceil(count / 4)

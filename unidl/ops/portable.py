@@ -18,7 +18,8 @@ from unidl.ops.arithmetic import dtype as dtype_of
 from unidl.ops.bitwise import bitwise_and, bitwise_or, left_shift, right_shift
 from unidl.ops.comparison import greater_equal, less, where
 from unidl.ops.creation import tensor
-from unidl.ops.manipulation import concatenate, reshape
+from unidl.ops.joining import concatenate
+from unidl.ops.manipulation import reshape
 from unidl.ops.manipulation import shape as lengths
 from unidl.ops.philox import philox
 from unidl.ops.sorting import argsort

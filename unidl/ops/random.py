@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from unidl.errors import ArgumentError
-from unidl.graph.operand import floating, meeting_dtype, shape_of
+from unidl.errors import ArgumentError, DtypeError
+from unidl.graph.length import lengths
+from unidl.graph.operand import check_constant, floating, meeting_dtype, rank_of, shape_of
 from unidl.graph.shape import canonical_axis
-from unidl.graph.spec import TensorSpec, dtype_name
+from unidl.graph.spec import TensorSpec, dtype_name, is_float, is_integer
 from unidl.ops import portable
 from unidl.ops.arithmetic import add, divide, log, negative
 from unidl.ops.comparison import less, where
-from unidl.ops.creation import Lengths, lengths_of
+from unidl.ops.creation import Lengths
 from unidl.ops.op import composed, drawing, op
 from unidl.ops.reduction import argmax
 from unidl.ops.stream import NOW, TOP, Stream, state_of
@@ -33,22 +34,35 @@ def _shape(shape: Any, like: Any) -> tuple[int | None, ...]:
         if like is None:
             raise ArgumentError("Random numbers need a shape.", expected="shape=(…), or like= a tensor of that shape")
         return shape_of(like)
-    return lengths_of(shape)
+    return lengths(shape)
 
 
 def _real(shape: Any, _low: Any, _high: Any, dtype: Any, like: Any) -> TensorSpec:
     default = "float32" if like is None else floating(meeting_dtype(like))
-    return TensorSpec(_shape(shape, like), default if dtype is None else dtype_name(dtype))
+    kind = default if dtype is None else dtype_name(dtype)
+    if not is_float(kind):
+        raise DtypeError(
+            "Random numbers of a continuous distribution are floats.",
+            expected="a floating dtype",
+            received=kind,
+            fix="ops.random.randint draws integers.",
+        )
+    return TensorSpec(_shape(shape, like), kind)
 
 
 def _randint(shape: Any, low: int, high: int, dtype: Any, like: Any) -> TensorSpec:
     if low >= high:
         raise ArgumentError("Random integers need low < high.", received=f"low={low}, high={high}")
-    return TensorSpec(_shape(shape, like), dtype_name(dtype or "int64"))
+    kind = dtype_name(dtype or "int64")
+    if not is_integer(kind):
+        raise DtypeError("Random integers are integers.", expected="an integer dtype", received=kind)
+    check_constant(low, kind)
+    check_constant(high - 1, kind)
+    return TensorSpec(_shape(shape, like), kind)
 
 
 def _permutation(count: int, like: Any) -> TensorSpec:
-    return TensorSpec(lengths_of(count), "int64")
+    return TensorSpec(lengths((count,)), "int64")
 
 
 def _portable_dropout(x: Tensor, rate: float) -> Tensor:
@@ -175,7 +189,7 @@ def random_categorical(logits: Tensor, axis: int = -1) -> Tensor:
 
     References: the Gumbel-max trick: the argmax of logits - ln(-ln u), u uniform.
     """
-    canonical_axis(axis, len(logits.shape))
+    canonical_axis(axis, rank_of(logits))
     noise = negative(log(negative(log(random_uniform(like=logits)))))
     return argmax(add(logits, noise), axis=axis)
 

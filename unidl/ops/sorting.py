@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.errors import DtypeError, ShapeError
-from unidl.graph.operand import meeting_dtype, shape_of
+from unidl.graph.operand import tensor_spec
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import TensorSpec
 from unidl.ops.op import op
@@ -15,11 +15,11 @@ Tensors = Any  # a tuple of tensors
 
 
 def _sort(x: Any, axis: int, descending: bool) -> TensorSpec:
-    dtype = meeting_dtype(x)
-    if dtype == "bool":
+    spec = tensor_spec(x)
+    if spec.dtype == "bool":
         raise DtypeError("Sorting is of numbers.", received="bool", fix='ops.cast(x, "int32")')
-    canonical_axis(axis, len(shape_of(x)))
-    return TensorSpec(shape_of(x), dtype)
+    canonical_axis(axis, len(spec.shape))
+    return spec
 
 
 def _argsort(x: Any, axis: int, descending: bool) -> TensorSpec:
@@ -57,7 +57,8 @@ def argsort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
 
 
 def _top_k(x: Any, k: int) -> tuple[TensorSpec, TensorSpec]:
-    before, dtype = shape_of(x), _sort(x, -1, True).dtype
+    spec = _sort(x, -1, True)
+    before, dtype = spec.shape, spec.dtype
     if k < 1 or (before[-1] is not None and k > before[-1]):
         raise ShapeError(
             "top_k takes at most as many as the last axis has.", expected=f"1 to {before[-1]}", received=str(k)

@@ -102,19 +102,23 @@ def deferred(op: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return wrap
 
 
-# on its torch engine keras.ops computes some ops of 64 bits in 32, leaves out axes that it was asked to keep, and gives torch a
-# kernel of one filter whose gradient torch refuses
-_OWN: Any = registry.load(ENGINE).OPS if ENGINE == "torch" else None
-
-
 def exact(op: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """keras.ops' function; on the torch engine torch's own, as that backend's table has it."""
-    if _OWN is None:
+    """keras.ops' function; on the torch engine torch's own, as that backend's table has it.
+
+    There keras.ops computes some ops of 64 bits in 32, leaves out axes that it was asked to keep, and gives torch a kernel of one filter
+    whose gradient torch refuses.
+    """
+    return of_engine(op, function) if ENGINE == "torch" else function
+
+
+def of_engine(op: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """What the engine's own backend computes, where keras.ops means something else on that engine; its function stands in files."""
+    if ENGINE not in registry.entries():
         return function
 
     def compute(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = map_nest(lambda v: v.value if isinstance(v, keras.Variable) else v, (args, kwargs))
-        return _OWN[op](*args, **kwargs)
+        return registry.load(ENGINE).OPS[op](*args, **kwargs)
 
     later = deferred(op)(compute)
 

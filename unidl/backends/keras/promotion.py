@@ -7,7 +7,7 @@ from typing import Any
 
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.tensor import is_tensor
-from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
+from unidl.graph.operand import common_dtype, floating, kind_of, no_bool, number_in
 
 Tensor = Any
 name_of = keras.backend.standardize_dtype
@@ -43,6 +43,11 @@ def numbers(*values: Any) -> tuple[Any, ...]:
 def reals(*values: Any) -> tuple[Any, ...]:
     """Likewise, for functions of real numbers: integers become float32."""
     return in_dtype(values, floating(dtype_of(*values)))
+
+
+def constant(value: float, dtype: str) -> Any:
+    """A Python number in a dtype, with all of its digits: several of Keras' functions take it for float32 first."""
+    return keras.ops.convert_to_tensor(number_in(value, dtype), dtype)
 
 
 def on_number(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:

@@ -75,7 +75,8 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
         return value
     if is_tensor(value):
         return keras.ops.convert_to_tensor(value) if dtype is None else keras.ops.cast(value, dtype)
-    array = np.array(as_array(value), order="C", copy=None if share and as_array(value).flags.writeable else True)
+    given = as_array(value, dtype)
+    array = np.array(given, order="C", copy=None if share and given.flags.writeable else True)
     return keras.ops.convert_to_tensor(array, dtype or array.dtype.name)
 
 

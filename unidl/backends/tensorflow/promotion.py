@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.graph.operand import common_dtype, floating, kind_of, no_bool
+from unidl.graph.operand import common_dtype, floating, kind_of, no_bool, number_in
 
 Tensor: TypeAlias = tf.Tensor
 TENSORS = (tf.Tensor, tf.Variable)
@@ -40,6 +40,11 @@ def numbers(*values: Any) -> tuple[Tensor, ...]:
 def reals(*values: Any) -> tuple[Tensor, ...]:
     """Likewise, for functions of real numbers: integers become float32."""
     return in_dtype(values, floating(dtype_of(*values)))
+
+
+def constant(value: float, dtype: tf.DType) -> Tensor:
+    """A Python number in a dtype, with all of its digits: tf.cast takes it for float32 or int32 first."""
+    return tf.constant(number_in(value, dtype.name), dtype)
 
 
 def widely(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

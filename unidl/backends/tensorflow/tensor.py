@@ -56,7 +56,7 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
     if type(value) is not np.ndarray and isinstance(value, (tf.Tensor, tf.Variable)):
         tensor = tf.convert_to_tensor(value)
     else:
-        array = as_array(value)
+        array = as_array(value, dtype)
         lent = array.dtype.name in LENT and array.dtype.isnative and array.size and tf.executing_eagerly()
         tensor = _lent(array, dtype, share) if lent else tf.convert_to_tensor(array)
     return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)

@@ -41,9 +41,15 @@ def in_dtype(values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """The operands in one dtype; a Python number beside a tensor stays one."""
     dtype = DTYPE[name]
     alone = not any(isinstance(v, torch.Tensor) for v in values)
-    return tuple(
-        v.to(dtype) if isinstance(v, torch.Tensor) else torch.tensor(v, dtype=dtype) if alone else v for v in values
-    )
+
+    def turn(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.to(dtype)
+        if alone:
+            return torch.tensor(value, dtype=dtype)
+        return int(value) if isinstance(value, bool) and name != "bool" else value  # torch subtracts no bool
+
+    return tuple(map(turn, values))
 
 
 def meet(*values: Any) -> tuple[Any, ...]:

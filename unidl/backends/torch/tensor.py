@@ -20,9 +20,8 @@ def accepts_tensors_of(other: Backend) -> bool:
     return False
 
 
-def is_compiling() -> bool:
-    """Whether torch.compile or torch.export is tracing right now."""
-    return torch.compiler.is_compiling()
+# whether torch.compile or torch.export is tracing right now; every call of an op asks, so it is torch's own
+is_compiling = torch.compiler.is_compiling
 
 
 def dtype_of(name: str) -> torch.dtype:
@@ -64,7 +63,7 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
     elif isinstance(value, torch.Tensor):
         tensor = value
     else:
-        tensor = torch.as_tensor(_plain(as_array(value)))
+        tensor = torch.as_tensor(_plain(as_array(value, dtype)))
     wanted = tensor.dtype if dtype is None else dtype_of(dtype)
     if tensor.dtype is wanted and (device is None or tensor.device == device):
         return tensor
@@ -80,8 +79,9 @@ _SHARED = {
 
 
 def _plain(array: Any) -> np.ndarray:
-    """A copy that torch takes: writable, in C order, of a dtype NumPy has itself."""
-    return np.array(array, dtype=np.float32 if array.dtype.name == "bfloat16" else None, order="C")
+    """A copy that torch takes: writable, in C order, of a dtype NumPy has itself, in this machine's order of bytes."""
+    dtype = np.dtype(np.float32) if array.dtype.name == "bfloat16" else array.dtype.newbyteorder("=")
+    return np.array(array, dtype=dtype, order="C")
 
 
 @torch.no_grad()

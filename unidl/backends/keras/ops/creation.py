@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.deferred import deferred
+from unidl.backends.keras.deferred import deferred, of_engine
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.promotion import dtype_of
-from unidl.backends.keras.tensor import to_tensor
+from unidl.backends.keras.promotion import constant, dtype_of
+from unidl.backends.keras.tensor import plain, to_tensor
+from unidl.graph.spec import dtype_name
 from unidl.ops.creation import range_bounds
 
 Tensor = Any
@@ -16,12 +17,12 @@ Tensor = Any
 
 def placed(dtype: str | None, like: Any, default: str) -> str:
     """The dtype of a new tensor."""
-    return dtype if dtype is not None else dtype_of(like) if like is not None else default
+    return dtype if dtype is not None else dtype_name(like.dtype) if like is not None else default
 
 
 def lengths(shape: Any) -> tuple[Any, ...]:
     """A `shape` argument as Keras takes it."""
-    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(plain(length) for length in (shape if isinstance(shape, (tuple, list)) else (shape,)))
 
 
 def zeros(shape: Any, dtype: str | None = None, like: Any = None) -> Tensor:
@@ -33,7 +34,8 @@ def ones(shape: Any, dtype: str | None = None, like: Any = None) -> Tensor:
 
 
 def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
-    return keras.ops.full(lengths(shape), value, placed(dtype, like, dtype_of(value)))
+    kind = placed(dtype, like, dtype_of(value))
+    return keras.ops.full(lengths(shape), constant(value, kind), kind)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
@@ -46,31 +48,35 @@ def linspace(start: float, stop: float, count: int, dtype: str | None = None, li
 
 
 def eye(rows: Any, columns: Any = None, dtype: str | None = None, like: Any = None) -> Tensor:
+    rows, columns = lengths((rows, rows if columns is None else columns))
     return keras.ops.eye(rows, columns, dtype=placed(dtype, like, "float32"))  # (rows, columns)
 
 
 def zeros_like(x: Any, dtype: str | None = None) -> Tensor:
-    return keras.ops.zeros_like(to_tensor(x), placed(dtype, x, "float32"))
+    x = to_tensor(x)
+    return keras.ops.zeros_like(x, placed(dtype, x, "float32"))
 
 
 def ones_like(x: Any, dtype: str | None = None) -> Tensor:
-    return keras.ops.ones_like(to_tensor(x), placed(dtype, x, "float32"))
+    x = to_tensor(x)
+    return keras.ops.ones_like(x, placed(dtype, x, "float32"))
 
 
 def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
-    return keras.ops.full_like(to_tensor(x), value, placed(dtype, x, "float32"))
+    x = to_tensor(x)
+    kind = placed(dtype, x, "float32")
+    return keras.ops.full_like(x, constant(value, kind), kind)
 
 
 def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
-    value = to_tensor(value)
-    return keras.ops.cast(value, placed(dtype, like, dtype_of(value)))
+    return to_tensor(value, None if dtype is None and like is None else placed(dtype, like, "float32"))
 
 
 TABLE: dict[str, Callable[..., Any]] = {
     "zeros": deferred("zeros")(zeros),
     "ones": deferred("ones")(ones),
     "full": deferred("full")(full),
-    "arange": deferred("arange")(arange),
+    "arange": of_engine("arange", deferred("arange")(arange)),
     "linspace": linspace,
     "eye": deferred("eye")(eye),
     "zeros_like": zeros_like,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import deferred
+from unidl.backends.keras.deferred import deferred, of_engine
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.ops.manipulation import shape
 
@@ -31,12 +31,10 @@ def _refusing_negative(indices: Tensor, n: Any) -> Tensor:
     return ops.where(ops.less(indices, 0), ops.cast(n, "int64"), indices)
 
 
-@deferred("take")
 def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     return ops.take(x, _refusing_negative(indices, shape(x)[axis]), axis)
 
 
-@deferred("take_along_axis")
 def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return ops.take_along_axis(x, _refusing_negative(indices, shape(x)[axis]), axis)
 
@@ -53,7 +51,7 @@ def one_hot(indices: Tensor, classes: int, axis: int = -1, dtype: str = "float32
 TABLE: dict[str, Callable[..., Any]] = {
     "getitem": getitem,
     "dynamic_slice": dynamic_slice,
-    "take": take,
-    "take_along_axis": take_along_axis,
+    "take": of_engine("take", deferred("take")(take)),
+    "take_along_axis": of_engine("take_along_axis", deferred("take_along_axis")(take_along_axis)),
     "one_hot": one_hot,
 }

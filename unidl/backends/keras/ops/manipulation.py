@@ -7,9 +7,11 @@ from typing import Any
 
 from unidl.backends.keras.deferred import Length, deferred, exact, is_plain
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.promotion import meet
+from unidl.backends.keras.promotion import constant, meet, name_of
 from unidl.backends.keras.tensor import plain
-from unidl.ops.manipulation import check_widths, part_lengths, squeezed
+from unidl.graph.operand import number_in
+from unidl.ops.joining import part_lengths
+from unidl.ops.manipulation import squeezed
 
 ops = keras.ops
 Tensor = Any
@@ -92,8 +94,9 @@ def roll(x: Tensor, shift: int, axis: int) -> Tensor:
 
 
 def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
-    check_widths(x, widths)
-    return ops.pad(x, tuple(tuple(pair) for pair in widths), "constant", value)
+    kind = name_of(x.dtype)
+    filling = number_in(value, kind) if is_plain() else constant(value, kind)  # files hold numbers, and no tensors
+    return ops.pad(x, tuple(tuple(pair) for pair in widths), "constant", filling)
 
 
 TABLE: dict[str, Callable[..., Any]] = {

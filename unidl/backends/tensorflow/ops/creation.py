@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
-from unidl.backends.tensorflow.promotion import dtype_of
-from unidl.backends.tensorflow.tensor import to_tensor
-from unidl.ops.creation import range_bounds
+from unidl.backends.tensorflow.promotion import constant, dtype_of
+from unidl.backends.tensorflow.tensor import at_hand, to_tensor
+from unidl.graph.spec import is_float
+from unidl.ops.creation import range_bounds, range_length
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -37,19 +39,30 @@ def ones(shape: Any, dtype: str | None = None, like: Any = None) -> Tensor:
 
 
 def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
-    return tf.fill(lengths(shape), tf.cast(value, placed(dtype, like, dtype_of(value))))
+    return tf.fill(lengths(shape), constant(value, placed(dtype, like, dtype_of(value))))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
     start, stop = range_bounds(start, stop, step)
-    exact = tf.int64 if dtype_of(start, stop, step) not in ("float16", "bfloat16", "float32", "float64") else tf.float64
-    bounds = [tf.cast(bound, exact) for bound in (start, stop, step)]
-    return tf.cast(tf.range(*bounds), placed(dtype, like, dtype_of(start, stop, step)))  # (length,)
+    kind = placed(dtype, like, dtype_of(start, stop, step))
+    known = [at_hand(bound) if tf.is_tensor(bound) else np.asarray(bound) for bound in (start, stop, step)]
+    numbers = [bound.item() for bound in known if bound is not None]
+    if len(numbers) == len(known):
+        range_length(*numbers)
+    if not is_float(dtype_of(start, stop, step)):
+        bounds = [tf.cast(bound, tf.int64) if tf.is_tensor(bound) else bound for bound in (start, stop, step)]
+        return tf.cast(tf.range(*bounds, dtype=tf.int64), kind)  # (length,)
+    # tf.range of floats adds up the steps, and ends by the rounded sum
+    start, stop, step = (
+        tf.cast(b, tf.float64) if tf.is_tensor(b) else constant(b, tf.float64) for b in (start, stop, step)
+    )
+    count = tf.maximum(tf.cast(tf.math.ceil((stop - start) / step), tf.int64), 0)
+    return tf.cast(start + tf.cast(tf.range(count), tf.float64) * step, kind)
 
 
 def linspace(start: float, stop: float, count: int, dtype: str | None = None, like: Any = None) -> Tensor:
     kind = placed(dtype, like, "float32")
-    return tf.linspace(tf.cast(start, kind), tf.cast(stop, kind), count)  # (count,)
+    return tf.linspace(constant(start, kind), constant(stop, kind), count)  # (count,)
 
 
 def eye(rows: Any, columns: Any = None, dtype: str | None = None, like: Any = None) -> Tensor:
@@ -66,12 +79,12 @@ def ones_like(x: Any, dtype: str | None = None) -> Tensor:
 
 def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
     x = to_tensor(x)
-    return tf.fill(tf.shape(x), tf.cast(value, dtype or x.dtype))
+    return tf.fill(tf.shape(x), constant(value, placed(dtype, x, "float32")))
 
 
 def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
-    value = to_tensor(value)
-    return tf.cast(value, placed(dtype, like, value.dtype))
+    kind = None if dtype is None and like is None else placed(dtype, like, "float32").name
+    return to_tensor(value, kind)
 
 
 TABLE: dict[str, Callable[..., Any]] = {

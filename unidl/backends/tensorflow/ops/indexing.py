@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from unidl.backends.tensorflow.ops.manipulation import lengths, shape
+from unidl.backends.tensorflow.tensor import at_hand
+from unidl.ops.indexing import out_of_range
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -24,15 +26,31 @@ def dynamic_slice(x: Tensor, starts: Sequence[Any], sizes: Sequence[int]) -> Ten
     return tf.ensure_shape(tf.slice(x, lengths(fitting), tf.constant(list(sizes), tf.int64)), sizes) if fitting else x
 
 
+def not_there(error: Exception, indices: Tensor, length: int | None) -> Exception:
+    """What an eager kernel's error means: an index that is not there, or else itself. Of a graph's see `explained`."""
+    meant = out_of_range(at_hand(indices), length)
+    if meant is None:
+        return error
+    meant.__cause__ = error
+    return meant
+
+
 def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
-    return tf.gather(x, _index(indices), axis=axis)
+    try:
+        return tf.gather(x, _index(indices), axis=axis)
+    except tf.errors.InvalidArgumentError as error:
+        raise not_there(error, indices, x.shape[axis])  # noqa: B904  # which has its cause
 
 
 def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
     last = x.shape.rank - 1
     order = [i for i in range(last + 1) if i != axis % (last + 1)] + [axis % (last + 1)]
     back = sorted(range(last + 1), key=order.__getitem__)
-    chosen = tf.gather(tf.transpose(x, order), tf.transpose(_index(indices), order), batch_dims=last, axis=last)
+    places = tf.transpose(_index(indices), order)
+    try:
+        chosen = tf.gather(tf.transpose(x, order), places, batch_dims=last, axis=last)
+    except tf.errors.InvalidArgumentError as error:
+        raise not_there(error, indices, x.shape[axis])  # noqa: B904  # which has its cause
     return tf.transpose(chosen, back)
 
 

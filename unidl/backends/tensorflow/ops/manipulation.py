@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.promotion import meet
+from unidl.backends.tensorflow.promotion import constant, meet
 from unidl.backends.tensorflow.tracing import with_gradient
-from unidl.ops.manipulation import check_widths, part_lengths, squeezed
+from unidl.ops.joining import part_lengths
+from unidl.ops.manipulation import squeezed
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -92,8 +93,7 @@ def roll(x: Tensor, shift: int, axis: int) -> Tensor:
 
 
 def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
-    check_widths(x, widths)
-    return tf.pad(x, [list(pair) for pair in widths], constant_values=tf.cast(value, x.dtype))
+    return tf.pad(x, [list(pair) for pair in widths], constant_values=constant(value, x.dtype))
 
 
 TABLE: dict[str, Callable[..., Any]] = {

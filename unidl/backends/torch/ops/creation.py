@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import torch
 
-from unidl.backends.torch.promotion import DTYPE, dtype_of
+from unidl.backends.torch.promotion import DTYPE, NAME, dtype_of
 from unidl.backends.torch.tensor import to_tensor
-from unidl.ops.creation import range_bounds
+from unidl.ops.creation import range_bounds, range_length
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -39,7 +39,12 @@ def full(shape: Any, value: Any, dtype: str | None = None, like: Any = None) -> 
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None, like: Any = None) -> Tensor:
-    start, stop = range_bounds(start, stop, step)
+    # torch reads the bounds from the device itself
+    start, stop, step = (
+        b.item() if isinstance(b, torch.Tensor) else b for b in (*range_bounds(start, stop, step), step)
+    )
+    if not torch.compiler.is_compiling():
+        range_length(start, stop, step)
     return torch.arange(start, stop, step, **placed(dtype, like, dtype_of(start, stop, step)))  # (length,)
 
 
@@ -66,7 +71,8 @@ def full_like(x: Any, value: Any, dtype: str | None = None) -> Tensor:
 def tensor(value: Any, dtype: str | None = None, like: Any = None) -> Tensor:
     if like is None:
         return to_tensor(value, dtype)
-    return to_tensor(value).to(**placed(dtype, to_tensor(like), "float32"))
+    form = placed(dtype, to_tensor(like), "float32")
+    return to_tensor(value, NAME[form["dtype"]], form["device"])
 
 
 TABLE: dict[str, Callable[..., Any]] = {

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unidl.backends.torch.tensor import dtype_of
+from unidl.backends.torch.tensor import at_hand, dtype_of
 from unidl.graph.shape import canonical_axis
+from unidl.ops.indexing import out_of_range
 
 _INDEX = (torch.int32, torch.int64)
 
@@ -30,17 +31,32 @@ def dynamic_slice(x: Tensor, starts: Sequence[Any], sizes: Sequence[int]) -> Ten
     return x
 
 
+def not_there(error: Exception, indices: Tensor, length: int) -> Exception:
+    """What torch's error means: an index that is not there, or else itself. Nobody looks but on a CPU."""
+    meant = out_of_range(at_hand(indices), length)
+    if meant is None:
+        return error
+    meant.__cause__ = error
+    return meant
+
+
 def take(x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     indices = indices if indices.dtype in _INDEX else indices.long()
     axis = canonical_axis(axis, x.ndim)
-    if x.ndim == 2 and axis == 0:
-        return functional.embedding(indices, x)  # (*indices, units)
-    chosen = x.index_select(axis, indices.reshape(-1))
+    try:
+        if x.ndim == 2 and axis == 0:
+            return functional.embedding(indices, x)  # (*indices, units)
+        chosen = x.index_select(axis, indices.reshape(-1))
+    except (IndexError, RuntimeError) as error:
+        raise not_there(error, indices, x.shape[axis])  # noqa: B904  # which has its cause
     return chosen.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
-    return torch.gather(x, axis, indices.long())
+    try:
+        return torch.gather(x, axis, indices.long())
+    except RuntimeError as error:
+        raise not_there(error, indices, x.shape[axis])  # noqa: B904  # which has its cause
 
 
 def one_hot(indices: Tensor, classes: int, axis: int = -1, dtype: str = "float32") -> Tensor:

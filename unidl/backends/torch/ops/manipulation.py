@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unidl.backends.torch.promotion import meet, tensors
-from unidl.ops.manipulation import check_widths, part_lengths, squeezed
+from unidl.ops.joining import part_lengths
+from unidl.ops.manipulation import squeezed
 
 
 def shape(x: Tensor) -> tuple[int, ...]:
@@ -75,7 +76,6 @@ def roll(x: Tensor, shift: int, axis: int) -> Tensor:
 
 
 def pad_constant(x: Tensor, widths: Sequence[Sequence[int]], value: float = 0.0) -> Tensor:
-    check_widths(x, widths)
     flat = [width for pair in reversed(widths) for width in pair]  # torch counts from the last axis
     return functional.pad(x, flat, value=value)
 

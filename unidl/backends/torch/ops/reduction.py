@@ -44,6 +44,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     x = _tensor(x)
+    x = x if x.is_floating_point() else x.long()
     for a in _axes(x, axis):  # torch multiplies over one axis at a time
         x = torch.prod(x, a, keepdim=keepdims)
     return x
@@ -61,11 +62,15 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     (x,) = reals(x)
+    if x.numel() == 0:
+        return mean(x, axis, keepdims)  # NaN, or empty; torch.var warns
     return torch.var(x, _axes(x, axis), correction=0, keepdim=keepdims)
 
 
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     (x,) = reals(x)
+    if x.numel() == 0:
+        return mean(x, axis, keepdims)
     return torch.std(x, _axes(x, axis), correction=0, keepdim=keepdims)
 
 
