@@ -76,6 +76,10 @@ class IndexOutOfRangeError(UnidlError, IndexError):
     """An index names no element of the axis that it counts on."""
 
 
+class DivisionByZeroError(UnidlError, ZeroDivisionError):
+    """Integers were divided by 0; floats give infinity or NaN."""
+
+
 class DtypeError(UnidlError, TypeError):
     """A data type does not fit."""
 

@@ -154,8 +154,22 @@ def einsum(equation: str, shapes: Sequence[Shape]) -> Shape:
     before, dots, after = result.partition("...")
     if not set(before + after) <= lengths.keys():
         raise ArgumentError(f"The result of {equation!r} names an axis that no operand has.", received=result)
-    rest = broadcast(*rests) if dots else ()
+    rest = broadcast(*rests)
+    if not dots:  # they are summed over
+        rest = ()
     return tuple(lengths[a] for a in before) + rest + tuple(lengths[a] for a in after)
+
+
+def keeping_dots(equation: str) -> tuple[str, int | None]:
+    """An equation that TensorFlow reads: its result has the axes of `...` where a term has them.
+
+    Returns:
+        The equation, and the number of the result's last axes before which those stand that are yet to be summed over; None for none.
+    """
+    terms, result = split_equation(equation)
+    if not any("..." in term for term in terms) or "..." in result:
+        return equation, None
+    return f"{','.join(terms)}->...{result}", len(result)
 
 
 def split_equation(equation: str) -> tuple[list[str], str]:

@@ -7,13 +7,15 @@ integers as float32. Arithmetic on bools alone is refused.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from unidl.errors import ArgumentError
 from unidl.graph.operand import described, elementwise, floating, meeting_dtype, no_bool, shape_of
-from unidl.graph.spec import TensorSpec, dtype_name
+from unidl.graph.spec import TensorSpec, dtype_name, is_integer
 from unidl.graph.tensor import SymbolicTensor
 from unidl.ops.op import op
+from unidl.ops.undefined import no_power, no_quotient
 
 Tensor = Any
 Bound = float
@@ -47,6 +49,8 @@ def _clip(x: Any, low: float | None, high: float | None) -> TensorSpec:
                 if isinstance(bound, SymbolicTensor)
                 else None,
             )
+        if math.isnan(bound):
+            raise ArgumentError("A bound of clip is NaN.", expected="a number, or None for none", received="nan")
     return TensorSpec(shape_of(x), no_bool(meeting_dtype(x, *bounds), _INSTEAD))
 
 
@@ -100,7 +104,14 @@ def divide(x: Tensor, y: Tensor) -> Tensor:
     """
 
 
-@op(_binary)
+def _quotient(x: Any, y: Any) -> TensorSpec:
+    spec = _binary(x, y)
+    if isinstance(y, int) and y == 0 and is_integer(spec.dtype):
+        raise no_quotient()
+    return spec
+
+
+@op(_quotient)
 def floor_divide(x: Tensor, y: Tensor) -> Tensor:
     """The whole number of times that y goes into x, rounded towards minus infinity; its gradient is 0.
 
@@ -111,11 +122,11 @@ def floor_divide(x: Tensor, y: Tensor) -> Tensor:
         [3, -4]
 
     Where the frameworks differ: TensorFlow rounds the rounded quotient, so that 1.0 // 0.1 is 10 there and 9 in Python, NumPy,
-    torch and here. Integers by 0: an error in TensorFlow and torch on a CPU.
+    torch and here. Integers by 0: an error on a CPU; on a GPU, where nobody looks, the result is any number.
     """
 
 
-@op(_binary)
+@op(_quotient)
 def mod(x: Tensor, y: Tensor) -> Tensor:
     """What is left when x is divided by y, with the sign of y.
 
@@ -125,7 +136,14 @@ def mod(x: Tensor, y: Tensor) -> Tensor:
     """
 
 
-@op(_binary)
+def _power(x: Any, y: Any) -> TensorSpec:
+    spec = _binary(x, y)
+    if isinstance(y, int) and y < 0 and is_integer(spec.dtype):
+        raise no_power(y)
+    return spec
+
+
+@op(_power)
 def power(x: Tensor, y: Tensor) -> Tensor:
     """The power x^y, elementwise. The gradient by x is 0 where y is 0, that by y is 0 where x is 0.
 
@@ -133,7 +151,8 @@ def power(x: Tensor, y: Tensor) -> Tensor:
         >>> unidl.to_numpy(ops.power(np.array([2.0, 3.0]), 2)).tolist()
         [4.0, 9.0]
 
-    Where the frameworks differ: an integer to a negative integer power is an error in torch and TensorFlow.
+    Raises:
+        DtypeError: An integer to a negative integer power, on a CPU.
     """
 
 

@@ -68,13 +68,13 @@ def left_shift(x: Tensor, y: Tensor) -> Tensor:
 
     Args:
         x: Integers.
-        y: Places, from 0 to the dtype's bits - 1.
+        y: By how many bits; below 0, or as many as the dtype has or more, moves all of them out.
 
     Example:
         >>> unidl.to_numpy(ops.left_shift(np.array([1, -3]), 2)).tolist()
         [4, -12]
 
-    Where the frameworks differ: in what happens for other places; it is asked of none.
+    Where the frameworks differ: TensorFlow takes the nearest count that fits.
     """
 
 
@@ -84,11 +84,11 @@ def right_shift(x: Tensor, y: Tensor) -> Tensor:
 
     Args:
         x: Integers.
-        y: Places, from 0 to the dtype's bits - 1.
+        y: By how many bits; below 0, or as many as the dtype has or more, moves all of them out: 0, or -1 where x is negative.
 
     Example:
         >>> unidl.to_numpy(ops.right_shift(np.array([9, -9]), 2)).tolist()
         [2, -3]
 
-    Where the frameworks differ: in what happens for other places; it is asked of none.
+    Where the frameworks differ: TensorFlow takes the nearest count that fits.
     """

@@ -27,6 +27,7 @@ from unidl.ops.reduction import argmax
 from unidl.ops.stream import NOW, TOP, Stream, state_of
 
 Tensor = Any
+Length = Any  # an integer, or a scalar integer tensor
 
 
 def _shape(shape: Any, like: Any) -> tuple[int | None, ...]:
@@ -195,11 +196,11 @@ def random_categorical(logits: Tensor, axis: int = -1) -> Tensor:
 
 
 @op(_permutation, portable=portable.permutation)
-def random_permutation(count: int, like: Tensor | None = None) -> Tensor:
+def random_permutation(count: Length, like: Tensor | None = None) -> Tensor:
     """The integers below count in random order, as int64.
 
     Args:
-        count: How many.
+        count: How many; an integer, or a scalar such as `ops.shape(x)[0]`.
         like: A tensor beside which it will stand.
 
     Example:

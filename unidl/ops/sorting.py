@@ -31,7 +31,7 @@ def sort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
     """The elements in order along an axis.
 
     Args:
-        x: Numbers, none of them NaN (where NaN comes differs between frameworks).
+        x: Numbers; NaN counts as the largest.
         axis: Along which.
         descending: The largest first.
 
@@ -46,7 +46,7 @@ def argsort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
     """The indices that put an axis in order; of equal elements the lowest index first, in either direction.
 
     Args:
-        x: Numbers, none of them NaN.
+        x: Numbers; NaN counts as the largest.
         axis: Along which.
         descending: The largest first.
 
@@ -71,7 +71,7 @@ def top_k(x: Tensor, k: int) -> Tensors:
     """The k largest elements of the last axis, the largest first, and their indices; at ties the lowest index first.
 
     Args:
-        x: Numbers, none of them NaN.
+        x: Numbers; NaN counts as the largest.
         k: How many.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.deferred import exact
+from unidl.backends.keras.deferred import exact, of_engine
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.promotion import dtype_of, name_of, numbers, on_number, on_real, reals
 from unidl.graph.spec import Shape, is_float
@@ -136,12 +136,12 @@ TABLE: dict[str, Callable[..., Any]] = {
     "subtract": subtract,
     "multiply": multiply,
     "divide": divide,
-    "floor_divide": exact("floor_divide", floor_divide),
-    "mod": mod,
-    "power": exact("power", power),
+    "floor_divide": of_engine("floor_divide", floor_divide),
+    "mod": of_engine("mod", mod),
+    "power": of_engine("power", power),
     "negative": on_number(negative),
     "abs": on_number(keras.ops.abs),
-    "sign": on_number(keras.ops.sign),
+    "sign": exact("sign", on_number(keras.ops.sign)),
     "maximum": exact("maximum", maximum),
     "minimum": exact("minimum", minimum),
     "square": on_number(keras.ops.square),
@@ -159,7 +159,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "floor": exact("floor", whole(keras.ops.floor)),
     "ceil": exact("ceil", whole(keras.ops.ceil)),
     "round": whole(keras.ops.round),
-    "erf": on_real(keras.ops.erf),
+    "erf": of_engine("erf", on_real(keras.ops.erf)),
     "clip": clip,
     "cast": cast,
     "dtype": dtype,

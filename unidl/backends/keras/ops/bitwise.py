@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from unidl.backends.keras.deferred import of_engine
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of, in_dtype
 from unidl.ops.bitwise import of_bits
@@ -25,6 +26,6 @@ TABLE: dict[str, Callable[..., Any]] = {
     "bitwise_and": _on_bits(keras.ops.bitwise_and),
     "bitwise_or": _on_bits(keras.ops.bitwise_or),
     "bitwise_xor": _on_bits(keras.ops.bitwise_xor),
-    "left_shift": _on_bits(keras.ops.bitwise_left_shift),
-    "right_shift": _on_bits(keras.ops.bitwise_right_shift),
+    "left_shift": of_engine("left_shift", _on_bits(keras.ops.bitwise_left_shift)),
+    "right_shift": of_engine("right_shift", _on_bits(keras.ops.bitwise_right_shift)),
 }

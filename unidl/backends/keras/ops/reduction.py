@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.deferred import exact
+from unidl.backends.keras.deferred import exact, of_engine
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import dtype_of, in_dtype, numbers, reals
 from unidl.graph.spec import is_float
@@ -110,6 +110,6 @@ TABLE: dict[str, Callable[..., Any]] = {
     "cumsum": exact("cumsum", cumsum),
     "cumprod": exact("cumprod", cumprod),
     "count_nonzero": exact("count_nonzero", count_nonzero),
-    "argmax": argmax,
-    "argmin": argmin,
+    "argmax": of_engine("argmax", argmax),
+    "argmin": of_engine("argmin", argmin),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unidl.backends.keras.deferred import deferred
+from unidl.backends.keras.deferred import deferred, of_engine
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.ops.manipulation import shape
 
@@ -33,4 +33,9 @@ def top_k(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return ops.take_along_axis(x, indices, -1), indices
 
 
-TABLE: dict[str, Callable[..., Any]] = {"sort": sort, "argsort": argsort, "top_k": top_k}
+# the engine's own know where NaN comes
+TABLE: dict[str, Callable[..., Any]] = {
+    "sort": of_engine("sort", sort),
+    "argsort": of_engine("argsort", argsort),
+    "top_k": of_engine("top_k", top_k),
+}

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from unidl.backends.tensorflow.ops.arithmetic import erf
 from unidl.backends.tensorflow.ops.linear_algebra import on_rows
 from unidl.backends.tensorflow.promotion import on_number, on_real, reals
 from unidl.backends.tensorflow.tracing import is_training, lacks_kernels, with_gradient
@@ -28,8 +29,8 @@ def gelu(x: Any) -> Tensor:
         return tf.nn.gelu(x)  # LiteRT has no Erf: its converter knows gelu by TensorFlow's own formula
     if not is_training():
         # in the form that TensorFlow fuses with the product before it, where oneDNN is on
-        return on_rows(lambda y: y * 0.5 * (tf.math.erf(y * math.sqrt(0.5)) + 1.0), x, "BiasAdd")
-    phi = (tf.math.erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
+        return on_rows(lambda y: y * 0.5 * (erf(y * math.sqrt(0.5)) + 1.0), x, "BiasAdd")
+    phi = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5  # the normal distribution function
 
     def gradient(dy: Tensor) -> list[Tensor]:
         density = tf.exp(tf.square(x) * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from unidl.backends.tensorflow.ops.linear_algebra import on_rows
 from unidl.backends.tensorflow.promotion import dtype_of, numbers, on_number, on_real, reals, widely
+from unidl.backends.tensorflow.tensor import at_hand
+from unidl.ops.undefined import undefined
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -41,21 +44,64 @@ def divide(x: Any, y: Any) -> Tensor:
 def floor_divide(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
     if not x.dtype.is_floating:
-        return tf.math.floordiv(x, y)
-    # tf.math.floordiv rounds the rounded quotient; the remainder is exact, and what is left divides evenly
-    quotient = tf.where(y == 0, x / y, tf.round((x - tf.math.floormod(x, y)) / y))
-    return tf.stop_gradient(quotient)
+        return _of_integers(tf.math.floordiv, x, y)
+    return tf.stop_gradient(_floored(x, y))
+
+
+def _floored(x: Tensor, y: Tensor) -> Tensor:
+    """The quotient that belongs to the remainder, as Python divides: tf.math.floordiv rounds the rounded quotient."""
+    remainder = tf.truncatemod(x, y)  # exact, with the sign of x
+    quotient = (x - remainder) / y
+    other_sign = tf.logical_and(remainder != 0, (y < 0) != (remainder < 0))
+    quotient = tf.where(other_sign, quotient - 1, quotient)
+    floor = tf.floor(quotient)
+    return tf.where(y == 0, x / y, tf.where(quotient - floor > 0.5, floor + 1, floor))
 
 
 def mod(x: Any, y: Any) -> Tensor:
-    return tf.math.floormod(*numbers(x, y))
+    x, y = numbers(x, y)
+    if not x.dtype.is_floating:
+        return _of_integers(tf.math.floormod, x, y)
+    value = tf.math.floormod(x, y)
+    if not record.could_possibly_record():
+        return value
+    # TensorFlow's gradient by y has the rounded quotient. So the value is a constant here, to which 0 is added that has the gradient
+    quotient = tf.stop_gradient(_finite(_floored(x, y)))
+    return tf.stop_gradient(value) + (_zero(x) - quotient * _zero(y))
+
+
+def _finite(x: Tensor) -> Tensor:
+    return tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+
+
+def _zero(x: Tensor) -> Tensor:
+    """0, with the gradient 1 by x."""
+    x = _finite(x)
+    return x - tf.stop_gradient(x)
 
 
 def power(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
-    if x.dtype.is_floating:  # TensorFlow's gradient of 0 to the 0 is NaN
-        x = tf.where(tf.logical_and(x == 0, y == 0), tf.ones_like(x), x)
-    return widely(tf.pow)(x, y)
+    if not x.dtype.is_floating:
+        return _of_integers(widely(tf.pow), x, y)
+    # TensorFlow's gradient of 0 to the 0 is NaN
+    return tf.pow(tf.where(tf.logical_and(x == 0, y == 0), tf.ones_like(x), x), y)
+
+
+def _of_integers(function: Callable[..., Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """TensorFlow's function, whose eager kernel's errors are unidl's own. Of a graph's see `explained`."""
+    try:
+        return function(x, y)
+    except tf.errors.InvalidArgumentError as error:
+        raise undefined(error, at_hand(y))  # noqa: B904  # which has its cause
+
+
+def erf(x: Any) -> Tensor:
+    (x,) = reals(x)
+    if x.dtype != tf.float64:
+        return tf.math.erf(x)
+    # the kernel squares x, which overflows; beyond 30 it is 1, and its gradient 0
+    return tf.math.erf(tf.where(tf.abs(x) > 30.0, tf.clip_by_value(x, -30.0, 30.0), x))
 
 
 def maximum(x: Any, y: Any) -> Tensor:
@@ -130,7 +176,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "floor": whole(tf.floor),
     "ceil": whole(tf.math.ceil),
     "round": whole(tf.round),
-    "erf": on_real(tf.math.erf),
+    "erf": erf,
     "clip": clip,
     "cast": cast,
     "dtype": dtype,

@@ -11,6 +11,7 @@ from tensorflow.python.eager import record
 
 from unidl.backends.tensorflow.promotion import numbers, widely
 from unidl.backends.tensorflow.tracing import is_training
+from unidl.graph.shape import keeping_dots
 
 Tensor: TypeAlias = tf.Tensor
 
@@ -57,7 +58,9 @@ def on_rows(function: Callable[[Tensor], Tensor], x: Tensor, kernel: str = "MatM
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    return widely(functools.partial(tf.einsum, equation))(*numbers(*operands))
+    equation, named = keeping_dots(equation)
+    kept = widely(functools.partial(tf.einsum, equation))(*numbers(*operands))
+    return kept if named is None else tf.reduce_sum(kept, list(range(kept.shape.rank - named)))
 
 
 TABLE: dict[str, Callable[..., Any]] = {

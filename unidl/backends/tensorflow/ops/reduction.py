@@ -88,7 +88,12 @@ def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 def _position(find: Callable[..., Tensor], x: Any, axis: int | None, keepdims: bool) -> Tensor:
     (x,) = numbers(x)
-    found = find(tf.reshape(x, (-1,)) if axis is None else x, axis or 0, output_type=tf.int64)
+    flat, along = (tf.reshape(x, (-1,)), 0) if axis is None else (x, axis)
+    found = find(flat, along, output_type=tf.int64)
+    if x.dtype.is_floating:  # NaN wins, which TensorFlow's kernel passes over
+        nan = tf.math.is_nan(flat)
+        first = tf.argmax(tf.cast(nan, tf.int32), along, output_type=tf.int64)
+        found = tf.where(tf.reduce_any(nan, along), first, found)
     if not keepdims:
         return found
     return tf.reshape(found, [1] * x.shape.rank) if axis is None else tf.expand_dims(found, axis)

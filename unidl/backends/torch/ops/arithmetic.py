@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import torch
 
 from unidl.backends.torch.promotion import DTYPE, dtype_of, numbers, on_number, on_real, reals, tensors
+from unidl.backends.torch.tensor import at_hand
+from unidl.ops.undefined import undefined
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -34,17 +36,32 @@ def divide(x: Any, y: Any) -> Tensor:
 
 def floor_divide(x: Any, y: Any) -> Tensor:
     x, y = tensors(*numbers(x, y))
-    return torch.div(x, y, rounding_mode="floor")  # torch.floor_divide has no gradient, this one has 0
+    try:
+        return torch.div(x, y, rounding_mode="floor")  # torch.floor_divide has no gradient, this one has 0
+    except RuntimeError as error:
+        raise undefined(error, at_hand(y))  # noqa: B904  # which has its cause
 
 
 def mod(x: Any, y: Any) -> Tensor:
-    x, y = numbers(x, y)
-    return x % y
+    x, y = tensors(*numbers(x, y))
+    try:
+        return torch.remainder(x, y)
+    except RuntimeError as error:
+        raise undefined(error, at_hand(y))  # noqa: B904  # which has its cause
 
 
 def power(x: Any, y: Any) -> Tensor:
     x, y = numbers(x, y)
-    return x**y
+    try:
+        return x**y
+    except RuntimeError as error:
+        raise undefined(error, at_hand(torch.as_tensor(y)))  # noqa: B904  # which has its cause
+
+
+def sign(x: Any) -> Tensor:
+    (x,) = numbers(x)
+    signs = torch.sign(x)
+    return torch.where(torch.isnan(x), x.detach(), signs) if x.is_floating_point() else signs  # torch has 0 for NaN
 
 
 def maximum(x: Any, y: Any) -> Tensor:
@@ -80,7 +97,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "power": power,
     "negative": on_number(torch.neg),
     "abs": on_number(torch.abs),
-    "sign": on_number(torch.sign),
+    "sign": sign,
     "maximum": maximum,
     "minimum": minimum,
     "square": on_number(torch.square),

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from unidl.backends.torch.promotion import numbers
+from unidl.backends.torch.promotion import numbers, tensors
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -18,7 +18,9 @@ def matmul(x: Any, y: Any) -> Tensor:
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    return torch.einsum(equation, *numbers(*operands))
+    operands = tensors(*numbers(*operands))
+    result = torch.einsum(equation, *operands)
+    return result if result.dtype is operands[0].dtype else result.to(operands[0].dtype)  # sums of integers are int64
 
 
 TABLE: dict[str, Callable[..., Any]] = {
