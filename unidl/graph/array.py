@@ -7,9 +7,27 @@ from typing import Any
 import numpy as np
 
 from unidl.errors import DtypeError
-from unidl.graph.spec import FLOATS
+from unidl.graph.spec import DTYPES, FLOATS
 
+_COMMON = frozenset(DTYPES)  # what every framework takes
 _DEFAULTS = {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}  # of Python numbers, by NumPy's kind
+
+
+def native_array(array: Any) -> np.ndarray:
+    """The array in this machine's order of bytes, in which frameworks take it; of a subclass, NumPy's own.
+
+    Raises:
+        DtypeError: It is masked: which elements have no value would be lost.
+    """
+    if isinstance(array, np.ma.MaskedArray):
+        raise DtypeError(
+            "A masked array has elements without a value.",
+            expected="an array of numbers",
+            received=f"a masked array of {array.dtype}",
+            fix="array.filled(0) gives them one; the mask may be an input of its own.",
+        )
+    plain = np.asarray(array)
+    return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
 
 
 def as_array(value: Any, dtype: str | None = None) -> np.ndarray:
@@ -24,7 +42,8 @@ def as_array(value: Any, dtype: str | None = None) -> np.ndarray:
         DtypeError: It holds something else than numbers, or its rows differ in length.
     """
     if isinstance(value, (np.ndarray, np.generic)):
-        return np.asarray(value)
+        array = native_array(value)
+        return array if dtype is None or array.dtype.name in _COMMON else array.astype(dtype)  # uint16, float128
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -130,7 +130,6 @@ def part_lengths(n: int | None, parts: int | Sequence[int]) -> list[int]:
                 received=str(n),
                 fix="Give the lengths of the parts: ops.split(x, [3, 2], axis).",
             )
-        spend_outputs(parts, "A split")
         return [n // parts] * parts
     if min(parts, default=0) < 0 or (n is not None and sum(parts) != n):
         raise ShapeError(
@@ -143,6 +142,7 @@ def _split(x: Any, parts: int | Sequence[int], axis: int) -> list[TensorSpec]:
     spec = tensor_spec(x)
     axis = canonical_axis(axis, len(spec.shape))
     before, n, after = spec.shape[:axis], spec.shape[axis], spec.shape[axis + 1 :]
+    spend_outputs(max(parts, 0) if isinstance(parts, int) else len(parts), "A split")  # before a list of them is made
     return [TensorSpec((*before, part, *after), spec.dtype) for part in part_lengths(n, parts)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from unidl.errors import ShapeError
 from unidl.graph.length import lengths
 from unidl.graph.operand import shape_of, want
+from unidl.graph.shape import fits
 from unidl.graph.spec import TensorSpec
 from unidl.ops.arithmetic import add, multiply
 from unidl.ops.bitwise import bitwise_and, bitwise_xor, right_shift
@@ -28,7 +29,7 @@ WORD = 0xFFFFFFFF
 
 def _philox(count: Any, state: Any, stream: int) -> TensorSpec:
     want(state, "int64")
-    if shape_of(state) != (2,):
+    if not fits(shape_of(state), (2,)):
         raise ShapeError("A state is (seed, step).", expected="(2,)", received=str(shape_of(state)))
     return TensorSpec(lengths((count,)), "int64")
 

@@ -24,7 +24,8 @@ def undefined(error: Exception, divisor: np.ndarray | None) -> Exception:
 def no_quotient() -> DivisionByZeroError:
     """The error for integers divided by 0."""
     return DivisionByZeroError(
-        "Integers were divided by 0.", fix='Floats have an answer: ops.cast(x, "float32"), or ops.where(y == 0, 1, y) as the divisor.'
+        "Integers were divided by 0.",
+        fix='Floats have an answer: ops.cast(x, "float32"), or ops.where(y == 0, 1, y) as the divisor.',
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from unidl.backends.contract import Backend
 from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import ENGINE, keras, own_backend
-from unidl.graph.array import all_finite, as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array, native_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape, is_float
 from unidl.lazy_array import LazyArray
@@ -46,7 +46,7 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
         if not is_array(value):
             return value
         return keras.ops.convert_to_tensor(
-            value, dtype if dtype is not None and holds_floats(value) else value.dtype.name
+            native_array(value), dtype if dtype is not None and holds_floats(value) else value.dtype.name
         )
 
     map_nest(look, (args, kwargs))

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from unidl.backends.contract import Backend
-from unidl.graph.array import all_finite, as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array, native_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape
 from unidl.lazy_array import LazyArray
@@ -40,7 +40,7 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
     def turn(value: Any) -> Any:
         if not is_array(value):
             return value
-        tensor = tf.convert_to_tensor(value)
+        tensor = tf.convert_to_tensor(native_array(value))
         return tf.cast(tensor, dtype) if dtype is not None and holds_floats(value) else tensor
 
     map_nest(look, (args, kwargs))

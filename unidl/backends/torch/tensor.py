@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from unidl.backends.contract import Backend
-from unidl.graph.array import all_finite, as_array, holds_floats, is_array
+from unidl.graph.array import all_finite, as_array, holds_floats, is_array, native_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape
 from unidl.lazy_array import LazyArray
@@ -57,7 +57,10 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
 def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: bool = False) -> torch.Tensor:
     """An array, a number, nested lists of numbers or a tensor as a tensor; arrays are copied unless they may be shared."""
     if share and type(value) is np.ndarray and value.flags.carray and (name := _SHARED.get(value.dtype)) is not None:
-        tensor = torch.from_numpy(value)
+        try:
+            tensor = torch.from_numpy(value)
+        except ValueError:  # an axis of length 1 that lies backwards is contiguous to NumPy, and not to torch
+            tensor = torch.from_numpy(_plain(value))
         if (dtype is None or dtype == name) and (device is None or device == _CPU):
             return tensor  # said here, for what follows costs a prediction more
     elif isinstance(value, torch.Tensor):
@@ -80,8 +83,8 @@ _SHARED = {
 
 def _plain(array: Any) -> np.ndarray:
     """A copy that torch takes: writable, in C order, of a dtype NumPy has itself, in this machine's order of bytes."""
-    dtype = np.dtype(np.float32) if array.dtype.name == "bfloat16" else array.dtype.newbyteorder("=")
-    return np.array(array, dtype=dtype, order="C")
+    dtype = np.dtype(np.float32) if array.dtype.name == "bfloat16" else None
+    return np.array(native_array(array), dtype=dtype, order="C")
 
 
 @torch.no_grad()

@@ -34,8 +34,9 @@ def _of_floats(function: Callable[..., Any], op: str) -> Callable[..., Any]:
     """keras.ops' function for floats; integers it multiplies as floats, which the engine's own backend does not."""
     whole = of_engine(op, function)
 
-    def run(*args: Any) -> Tensor:
-        return (function if is_float(dtype_of(*[arg for arg in args if not isinstance(arg, str)])) else whole)(*args)
+    def run(*args: Any, **named: Any) -> Tensor:
+        operands = [arg for arg in (*args, *named.values()) if not isinstance(arg, str)]
+        return (function if is_float(dtype_of(*operands)) else whole)(*args, **named)
 
     return run
 

@@ -50,6 +50,8 @@ def floor_divide(x: Any, y: Any) -> Tensor:
 
 def _floored(x: Tensor, y: Tensor) -> Tensor:
     """The quotient that belongs to the remainder, as Python divides: tf.math.floordiv rounds the rounded quotient."""
+    if x.dtype not in (tf.float32, tf.float64):  # there is no kernel, and float32 holds both and the remainder exactly
+        return tf.cast(_floored(tf.cast(x, tf.float32), tf.cast(y, tf.float32)), x.dtype)
     remainder = tf.truncatemod(x, y)  # exact, with the sign of x
     quotient = (x - remainder) / y
     other_sign = tf.logical_and(remainder != 0, (y < 0) != (remainder < 0))
