@@ -105,7 +105,7 @@ def test_it_is_chosen_like_ours(fresh, plain):
     assert told[:2] == ["plain", "plain"]
     assert told[2] == "[BackendRecord(name='plain', version='1.2.3', devices=('cpu',), engine=None, problem=None)]"
     assert told[4] == "Expected: one of torch, keras, tensorflow, plain"
-    assert told[6].startswith("Fix: Write plain. Installed backends: ")
+    assert told[6].startswith("Fix: Installed backends: ")
 
 
 def test_it_is_last_when_nobody_chose(fresh, plain):

@@ -76,7 +76,7 @@ USES = {
     "axis twice": (layers.LayerNormalization((1, -1)), [(None, 8)], "normalises each example by itself"),
     "no list": (layers.Add(), [(None, 8)], "Add takes its inputs in one list."),
     "one alone": (layers.Multiply(), [[(None, 8)]], "Multiply takes its inputs in one list."),
-    "two inputs": (layers.Add(), [(None, 8), (None, 8)], "In Add"),
+    "two inputs": (layers.Add(), [(None, 8), (None, 8)], "Expected: forward(inputs)"),
     "three for two": (layers.Subtract(), [[(None, 8)] * 3], "Subtract takes two tensors."),
     "examples": (layers.Concatenate(axis=0), [[(None, 8)] * 2], "Concatenate joins features, not examples."),
 }

@@ -29,7 +29,7 @@ def test_every_foreign_name_leads_somewhere():
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("rleu", "Write 'relu'"), ("zzz", "Give the function itself"), (3, "Received: int: 3")]
+    ("name", "sentence"), [("rleu", "Write 'relu'"), ("zzz", "or a function of one tensor"), (3, "Received: int: 3")]
 )
 def test_unknown(name, sentence):
     with pytest.raises(ArgumentError) as raised:

@@ -19,16 +19,25 @@ DTYPES = ("bool", *INTEGERS, *FLOATS)
 
 
 def dtype_name(dtype: Any) -> str:
-    """The name of a dtype given as a name, a NumPy dtype or a framework's own: "float32", "int64", "bool"."""
+    """The name of a dtype given as a name, a NumPy dtype or a framework's own: "float32", "int64", "bool".
+
+    Raises:
+        DtypeError: There is no such dtype.
+    """
     if isinstance(dtype, str):
         name = dtype
     elif isinstance(dtype, type):
         name = np.dtype(dtype).name
-    else:  # np.dtype and tf.DType have a name; torch.dtype prints as torch.float32
+    else:  # np.dtype and tf.DType have a name; torch.dtype prints as torch.float32. No lru_cache: torch's compiler warns of one
         name = getattr(dtype, "name", None) or str(dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise DtypeError(f"unidl has no dtype {dtype!r}.", expected=", ".join(DTYPES), received=repr(dtype))
+        raise _no_dtype(dtype)
     return name
+
+
+def _no_dtype(dtype: Any) -> DtypeError:
+    shown = f"{dtype!r:.80}"
+    return DtypeError(f"unidl has no dtype {shown}.", expected=", ".join(DTYPES), received=shown)
 
 
 def is_float(dtype: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from unidl.graph.spec import TensorSpec, dtype_name, is_float, is_integer
 from unidl.models.build import Built
 
 Take = Callable[[Built, Any, TensorSpec, str], Any]
+_dtype_of_tensor = lru_cache(maxsize=128)(
+    dtype_name
+)  # of a framework's own dtype: a training step asks for the same few
 
 
 def admit(
@@ -54,9 +58,7 @@ def _from_arrays(built: Built, args: tuple[Any, ...], share: bool) -> tuple[Any,
             if value.dtype is not dtype:
                 return None
             tensors.append(backend.to_tensor(value, name, device, share))
-        elif (
-            isinstance(value, backend.TENSOR_TYPES) and dtype_name(value.dtype) == name
-        ):  # of a call in a training step
+        elif isinstance(value, backend.TENSOR_TYPES) and _dtype_of_tensor(value.dtype) == name:  # of a training step's
             tensors.append(value)
         else:
             return None

@@ -31,13 +31,13 @@ def broadcasts(x: Shape, y: Shape) -> bool:
         return True
     for axis, length in enumerate(y):
         others = [other for i, other in enumerate(y) if i != axis]
-        if length == 1 or any(other not in (None, 1) for other in others):
+        if length in (0, 1) or any(other not in (None, 0, 1) for other in others):
             continue  # not, or not alone, longer than 1
         from_end = len(y) - 1 - axis
         taken = [0] if _may_equal(x[-1], length) else []
         if x[-1] != length or length is None:
             taken += [len(x) - 2] if _may_equal(x[1], length) else []
-        if taken and (set(taken) != {from_end} or len(y) > len(x)):
+        if taken and (set(taken) != {from_end} or len(y) > len(x) or 0 in y):
             return False
     return True
 
