@@ -135,6 +135,10 @@ def robustness(session: nox.Session) -> None:
     pytest(session, "-n", "auto", "tests/files/test_hostile.py", env={"UNIDL_HOSTILE_EVERY": "1"})
     pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
     pytest(session, "-n", "auto", "tests/training/test_restore.py", env={"UNIDL_RESTORES": "2000"})
+    for drawn in ("conformance/test_drawn.py", "ops/test_in_models.py", "interchange/test_any_weights.py"):
+        for engine, only in (("tensorflow", ()), ("torch", ("--backend=keras",))):
+            env = {"UNIDL_DRAWN": "30", "KERAS_BACKEND": engine}
+            pytest(session, "-n", "auto", *only, f"tests/{drawn}", env=env)
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
 

@@ -37,6 +37,11 @@ def reals(*shape: int, seed: int = 0, ties: bool = False) -> np.ndarray:
     return generator.normal(size=shape).astype("float32").astype("float64")
 
 
+def int_array(dtype: str, *shape: int) -> np.ndarray:
+    """Small ones and, of uint8, such as overflow in sums and squares."""
+    return np.random.default_rng(list(shape)).choice([0, 1, 2, 3, 250 if dtype == "uint8" else -3], shape).astype(dtype)
+
+
 @st.composite
 def inputs(draw: Any, shape: tuple[int, ...], integers: bool = False, ties: bool = False) -> np.ndarray:
     """An array of that shape.
@@ -49,7 +54,7 @@ def inputs(draw: Any, shape: tuple[int, ...], integers: bool = False, ties: bool
     kind = draw(st.sampled_from(["reals", "reals", *["int32", "uint8"] * integers, *["ties"] * ties]))
     if kind in ("reals", "ties"):
         return reals(*shape, seed=draw(st.integers(0, 9)), ties=kind == "ties")
-    return np.random.default_rng(list(shape)).integers(0, 4, shape).astype(kind)
+    return int_array(kind, *shape)
 
 
 def truths(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -218,7 +223,7 @@ def lstm(draw: Any) -> Case:
             [draw(st.integers(0, time)) for _ in range(batch)], draw(st.sampled_from(["int32", "int64"]))
         )
     layer = layers.LSTM(units, activation, gates, **given)
-    return case(layer, reals(batch, time, draw(SIZES)), named=named)
+    return case(layer, draw(inputs((batch, time, draw(SIZES)), integers=True)), named=named)
 
 
 @st.composite
@@ -243,7 +248,7 @@ def attention(draw: Any) -> Case:
         use_bias=draw(FLAGS),
     )
     options = {"causal": True} if draw(FLAGS) else {}
-    return case(layer, reals(batch, t, features), named=named, options=options)
+    return case(layer, draw(inputs((batch, t, features), integers=True)), named=named, options=options)
 
 
 # -- merging -----------------------------------------------------------------------------------------------------------------
@@ -261,8 +266,8 @@ def merging(cls: Any, most: int = 3, ties: bool = False) -> st.SearchStrategy[Ca
             shape = (whole[0], *[n if draw(FLAGS) else 1 for n in whole[1:]])
             given.append(reals(*shape, seed=seed, ties=ties and draw(FLAGS)))
         if draw(FLAGS):
-            dtype = draw(st.sampled_from(["int32", "float64"]))
-            given[0] = given[0].round().astype(dtype)
+            dtype = draw(st.sampled_from(["uint8", "int32"]))
+            given = [int_array(dtype, *x.shape) if i == 0 or draw(FLAGS) else x for i, x in enumerate(given)]
         return case(cls(), given)
 
     return drawn()

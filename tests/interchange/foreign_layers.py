@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.conformance.case import ENGINE
 from tests.conformance.user_layers import bent
 from unidl import layers
 
@@ -233,6 +234,8 @@ def keras_normalization(draw: Any) -> Twin:
         layer: Any = layers.BatchNormalization(scale=scale, center=center)
     else:
         axis = draw(st.lists(st.integers(1, len(shape)), min_size=1, max_size=2, unique=True))
+        if ENGINE == "torch":  # where Keras' own takes trailing axes only
+            axis = list(range(len(shape) + 1 - len(axis), len(shape) + 1))
         make = partial(_keras().layers.LayerNormalization, axis, scale=scale, center=center, epsilon=1e-5, name="layer")
         layer = layers.LayerNormalization(tuple(axis), scale=scale, center=center)
     return Twin(layer, make, (array(draw, 2, *shape),))

@@ -79,3 +79,37 @@ def test_weights_of_a_keras_layer(cls: str, backend: str) -> None:
             check(twin, path, right, backend, definitions, random)
 
     run()
+
+
+@pytest.mark.parametrize("layout", ["torch", "keras"])
+def test_arrays_are_not_shared(backend: str, layout: str) -> None:
+    """What is done with the arrays afterwards moves no weight, and the other way round."""
+    generator = np.random.default_rng(0)
+    kernel, names = ((3, 4), ("weight", "bias")) if layout == "torch" else ((4, 3), ("kernel", "bias"))
+    model = unidl.Sequential([unidl.layers.Dense(3)]).build((4,), backend=backend)
+    source = {
+        f"dense/{n}": generator.normal(size=s).astype("float32") for n, s in zip(names, (kernel, (3,)), strict=True)
+    }
+    unidl.load_weights(model, {name.replace("/", "."): array for name, array in source.items()}, layout=layout)
+    before = {path: np.array(array) for path, array in model.weights().items()}
+    for array in source.values():
+        array += 1.0
+    kept = {name: array.copy() for name, array in source.items()}
+    for path, array in model.weights().items():
+        np.testing.assert_array_equal(array, before[path])
+    model.set_weights({path: array * 2.0 for path, array in before.items()})
+    for name, array in source.items():
+        np.testing.assert_array_equal(array, kept[name])
+
+
+def test_tensors_are_not_shared(backend: str) -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(4, 3)
+    model = unidl.Sequential([unidl.layers.Dense(3)]).build((4,), backend=backend)
+    unidl.load_weights(model, {f"dense.{name}": value for name, value in module.state_dict().items()}, layout="torch")
+    before = {path: np.array(array) for path, array in model.weights().items()}
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 1.0
+    for path, array in model.weights().items():
+        np.testing.assert_array_equal(array, before[path])

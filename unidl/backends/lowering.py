@@ -22,6 +22,12 @@ def _never(plan: LayerPlan) -> str | None:
     return None
 
 
+def refuses_integers(plan: LayerPlan) -> str | None:
+    """Most kernels compute with floats of their weights' dtype only; the definition lifts integers."""
+    given = plan.other_dtypes()
+    return f"the framework's own takes {plan.dtype} only, and the input is {', '.join(given)}" if given else None
+
+
 def _nothing(native: Any) -> None:
     return None
 

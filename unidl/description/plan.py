@@ -122,6 +122,16 @@ class LayerPlan:
         bound = inspect.signature(type(self.layer).forward).bind(self.layer, *call.args, **call.kwargs)
         return dict(list(bound.arguments.items())[1:])
 
+    def other_dtypes(self) -> list[str]:
+        """Dtypes of inputs that are not the layer's own; a mask and lengths have theirs by their meaning."""
+        given = [
+            value
+            for call in self.calls
+            for name, value in self.arguments(call).items()
+            if name not in ("mask", "lengths")
+        ]
+        return sorted({tensor.dtype for tensor in symbols(given)} - {self.dtype})
+
     @property
     def input_shapes(self) -> list[Shape]:
         """Shapes of the tensors of its first call; none where its weights alone are read."""

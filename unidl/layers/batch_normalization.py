@@ -8,6 +8,7 @@ from unidl import ops
 from unidl.arguments import flag, number
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
+from unidl.layers.integers import as_float
 
 
 class BatchNormalization(Layer):
@@ -56,6 +57,7 @@ class BatchNormalization(Layer):
     def forward(self, x: Any) -> Any:
         """Normalise; in training, move the moving mean and variance."""
         mean, variance = self.moving_mean, self.moving_variance
+        x = as_float(x, mean)
         if self.training:
             axes = tuple(range(len(x.shape) - 1))
             mean = ops.mean(x, axis=axes)  # (channels,)

@@ -10,6 +10,7 @@ from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import Shape
+from unidl.layers.integers import as_float
 
 
 class LayerNormalization(Layer):
@@ -64,8 +65,10 @@ class LayerNormalization(Layer):
 
     def forward(self, x: Any) -> Any:
         """(batch, ..., units) -> the same shape."""
+        if self.scale or self.center:
+            x = as_float(x, self.gamma if self.scale else self.beta)
         mean = ops.mean(x, axis=self.axes, keepdims=True)  # (batch, ..., 1)
-        centred = x - mean
+        centred = ops.subtract(x, mean)
         variance = ops.mean(ops.square(centred), axis=self.axes, keepdims=True)  # (batch, ..., 1)
         y = centred * ops.rsqrt(variance + self.epsilon)
         if self.scale:

@@ -11,6 +11,7 @@ from unidl.description.layer import Layer
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.shape import canonical_axis
 from unidl.graph.spec import Shape
+from unidl.layers.integers import with_float
 
 
 class _Merging(Layer):
@@ -106,7 +107,7 @@ class Average(_Merging):
         y = (a + b + …) / count
 
     Input: a list of tensors of one shape; an axis of length 1 is repeated to the others' length
-    Output: their common shape, same dtype
+    Output: their common shape, same dtype; float32 of integers
     Raises:
         ArgumentError: The input is no list of two or more.
         ShapeError: The shapes do not fit.
@@ -117,7 +118,7 @@ class Average(_Merging):
 
     def forward(self, inputs: list[Any]) -> Any:
         """The sum, divided."""
-        return reduce(ops.add, inputs) / len(inputs)
+        return reduce(ops.add, with_float(inputs)) / len(inputs)
 
 
 class Maximum(_Merging):

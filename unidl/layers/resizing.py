@@ -8,6 +8,7 @@ from unidl import ops
 from unidl.arguments import integer, one_of, per_axis
 from unidl.description.layer import Layer
 from unidl.graph.spec import Shape
+from unidl.layers.integers import with_float
 
 MOST = 1024  # times as many pixels along an axis: a bilinear one is written out pixel by pixel
 
@@ -44,6 +45,8 @@ class UpSampling2D(Layer):
 
     def forward(self, x: Any) -> Any:
         """First the rows, then the columns."""
+        if self.interpolation == "bilinear":
+            (x,) = with_float([x])
         for axis, times in zip((1, 2), self.size, strict=True):
             if times > 1:
                 x = ops.repeat(x, times, axis) if self.interpolation == "nearest" else _between(x, axis, times)

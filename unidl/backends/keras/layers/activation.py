@@ -11,9 +11,8 @@ from unidl.backends.keras.layers.core import (
     activation_name,
     call_layer,
     common,
-    refuses_integers,
 )
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import Activation, ReLU, Softmax
 

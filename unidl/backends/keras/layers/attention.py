@@ -9,7 +9,7 @@ from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import common
 from unidl.backends.keras.ops.arithmetic import broadcasts
 from unidl.backends.keras.weight import Slot
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
 from unidl.graph.node import symbols
@@ -26,7 +26,7 @@ def refuses_attention(plan: LayerPlan) -> str | None:
         return "keras.layers.MultiHeadAttention drops by a generator of its own, which no seed reaches"
     if plan.dtype == "float64":
         return "keras.layers.MultiHeadAttention rounds its scale to float32"
-    return refuses_bias(plan)
+    return refuses_integers(plan) or refuses_bias(plan)
 
 
 def refuses_bias(plan: LayerPlan) -> str | None:

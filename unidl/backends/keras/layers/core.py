@@ -12,7 +12,6 @@ from unidl.backends.keras.ops.random import generator
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
 from unidl.description.plan import LayerPlan
-from unidl.graph.node import symbols
 from unidl.layers import Dense, Dropout, Embedding, Flatten, Layer, Reshape
 
 # unidl's activations under the names that Keras has for them
@@ -61,12 +60,6 @@ def activation_name(function: Callable[..., Any], plan: LayerPlan) -> str | None
 def common(plan: LayerPlan) -> dict[str, Any]:
     """The arguments of every Keras layer: never taken from Keras' global settings."""
     return {"name": layer_name(plan), "dtype": plan.dtype}
-
-
-def refuses_integers(plan: LayerPlan) -> str | None:
-    """Functions of real numbers, which Keras takes of floats only; the definition lifts integers."""
-    given = {tensor.dtype for call in plan.calls for tensor in symbols((call.args, call.kwargs))} - {plan.dtype}
-    return f"Keras' layer takes {plan.dtype} only, and the input is {', '.join(sorted(given))}" if given else None
 
 
 def call_layer(layer: Layer, native: Any, x: Any) -> Any:

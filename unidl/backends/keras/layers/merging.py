@@ -8,7 +8,7 @@ from typing import Any
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import call_layer, common
 from unidl.backends.keras.ops.arithmetic import broadcasts
-from unidl.backends.lowering import Lowering, by_definition
+from unidl.backends.lowering import Lowering, by_definition, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.graph.node import symbols
 from unidl.graph.shape import broadcast
@@ -24,6 +24,11 @@ def refuses_sum(plan: LayerPlan) -> str | None:
     return (
         None if ENGINE != "tensorflow" or adds(plan) else "on TensorFlow, Keras adds such a tensor along another axis"
     )
+
+
+def refuses_average(plan: LayerPlan) -> str | None:
+    """Keras adds integers as integers, which overflow."""
+    return refuses_integers(plan) or refuses_sum(plan)
 
 
 def adds(plan: LayerPlan) -> bool:
@@ -49,7 +54,7 @@ TABLE: dict[type, Lowering] = {
     Add: Lowering(_of(keras.layers.Add), call_layer, refuses=refuses_sum),
     Subtract: Lowering(_of(keras.layers.Subtract), call_layer),
     Multiply: Lowering(_of(keras.layers.Multiply), call_layer),
-    Average: Lowering(_of(keras.layers.Average), call_layer, refuses=refuses_sum),
+    Average: Lowering(_of(keras.layers.Average), call_layer, refuses=refuses_average),
     Maximum: _ONE_SIDED if ENGINE == "tensorflow" else Lowering(_of(keras.layers.Maximum), call_layer),
     Minimum: _ONE_SIDED if ENGINE == "tensorflow" else Lowering(_of(keras.layers.Minimum), call_layer),
     Concatenate: Lowering(make_concatenate, call_layer),

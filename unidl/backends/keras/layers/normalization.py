@@ -8,7 +8,7 @@ from typing import Any
 from unidl.backends.keras.binding import Nested
 from unidl.backends.keras.engine import ENGINE, keras
 from unidl.backends.keras.layers.core import call_layer, common, own_slots
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
 from unidl.layers import BatchNormalization, LayerNormalization
@@ -16,7 +16,7 @@ from unidl.layers import BatchNormalization, LayerNormalization
 
 def refuses_float64(plan: LayerPlan) -> str | None:
     """Both normalise in float32, whatever their dtype is."""
-    return "Keras normalises in float32 inside" if plan.dtype == "float64" else None
+    return "Keras normalises in float32 inside" if plan.dtype == "float64" else refuses_integers(plan)
 
 
 # -- BatchNormalization ------------------------------------------------------------------------------------------------------

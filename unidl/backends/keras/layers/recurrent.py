@@ -7,7 +7,7 @@ from typing import Any
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.layers.core import activation_name, common
 from unidl.backends.keras.weight import Slot
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import Call, LayerPlan
 from unidl.layers import LSTM
 
@@ -25,7 +25,7 @@ def refuses_lstm(plan: LayerPlan) -> str | None:
     for names in (given(plan, call) for call in plan.calls):
         if "initial_state" in names and names & {"mask", "lengths"}:
             return "keras.layers.LSTM gives zeros, not the initial state, before the first step that counts"
-    return None
+    return refuses_integers(plan)
 
 
 class MaskedLSTM(keras.layers.LSTM):

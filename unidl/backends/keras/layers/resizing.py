@@ -6,7 +6,7 @@ from typing import Any
 
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.layers.core import call_layer, common
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import UpSampling2D
 
@@ -24,7 +24,7 @@ def refuses_upsampling(plan: LayerPlan) -> str | None:
     layer: UpSampling2D = plan.layer  # type: ignore[assignment]
     if layer.interpolation == "bilinear" and plan.dtype == "float64":
         return "Keras interpolates in float32 inside"
-    return None
+    return refuses_integers(plan) if layer.interpolation == "bilinear" else None
 
 
 TABLE: dict[type, Lowering] = {UpSampling2D: Lowering(make_upsampling, call_layer, refuses=refuses_upsampling)}

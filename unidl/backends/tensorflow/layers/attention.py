@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from unidl import ops
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
 from unidl.backends.tensorflow.ops.linear_algebra import known_lengths
 from unidl.layers import MultiHeadAttention
@@ -65,4 +65,6 @@ def call_attention(
     return tf.reshape(rows, [*known_lengths(query)[:2], outputs])
 
 
-TABLE: dict[type, Lowering] = {MultiHeadAttention: Lowering(MatMulAttention, call_attention, holder_slots)}
+TABLE: dict[type, Lowering] = {
+    MultiHeadAttention: Lowering(MatMulAttention, call_attention, holder_slots, refuses_integers)
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
 from unidl.backends.tensorflow.tracing import with_gradient
 from unidl.description.plan import LayerPlan
@@ -22,7 +22,7 @@ def refuses_batch_normalization(plan: LayerPlan) -> str | None:
     """The kernel's scale and moving values are float32."""
     if plan.dtype != "float32":
         return "tf.raw_ops.FusedBatchNormV3 serves float32 alone"
-    return None
+    return refuses_integers(plan)
 
 
 def call_batch_normalization(layer: BatchNormalization, module: FusedBatchNorm, x: tf.Tensor) -> tf.Tensor:
@@ -56,7 +56,7 @@ def refuses_layer_normalization(plan: LayerPlan) -> str | None:
     last = {len(plan.arguments(call)["x"].shape) - 1 for call in plan.calls}
     if layer.axis != (-1,) and last != set(layer.axis):
         return "on TensorFlow the gradient is written out for the last axis alone"
-    return None
+    return refuses_integers(plan)
 
 
 def call_layer_normalization(layer: LayerNormalization, module: LayerNorm, x: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.lowering import Lowering, because
+from unidl.backends.lowering import Lowering, because, refuses_integers
 from unidl.backends.tensorflow.device import on_cpu
 from unidl.backends.tensorflow.invariant import zeros
 from unidl.backends.tensorflow.layers.core import Holder, holder_slots
@@ -37,7 +37,7 @@ def refuses_lstm(plan: LayerPlan) -> str | None:
         return "tf.raw_ops.BlockLSTM runs every example to the end"
     if any(not arguments["x"].shape[1] for arguments in calls):
         return "tf.raw_ops.BlockLSTM needs a number of steps that is known, and one at least"
-    return None
+    return refuses_integers(plan)
 
 
 def in_order(gates: tf.Tensor) -> tf.Tensor:

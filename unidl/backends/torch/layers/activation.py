@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from unidl import ops
-from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers.core import call_module, refuses_integers
+from unidl.backends.lowering import Lowering, refuses_integers
+from unidl.backends.torch.layers.core import call_module
 from unidl.description.plan import LayerPlan
 from unidl.layers import Activation, ReLU, Softmax
 

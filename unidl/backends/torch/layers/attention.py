@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering, because
+from unidl.backends.lowering import Lowering, because, refuses_integers
 from unidl.backends.torch.direct import instead_of, unobserved
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
@@ -31,7 +31,7 @@ def refuses_attention(plan: LayerPlan) -> str | None:
     masks = [mask for call in plan.calls for mask in symbols(plan.arguments(call).get("mask"))]
     if any(len(mask.shape) == 4 for mask in masks):
         return "torch.nn.MultiheadAttention is NaN where a single head may look nowhere"
-    return None
+    return refuses_integers(plan)
 
 
 def has_one_width(plan: LayerPlan) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering, always, by_definition
+from unidl.backends.lowering import Lowering, always, by_definition, refuses_integers
 from unidl.backends.torch.direct import Activation, instead_of
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
@@ -22,12 +22,6 @@ def dtype_of(plan: LayerPlan) -> torch.dtype:
 def call_module(layer: Layer, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A module that takes and gives what the layer does."""
     return module(x)
-
-
-def refuses_integers(plan: LayerPlan) -> str | None:
-    """Most of torch's modules compute with floats of their weights' dtype only; the definition lifts integers."""
-    given = {tensor.dtype for call in plan.calls for tensor in symbols((call.args, call.kwargs))} - {plan.dtype}
-    return f"torch's module takes {plan.dtype} only, and the input is {', '.join(sorted(given))}" if given else None
 
 
 # -- Dense -------------------------------------------------------------------------------------------------------------------

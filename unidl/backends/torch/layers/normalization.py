@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.backends.torch.direct import instead_of
-from unidl.backends.torch.layers.core import dtype_of, refuses_integers
+from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.layers import BatchNormalization, LayerNormalization

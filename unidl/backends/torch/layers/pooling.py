@@ -6,10 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from unidl.backends.lowering import Lowering, by_definition
+from unidl.backends.lowering import Lowering, by_definition, refuses_integers
 from unidl.backends.torch.direct import instead_of
 from unidl.backends.torch.layers.convolution import same_padding
-from unidl.backends.torch.layers.core import refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering, always, because
+from unidl.backends.lowering import Lowering, always, because, refuses_integers
 from unidl.backends.torch.layers.core import dtype_of
 from unidl.backends.torch.weight import Slot, transposed
 from unidl.description.plan import LayerPlan
@@ -25,7 +25,7 @@ def refuses_lstm(plan: LayerPlan) -> str | None:
         return "torch.nn.LSTM knows no mask"
     if any(arguments.get("lengths") is not None for arguments in calls) and (layer.return_state or layer.go_backwards):
         return "torch.nn.LSTM does not tell the state at each example's own length"
-    return None
+    return refuses_integers(plan)
 
 
 def make_lstm(plan: LayerPlan) -> nn.LSTM:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering
-from unidl.backends.torch.layers.core import refuses_integers
+from unidl.backends.lowering import Lowering, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.layers import UpSampling2D
 
