@@ -93,7 +93,7 @@ def test_arrays_are_not_shared(backend: str, layout: str) -> None:
     unidl.load_weights(model, {name.replace("/", "."): array for name, array in source.items()}, layout=layout)
     before = {path: np.array(array) for path, array in model.weights().items()}
     for array in source.values():
-        array += 1.0
+        np.add(array, 1.0, out=array)
     kept = {name: array.copy() for name, array in source.items()}
     for path, array in model.weights().items():
         np.testing.assert_array_equal(array, before[path])
@@ -110,6 +110,6 @@ def test_tensors_are_not_shared(backend: str) -> None:
     before = {path: np.array(array) for path, array in model.weights().items()}
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += 1.0
+            parameter.add_(1.0)
     for path, array in model.weights().items():
         np.testing.assert_array_equal(array, before[path])
