@@ -28,6 +28,7 @@ IN_MODELS = frozenset(
 )  # fmt: skip
 
 IDENTIFIER = "a Python identifier: the name becomes part of weight paths and an attribute of the native object"
+MIXED = "keys of one kind in a dict: all texts, or all integers"
 LABEL = f"text of 1 to {LONGEST} letters that one line can show"
 
 
@@ -64,16 +65,22 @@ def check_label(what: str, name: Any) -> None:
 
 
 def check_keys(what: str, nest: Any) -> None:
-    """Refuse keys that a dict of inputs or outputs cannot have, wherever in a nest it stands. What is no text may be one, and "".
+    """Refuse keys that a dict of inputs or outputs cannot have, wherever in a nest it stands: TensorFlow and Keras sort them.
+
+    What is no text may be one, and "".
 
     Raises:
-        ArgumentError: Likewise.
+        ArgumentError: A text is no label, or keys of one dict cannot be sorted.
     """
     if isinstance(nest, Mapping):
         for key, item in nest.items():
             if isinstance(key, str) and key:
                 check_label(what, key)
             check_keys(what, item)
+        try:
+            sorted(nest)
+        except TypeError as error:
+            raise _refused(what, next(key for key in nest if not isinstance(key, str)), MIXED) from error
     elif isinstance(nest, (list, tuple)):
         for item in nest:
             check_keys(what, item)
@@ -94,7 +101,7 @@ def check_layer_keys(what: str, keys: Collection[Any]) -> None:
 
 
 def _refused(what: str, name: Any, expected: str, fix: str | None = None) -> ArgumentError:
-    shown = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
+    shown = repr(name) if isinstance(name, (str, int)) else f"a {type(name).__name__}"
     return ArgumentError(
         f"{what} cannot have the name {shown[:LONGEST]}.", expected=expected, received=shown[:LONGEST], fix=fix
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 import unidl
 from tests.interchange import source_page
+from tests.interchange.odd_names import ODD
 from tests.models.tied import TIED
 from unidl import layers, losses, metrics, ops, optimizers, schedules
 
@@ -248,6 +249,7 @@ MODELS: dict[str, tuple[Any, list[Any], list[Any]]] = {
     "a skip over images": (Skip, [(6, 6, 2)], [floats(2, 6, 6, 2)]),
     "the page's": (source_page.model, [], [floats(2, 28, 28, 1)]),
     "unequal layers": (Widths, [(5,)], [floats(2, 5)]),
+    **ODD,
     **{
         f"tied weights, {name}": (
             tied.make,

@@ -253,8 +253,13 @@ class Language(ABC):
         """The key under which a dict of layers has one."""
         return key
 
-    def object_name(self, key: str) -> str:
-        """The name that a sublayer's object gets, where the framework gives names."""
+    def object_name(self, key: str, owner: LayerPlan | None = None) -> str:
+        """The name that a sublayer's object gets, where the framework gives names.
+
+        Args:
+            key: The sublayer's.
+            owner: The layer that has it.
+        """
         return attribute(key)
 
     def weight_name(self, members: Members, name: str) -> str:

@@ -65,6 +65,11 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     if len(margin) + len(text) + len(tail) <= WIDTH:
         return [f"{margin}{text}{tail}"]
     head, body = _assigned(text)
+    targets = list(_elements(head.removesuffix(" = ")))
+    if len(targets) > 1 and len(margin) + len(head) + len(body.partition("(")[0]) >= WIDTH:
+        taken_apart = [line for target in targets for line in wrapped(target, f"{margin}    ", ",")]
+        first, *more = wrapped(f"_ = {body}", margin)
+        return [f"{margin}(", *taken_apart, first.replace("_", ")", 1), *more]
     if body and len(list(_elements(body))) > 1 and not tail:  # a tuple
         parts = [line for element in _elements(body) for line in wrapped(element, margin + "    ", ",")]
         return [f"{margin}{head}(", *parts, f"{margin})"]

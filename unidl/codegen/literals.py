@@ -66,10 +66,13 @@ def dtype(module: str, name: str) -> Code:
 def docstring(*lines: str) -> list[str]:
     """A docstring of these lines; LaTeX stays readable, in a raw string where Python can read it there.
 
+    Halves of surrogate pairs, which no class' docstring may hold, are shown as escapes.
+
     Example:
         >>> docstring("y = x @ kernel")[0].strip('"')
         'y = x @ kernel'
     """
+    lines = tuple(line.encode("utf-8", "backslashreplace").decode() for line in lines)
     text = "\n".join(lines)
     alone = len(lines) == 1  # the closing quotes stand behind the last letter
     quoted = '"""' in text or (alone and text.endswith('"'))

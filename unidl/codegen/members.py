@@ -61,7 +61,7 @@ class Members:
         self.language = language
         self.attributes = distinct((*plan.structure, *plan.weights), language.attribute)
         # an object's name keeps to ASCII, for frameworks name graphs' nodes after it
-        self.objects = distinct(plan.children, lambda key: language.object_name(key.replace("/", "_")))
+        self.objects = distinct(plan.children, lambda key: language.object_name(key.replace("/", "_"), plan))
         # in what its attribute holds, for each sublayer
         self._steps = {key: way for nest in plan.structure.values() for key, way in places(nest, language.dict_key)}
 

@@ -29,6 +29,7 @@ from unidl.graph.spec import TensorSpec
 from unidl.models import Model
 from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
+from unidl.visible import visible_lines
 
 if ENGINE == "tensorflow":
     # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
@@ -170,7 +171,11 @@ def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
     base = ModelAdapter if issubclass(layer_class, Model) else Adapter
     key = (layer_class, base)
     if key not in _classes:
-        contents = {"call": _call_like(layer_class), "__doc__": layer_class.__doc__, "__module__": __name__}
+        contents = {
+            "call": _call_like(layer_class),
+            "__doc__": visible_lines(layer_class.__doc__ or ""),
+            "__module__": __name__,
+        }
         _classes.setdefault(key, type(layer_class.__name__, (base,), contents))
     return _classes[key]
 

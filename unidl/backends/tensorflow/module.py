@@ -44,6 +44,7 @@ from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
 from unidl.ops import op
 from unidl.ops.stream import enter, leave, origin
+from unidl.visible import visible_lines
 
 
 def attribute_name(name: str) -> str:
@@ -282,7 +283,7 @@ def adapter_class(layer_class: type[Layer], base: type[Adapter]) -> type[Adapter
     """The adapter's class for a layer class, with its name."""
     key = layer_class, base
     if key not in _classes:
-        members = {"__doc__": layer_class.__doc__, "__module__": __name__}
+        members = {"__doc__": visible_lines(layer_class.__doc__ or ""), "__module__": __name__}
         _classes.setdefault(key, type(layer_class.__name__, (base,), members))
     return _classes[key]
 

@@ -24,6 +24,7 @@ from unidl.description.layer import Layer
 from unidl.description.plan import LayerPlan
 from unidl.ops import op
 from unidl.ops.stream import enter, leave
+from unidl.visible import visible_lines
 
 # what nn.Module, and the adapter, use themselves
 _NAMES = (*dir(nn.Module), *vars(nn.Module()))
@@ -173,7 +174,7 @@ def adapter_class(layer_class: type[Layer]) -> type[Adapter]:
     if layer_class not in _classes:
         contents = {
             "forward": method_like(layer_class.forward, _runner),
-            "__doc__": layer_class.__doc__,
+            "__doc__": visible_lines(layer_class.__doc__ or ""),
             "__module__": __name__,
         }
         _classes.setdefault(layer_class, type(layer_class.__name__, (Adapter,), contents))

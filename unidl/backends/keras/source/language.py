@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import numpy as np
 
+from unidl.backends.keras.engine import keras
 from unidl.backends.keras.module import MODULE, input_name, named
 from unidl.backends.keras.source.expressions import OPS
 from unidl.backends.keras.source.images import IMAGES
@@ -78,9 +80,11 @@ class Keras(Language):
         """None that a Keras layer has."""
         return attribute(name, MODULE)
 
-    def object_name(self, key: str) -> str:
-        """In characters that Keras and TensorFlow take."""
-        return named(attribute(key))
+    def object_name(self, key: str, owner: LayerPlan | None = None) -> str:
+        """In characters that Keras and TensorFlow take; in a model whose graph has operations none that Keras calls them."""
+        name = named(attribute(key))
+        beside = owner is not None and not owner.path and _has_operations(owner)
+        return f"{name}_layer" if beside and re.sub(r"_\d+$", "", name) in _OPERATIONS else name
 
     def input_name(self, name: str) -> str:
         """As a model that was built calls it."""
@@ -299,6 +303,13 @@ def load(path=WEIGHTS):
     for variable in model.weights:
         variable.assign(arrays[variable.path])
     return model'''
+
+
+_OPERATIONS = frozenset([*dir(keras.ops), "get_item"])  # as Keras names them: by their class
+
+
+def _has_operations(plan: LayerPlan) -> bool:
+    return any(isinstance(node, OpCall) for node in ancestors(plan.calls[0].outputs))
 
 
 def _root_name(author: Author) -> str:
