@@ -128,11 +128,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of the tests: every example of the command, 10,200 mutated files, 60,000 files of too large numbers a backend, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
+    """The long form of the tests: every example of the command, 10,200 mutated files, 10,000 with hostile texts, 60,000 files of too large numbers a backend, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
     install(session, "all", "onnx", "litert", "plot", "examples", "test")
     pytest(session, "tests/cli/test_examples.py", env={"UNIDL_EVERY_EXAMPLE": "1"})
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
     pytest(session, "-n", "auto", "tests/files/test_hostile.py", env={"UNIDL_HOSTILE_EVERY": "1"})
+    pytest(session, "-n", "auto", "tests/fuzz", env={"UNIDL_FUZZED": "10000"})
     pytest(session, "-n", "auto", "tests/interchange/test_source_ops.py", env={"UNIDL_EVERY_OP": "1"})
     pytest(session, "-n", "auto", "tests/training/test_restore.py", env={"UNIDL_RESTORES": "2000"})
     for drawn in ("conformance/test_drawn.py", "ops/test_in_models.py", "interchange/test_any_weights.py"):

@@ -74,8 +74,9 @@ def snake_case(name: str) -> str:
 
 
 def default_name(name: str) -> str:
-    """An identifier near a class' name, in snake case: `A[T]` -> a_t_."""
+    """An identifier near a class' name, in snake case: `A[T]` -> a_t_. None that begins as Python's own do."""
     found = re.sub(r"\W", "_", unicodedata.normalize("NFKC", snake_case(name)))
+    found = re.sub(r"^__+", "_", found)
     return found if found.isidentifier() else f"_{found}"
 
 

@@ -10,6 +10,7 @@ import inspect
 import keyword
 import re
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -270,3 +271,10 @@ def spec_of(leaf: Any) -> Any:
     if not hasattr(leaf, "shape"):
         return leaf
     return TensorSpec(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))
+
+
+def functional(inputs: Any, outputs: Any, name: str) -> Any:
+    """A functional model; a dict's keys may be texts that no tensor of Keras can be called, of which Keras warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "When providing `inputs` as a dict", UserWarning)
+        return keras.Model(inputs, outputs, name=name)

@@ -16,7 +16,7 @@ import unidl.backends.keras as backend
 from unidl.backends.keras.binding import Nested, add_children, bind_child, child_of, make_adapter, slots_of
 from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
-from unidl.backends.keras.module import Adapter, Part, call_native, input_name, layer_name
+from unidl.backends.keras.module import Adapter, Part, call_native, functional, input_name, layer_name
 from unidl.backends.keras.prediction import predicted
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering, Way, choose
@@ -192,7 +192,7 @@ def make_functional(plan: LayerPlan, children: Children, device: str) -> Any:
     inputs = map_nest(value, call.args[0] if len(call.args) == 1 else list(call.args))
     outputs = map_nest(value, call.outputs)
     name_operations(outputs, {*names, *(native.name for native, _ in children.values())})
-    model = keras.Model(inputs, outputs, name=layer_name(plan))
+    model = functional(inputs, outputs, layer_name(plan))
     held = {key: native.name for key, (native, _) in children.items()}
     model.unidl = Part(plan, device, names=held, lowerings={key: how for key, (_, how) in children.items()})
     return model

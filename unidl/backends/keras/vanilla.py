@@ -26,7 +26,7 @@ from unidl.backends.keras.layers.convolution import make_convolution
 from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
 from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
 from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
-from unidl.backends.keras.module import input_name, layer_name, spec_of
+from unidl.backends.keras.module import functional, input_name, layer_name, spec_of
 from unidl.backends.keras.program import made_by, name_operations, slots
 from unidl.backends.lowering import Lowering, always, choose, keeper
 from unidl.description.layer import Layer, bind
@@ -365,7 +365,7 @@ def _model(plan: LayerPlan, args: Any, inputs: list[Any], outputs: Any, taken: s
         )
     name_operations(outputs, taken | {tensor.name for tensor in inputs})
     only_tensors = len(args) == 1 and all(isinstance(leaf, keras.KerasTensor) for leaf in leaves(args))
-    model = keras.Model(args[0] if only_tensors else inputs, outputs, name=layer_name(plan))
+    model = functional(args[0] if only_tensors else inputs, outputs, layer_name(plan))
     strange = [operation for operation in model.operations if not type(operation).__module__.startswith("keras.")]
     if strange:
         names = {
