@@ -26,8 +26,8 @@ def check_methods(cls: type, base: type, hooks: str = "") -> None:
         _refuse(name, cls.__name__, base, hooks)
 
 
-def check_object(value: Any, base: type, hooks: str) -> None:
-    """Refuse hooks that were set on an object and that unidl would never call; see `check_methods`.
+def check_object(value: Any, base: type, hooks: str, given: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse hooks that were set on an object and that unidl would never call, or call otherwise; see `check_methods`.
 
     Raises:
         ForeignNameError: It says what unidl calls instead.
@@ -35,6 +35,8 @@ def check_object(value: Any, base: type, hooks: str) -> None:
     for name, method in vars(value).items():
         if name.startswith(hooks) and callable(method):
             _refuse(name, type(value).__name__, base, hooks)
+            if name in given and _is_python(method):
+                _check_signature(f"{type(value).__name__}.{name}", name, method, given[name], bound=True)
 
 
 def _refuse(name: str, owner: str, base: type, hooks: str) -> None:
@@ -68,23 +70,46 @@ def check_signatures(cls: type, base: type, given: Mapping[str, tuple[str, ...]]
     """
     for name in _defined(cls, base):
         method = inspect.getattr_static(cls, name)
-        if name not in given or not inspect.isfunction(method):
-            continue
-        taken = inspect.signature(method).parameters.values()
-        parameters = [one.name for one in taken if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-        try:
-            inspect.signature(method).bind("self", *given[name])
-            foreign = [word for word in parameters[1:2] if word in FOREIGN_FIRST - set(given[name])]
-            foreign += [word for word in parameters[2:] if word in FOREIGN_LATER]
-        except TypeError:
-            foreign = parameters[1:] or ["nothing"]
-        if foreign:
-            raise ForeignNameError(
-                f"{cls.__name__}.{name} takes other arguments than unidl gives it.",
-                expected=f"{name}(self, {', '.join(given[name])})",
-                received=f"{name}({', '.join(parameters)})",
-                fix=f"def {name}(self, {', '.join(given[name])}): …",
-            )
+        if name in given and inspect.isfunction(method):
+            _check_signature(f"{cls.__name__}.{name}", name, method, given[name])
+
+
+def check_function(owner: str, name: str, function: Any, given: tuple[str, ...]) -> None:
+    """Refuse a function that stands for a method and cannot take what unidl gives that.
+
+    Raises:
+        ForeignNameError: It says how unidl calls it.
+    """
+    if _is_python(function):
+        _check_signature(f"{owner}({name}=…)", name, function, given, bound=True)
+
+
+def _is_python(function: Any) -> bool:
+    """Whether a function has a signature that can be read: one that is written in C may have none."""
+    return inspect.isfunction(function) or inspect.ismethod(function)
+
+
+def _check_signature(shown: str, name: str, method: Any, given: tuple[str, ...], bound: bool = False) -> None:
+    """Raise for a method, with its object before what unidl gives unless that is bound already."""
+    signature = inspect.signature(method)
+    own = [] if bound else ["self"]
+    taken = signature.parameters.values()
+    parameters = [one.name for one in taken if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    first = len(own)
+    try:
+        signature.bind(*own, *given)
+        foreign = [word for word in parameters[first : first + 1] if word in FOREIGN_FIRST - set(given)]
+        foreign += [word for word in parameters[first + 1 :] if word in FOREIGN_LATER]
+    except TypeError:
+        foreign = parameters[first:] or ["nothing"]
+    if foreign:
+        called = ", ".join((*own, *given))
+        raise ForeignNameError(
+            f"{shown} takes other arguments than unidl gives it.",
+            expected=f"{name}({called})",
+            received=f"{name}({', '.join(parameters)})",
+            fix=f"lambda {called}: …" if bound else f"def {name}({called}): …",
+        )
 
 
 # what other frameworks give where unidl gives the trainer or its numbers: a parameter of that name is meant for something else

@@ -42,9 +42,9 @@ def test_a_method_that_is_never_called(base, name):
 
 def test_a_method_of_a_class_that_is_mixed_in():
     class Mixed:
-        def on_epoch_begin(self, epoch, logs=None): ...
+        def on_train_epoch_start(self, trainer, pl_module): ...
 
-    with pytest.raises(ForeignNameError, match="defines 'on_epoch_begin'"):
+    with pytest.raises(ForeignNameError, match="defines 'on_train_epoch_start'"):
 
         class Mine(Mixed, callbacks.Callback): ...
 
@@ -59,6 +59,10 @@ def test_a_hook_that_nobody_has():
 SIGNATURES = {
     "Keras' epoch": ("Callback", {"on_epoch_end": lambda self, epoch, logs=None: None}, "on_epoch_end(self, trainer, numbers)"),
     "Lightning's module": ("Callback", {"on_epoch_end": lambda self, trainer, pl_module: None}, "on_epoch_end(self, trainer, numbers)"),
+    "Keras' epoch at its begin": ("Callback", {"on_epoch_begin": lambda self, epoch, logs=None: None}, "on_epoch_begin(self, trainer)"),
+    "Lightning's validation": ("Callback", {"on_validation_end": lambda self, trainer, pl_module: None}, "on_validation_end(self, trainer, numbers)"),
+    "Lightning's exception": ("Callback", {"on_exception": lambda self, trainer, pl_module, exception: None}, "on_exception(self, trainer, error)"),
+    "batches one by one": ("Callback", {"on_batches": lambda self, batch, logs=None: None}, "on_batches(self, trainer, logs)"),
     "an argument too few": ("Callback", {"on_steps": lambda self, trainer: None}, "on_steps(self, trainer, numbers)"),
     "an argument too many": ("Callback", {"on_end": lambda self, trainer, numbers: None}, "on_end(self, trainer)"),
     "Hugging Face's": ("Callback", {"on_epoch_end": lambda self, args, state, control, **kwargs: None}, "on_epoch_end(self, trainer, numbers)"),
@@ -103,7 +107,13 @@ def test_a_hook_on_the_object(backend):
     trainer.fit(np.ones((4, 2)), np.ones((4, 1)), callbacks=[callback], progress=False)
     assert len(seen) == 1
     callback.on_epoch_begin = lambda epoch, logs: None
-    with pytest.raises(ForeignNameError, match="Callback defines 'on_epoch_begin', which unidl never calls"):
+    with pytest.raises(
+        ForeignNameError, match=r"on_epoch_begin takes other arguments .*\nExpected: on_epoch_begin\(trainer\)"
+    ):
+        trainer.fit(np.ones((4, 2)), np.ones((4, 1)), callbacks=[callback], progress=False)
+    del callback.on_epoch_begin
+    callback.on_train_epoch_start = lambda epoch, logs: None
+    with pytest.raises(ForeignNameError, match="Callback defines 'on_train_epoch_start', which unidl never calls"):
         trainer.fit(np.ones((4, 2)), np.ones((4, 1)), callbacks=[callback], progress=False)
 
 

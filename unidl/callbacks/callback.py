@@ -10,9 +10,14 @@ from unidl.subclass import check_methods, check_signatures
 # what the Trainer gives each method
 GIVEN = {
     "on_start": ("trainer",),
+    "on_epoch_begin": ("trainer",),
+    "on_batches": ("trainer", "logs"),
     "on_steps": ("trainer", "numbers"),
+    "on_validation_begin": ("trainer",),
+    "on_validation_end": ("trainer", "numbers"),
     "on_epoch_end": ("trainer", "numbers"),
     "on_interrupt": ("trainer",),
+    "on_exception": ("trainer", "error"),
     "on_end": ("trainer",),
     "state": (),
     "restore": ("state",),
@@ -38,21 +43,48 @@ class Callback:
         check_methods(cls, Callback, hooks="on_")
         check_signatures(cls, Callback, GIVEN)
 
-    every_steps: int | None = (
-        None  # after how many optimizer steps on_steps is called; None: never, and the run is not held up
-    )
+    # after how many optimizer steps on_steps is called; None: never, and many steps may be one call of the framework
+    every_steps: int | None = None
 
     def on_start(self, trainer: Any) -> None:
-        """Before the first epoch of a `fit`, or before it goes on with one."""
+        """Before the first epoch of a `fit`, or before it resumes one."""
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """Before the first step of an epoch; also where a run is resumed within one (`trainer.progress.position` steps of it are taken)."""
+
+    def on_batches(self, trainer: Any, logs: Any) -> None:
+        """After some optimizer steps, with the logs of each: every step is in one call of this hook.
+
+        It costs no call a step: it is called whenever the loop returns control, at least about every 0.2 seconds. The weights are
+        those after the last of the steps.
+
+        Args:
+            trainer: The Trainer.
+            logs: Name -> array (steps,). `logs.steps` has their numbers, counted as `trainer.steps_taken`, `logs.sizes` the
+                examples in their batches.
+        """
 
     def on_steps(self, trainer: Any, numbers: dict[str, float]) -> None:
-        """After each `every_steps` optimizer steps, with the numbers of the last one."""
+        """After each `every_steps` optimizer steps, with the numbers of the last one.
+
+        For what reads or sets weights, or the learning rate, at that step. With `every_steps = 1` each step is a call of the
+        framework.
+        """
+
+    def on_validation_begin(self, trainer: Any) -> None:
+        """Before the validation data is evaluated, after an epoch's last step."""
+
+    def on_validation_end(self, trainer: Any, numbers: dict[str, float]) -> None:
+        """After it, with its numbers: "val_loss" and others."""
 
     def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
-        """After an epoch, with its numbers."""
+        """After an epoch, with its numbers. What is added to the dict is in the history."""
 
     def on_interrupt(self, trainer: Any) -> None:
         """When the run ends before its time: Ctrl-C, or data that could not be read. The last step was taken whole."""
+
+    def on_exception(self, trainer: Any, error: Exception) -> None:
+        """When something in the run raises: the data, a step, another callback. The error is raised again afterwards."""
 
     def on_end(self, trainer: Any) -> None:
         """After the last epoch."""

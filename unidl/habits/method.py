@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 _STEPS = "every_steps = 1 on the class, and on_steps(self, trainer, numbers): after each step"
+_BATCHES = "on_batches(self, trainer, logs), which gets the logs of every step, many at a time; or every_steps = 1 and on_steps(self, trainer, numbers)"
 _START = "on_start(self, trainer)"
 _END = "on_end(self, trainer)"
 _EPOCH_END = "on_epoch_end(self, trainer, numbers)"
-_NO_EPOCH_BEGIN = (
-    "on_start(self, trainer) before the first epoch, and on_epoch_end(self, trainer, numbers) after each one"
-)
+_EPOCH_BEGIN = "on_epoch_begin(self, trainer)"
 _VALIDATED = "on_epoch_end(self, trainer, numbers), whose numbers have the val_ ones"
+_VALIDATION_BEGIN = "on_validation_begin(self, trainer)"
+_VALIDATION_END = "on_validation_end(self, trainer, numbers)"
 _CONFIG = "nothing: the constructor's arguments are captured"
 
 METHODS: dict[str, dict[str, str]] = {
@@ -33,38 +34,35 @@ METHODS: dict[str, dict[str, str]] = {
         "on_sanity_check_start": _START,
         "on_train_end": _END,
         "on_fit_end": _END,
-        "on_epoch_begin": _NO_EPOCH_BEGIN,
-        "on_epoch_start": _NO_EPOCH_BEGIN,
-        "on_train_epoch_start": _NO_EPOCH_BEGIN,
-        "on_train_epoch_begin": _NO_EPOCH_BEGIN,
+        "on_epoch_start": _EPOCH_BEGIN,
+        "on_train_epoch_start": _EPOCH_BEGIN,
+        "on_train_epoch_begin": _EPOCH_BEGIN,
         "on_train_epoch_end": _EPOCH_END,
         "on_train_batch_begin": _STEPS,
         "on_train_batch_start": _STEPS,
-        "on_train_batch_end": _STEPS,
+        "on_train_batch_end": _BATCHES,
         "on_batch_begin": _STEPS,
         "on_batch_start": _STEPS,
-        "on_batch_end": _STEPS,
+        "on_batch_end": _BATCHES,
         "on_step_begin": _STEPS,
-        "on_step_end": _STEPS,
+        "on_step_end": _BATCHES,
         "on_before_optimizer_step": _STEPS,
         "on_after_backward": _STEPS,
         "on_before_backward": _STEPS,
         "on_before_zero_grad": _STEPS,
-        "on_test_begin": _VALIDATED,
-        "on_test_end": _VALIDATED,
+        "on_test_begin": _VALIDATION_BEGIN,
+        "on_test_end": _VALIDATION_END,
         "on_test_batch_begin": _VALIDATED,
         "on_test_batch_end": _VALIDATED,
-        "on_validation_start": _VALIDATED,
-        "on_validation_end": _VALIDATED,
-        "on_validation_epoch_start": _VALIDATED,
-        "on_validation_epoch_end": _VALIDATED,
+        "on_validation_start": _VALIDATION_BEGIN,
+        "on_validation_epoch_start": _VALIDATION_BEGIN,
+        "on_validation_epoch_end": _VALIDATION_END,
         "on_validation_batch_start": _VALIDATED,
         "on_validation_batch_end": _VALIDATED,
         "on_predict_begin": "code around trainer.predict(x), which calls no callback",
         "on_predict_end": "code around trainer.predict(x), which calls no callback",
         "on_predict_batch_begin": "code around trainer.predict(x), which calls no callback",
         "on_predict_batch_end": "code around trainer.predict(x), which calls no callback",
-        "on_exception": "on_interrupt(self, trainer)",
         "on_keyboard_interrupt": "on_interrupt(self, trainer)",
         "on_save_checkpoint": "state(self), which returns what a resumed run must know",
         "on_load_checkpoint": "restore(self, state), which is given what state(self) returned",

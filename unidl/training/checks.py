@@ -7,6 +7,7 @@ from typing import Any
 
 from unidl import arguments
 from unidl.callbacks import Callback, EarlyStopping
+from unidl.callbacks.callback import GIVEN
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import LayerCall, OpCall, symbols
@@ -83,7 +84,7 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
                 fix=f"Call it: {callback.__name__}()." if called else FOREIGN_CALLBACK if foreign else None,
             )
         arguments.optional(arguments.positive, callback, "every_steps", callback.every_steps)
-        check_object(callback, Callback, "on_")
+        check_object(callback, Callback, "on_", GIVEN)
 
 
 def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:

@@ -7,17 +7,17 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unidl.callbacks import Callback, Checkpoint
 from unidl.errors import DataError, NonFiniteWarning, TrainingInterrupted, TrainingTerminated
 from unidl.training.bar import Bar
 from unidl.training.control import Interruption
 from unidl.training.feed import Feed, Load
+from unidl.training.hooks import Hooks
 from unidl.training.nonfinite import Inputs, cause
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
@@ -35,7 +35,7 @@ class Fit:
         feed: Examples to train on.
         validation: Examples to evaluate on after each epoch, or None.
         epochs: Epochs of the whole run, those included that were done before it was gone on with.
-        callbacks: Called in this order, checkpoints after all others.
+        hooks: Calls the callbacks.
         bar: Shows how it goes.
         interruption: Notes Ctrl-C, SIGTERM and SIGHUP.
         stop_at_nonfinite: Whether a loss or a weight that is not finite ends the run.
@@ -47,7 +47,7 @@ class Fit:
         feed: Feed,
         validation: Feed | None,
         epochs: int,
-        callbacks: Sequence[Callback],
+        hooks: Hooks,
         bar: Bar,
         interruption: Interruption,
         stop_at_nonfinite: bool,
@@ -56,7 +56,7 @@ class Fit:
         self.feed = feed
         self.validation = validation
         self.epochs = epochs
-        self.callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
+        self.hooks = hooks
         self.bar = bar
         self.interruption = interruption
         self.stop_at_nonfinite = stop_at_nonfinite
@@ -73,11 +73,19 @@ class Fit:
             TrainingInterrupted: Ctrl-C.
             TrainingTerminated: SIGTERM or SIGHUP.
         """
+        try:
+            self._run(progress)
+        except Exception as error:
+            self.hooks.call_all("on_exception", error)
+            raise
+
+    def _run(self, progress: Progress) -> None:
         trainer, engine = self.trainer, self.trainer.engine
         if len(progress.epochs) < self.epochs:
             self._look_at_weights(progress, must=True)
         while len(progress.epochs) < self.epochs and progress.stopped is None:
             number = len(progress.epochs) + 1
+            self.hooks.call("on_epoch_begin")
             engine.look_at_model()
             self.bar.begin(number, self.epochs, self.feed.steps)
             if not self._epoch(progress):
@@ -88,9 +96,7 @@ class Fit:
             progress.end_epoch(numbers)
             trainer.epoch += 1
             self.bar.end(number, self.epochs, numbers)
-            for callback in self.callbacks:
-                with self._callback_at_fault(callback, "on_epoch_end"):
-                    callback.on_epoch_end(trainer, numbers)
+            self.hooks.call("on_epoch_end", numbers)
             if trainer.asked_to_stop():
                 progress.stopped = ASKED
             self._heed(progress)
@@ -100,15 +106,22 @@ class Fit:
         engine = self.trainer.engine
         started = time.perf_counter()
         measured = engine.results(progress.states) if engine.measured else {}
-        validated = {}
-        if self.validation is not None:
-            try:
-                validated = engine.evaluate(self.validation, self.interruption)
-            except (KeyboardInterrupt, SystemExit) as error:
-                if not self.interruption.has_raised(error):
-                    raise
+        validated = {} if self.validation is None else self._validated(self.validation)
         seconds = progress.seconds + time.perf_counter() - started
-        return progress.means() | measured | {"seconds": seconds} | {f"val_{name}": v for name, v in validated.items()}
+        return progress.means() | measured | {"seconds": seconds} | validated
+
+    def _validated(self, validation: Feed) -> dict[str, float]:
+        """The loss and the metrics of the validation data."""
+        found: dict[str, float] = {}
+        self.hooks.call("on_validation_begin")
+        try:
+            found = self.trainer.engine.evaluate(validation, self.interruption)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not self.interruption.has_raised(error):
+                raise
+        numbers = {f"val_{name}": value for name, value in found.items()}
+        self.hooks.call("on_validation_end", numbers)
+        return numbers
 
     def _epoch(self, progress: Progress) -> bool:
         """The steps of an epoch that are not taken yet; whether it came to its end."""
@@ -143,8 +156,7 @@ class Fit:
 
     def _take(self, take: Callable[[int], Load | None], progress: Progress) -> Load | None:
         """Steps up to the next one at which a callback wants control, at most as many as fill the time."""
-        taken = self.trainer.steps_taken
-        due = [every - taken % every for c in self.callbacks if (every := c.every_steps)]
+        due = self.hooks.steps_until_due()
         with self._source_at_fault(progress), self.interruption.waiting():
             return take(min([self.trainer.engine.pace.steps, *due]))
 
@@ -153,24 +165,19 @@ class Fit:
         trainer = self.trainer
         self.bar.step(progress.position, lambda: _text(progress))
         self._look_at_numbers(progress, numbers, load)
-        due = [c for c in self.callbacks if c.every_steps and trainer.steps_taken % c.every_steps == 0]
-        kept = [callback for callback in due if isinstance(callback, Checkpoint)]
+        self.hooks.batches(numbers, load.sizes)
+        due, kept = self.hooks.due()
         if progress.stopped is None:
-            self._call(due[: len(due) - len(kept)], progress)
+            self.hooks.steps(due, progress.last())
             self._look_at_weights(progress, must=bool(kept) or not self.looked)
             self.looked = (
                 True  # after the first steps in any case: what is wrong from the beginning is seen where it begins
             )
         if progress.stopped is None:  # what is not finite is not kept
-            self._call(kept, progress)
+            self.hooks.steps(kept, progress.last())
         if progress.stopped is None and trainer.asked_to_stop():
             progress.stopped = ASKED
         self._heed(progress)
-
-    def _call(self, callbacks: Sequence[Callback], progress: Progress) -> None:
-        for callback in callbacks:
-            with self._callback_at_fault(callback, "on_steps"):
-                callback.on_steps(self.trainer, progress.last())
 
     def _heed(self, progress: Progress) -> None:
         """Ctrl-C, SIGTERM and SIGHUP, if one came."""
@@ -179,7 +186,7 @@ class Fit:
             return
         by_hand = number == signal.SIGINT
         progress.stopped = CTRL_C if by_hand else signal.Signals(number).name
-        self._interrupt()
+        self.hooks.call_all("on_interrupt")
         message = self._how_to_go_on(progress, progress.stopped)
         if by_hand:
             raise TrainingInterrupted(message, progress.history()) from None
@@ -224,35 +231,13 @@ class Fit:
             what = f"{' and '.join(bad)} after epoch {self.trainer.epoch + 1}, while the weights are finite"
             warnings.warn(NonFiniteWarning(f"{what}. The run goes on."), stacklevel=2)
 
-    def _interrupt(self) -> None:
-        for callback in self.callbacks:
-            callback.on_interrupt(self.trainer)
-
     def _how_to_go_on(self, progress: Progress, by: str) -> str:
         where = (
             f"after step {self.trainer.steps_taken} (epoch {len(progress.epochs) + 1}, step {progress.position} of it)"
         )
-        saved = next((c for c in self.callbacks if isinstance(c, Checkpoint)), None)
+        saved = self.hooks.checkpoint()
         kept = f"It is saved in {str(saved.directory)!r}. " if saved is not None else ""
         return f"Training was stopped by {by} {where}. {kept}fit(…, resume=True) goes on from there."
-
-    @contextmanager
-    def _callback_at_fault(self, callback: Callback, method: str) -> Iterator[None]:
-        """What a callback raises says where the run stands, and how to go on with it."""
-        try:
-            yield
-        except Exception as error:
-            saved = next((c for c in self.callbacks if isinstance(c, Checkpoint) and c is not callback), None)
-            kept = (
-                f"; in another process, from the newest checkpoint in {str(saved.directory)!r}"
-                if saved is not None
-                else ""
-            )
-            error.add_note(
-                f"{type(callback).__name__}.{method} raised it after step {self.trainer.steps_taken}, which was taken whole. "
-                f"fit(…, resume=True) on this Trainer goes on from there{kept}."
-            )
-            raise
 
     @contextmanager
     def _source_at_fault(self, progress: Progress) -> Iterator[None]:
@@ -262,7 +247,7 @@ class Fit:
         except BaseException as error:
             if self.interruption.has_raised(error):
                 self._heed(progress)
-            self._interrupt()
+            self.hooks.call_all("on_interrupt")
             error.add_note(
                 f"The data was to give the batch of step {progress.position + 1} of epoch {len(progress.epochs) + 1}. All steps before "
                 "were taken whole, and fit(…, resume=True) goes on from there."

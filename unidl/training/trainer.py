@@ -14,7 +14,7 @@ import numpy as np
 
 from unidl import arguments, losses, metrics, optimizers
 from unidl.backends import registry
-from unidl.callbacks import Callback, Checkpoint
+from unidl.callbacks import Callback
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
 from unidl.description.layer import Layer
@@ -39,6 +39,7 @@ from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
 from unidl.training.given import check_build_arguments, checked_jit, held_out, optimizers_of, source_of
 from unidl.training.history import History
+from unidl.training.hooks import Hooks
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
@@ -286,9 +287,9 @@ class Trainer:
             with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
                 evaluated = None if validation is None else self._feed(validation, training=False)
                 feed = self._feed(source, training=True)
-                Fit(self, feed, evaluated, epochs, callbacks, bar, interruption, on_nonfinite == "stop").run(run)
-            for callback in sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint)):
-                callback.on_end(self)
+                hooks = Hooks(self, callbacks)
+                Fit(self, feed, evaluated, epochs, hooks, bar, interruption, on_nonfinite == "stop").run(run)
+            hooks.end()
             history = run.history()
             for observer in OBSERVERS:
                 observer.ends(self, history)
