@@ -64,7 +64,7 @@ class Hooks:
     def due(self) -> tuple[list[Callback], list[Callback]]:
         """Who wants control now: all but checkpoints, and checkpoints."""
         found = [c for c in self.callbacks if c.every_steps and self.trainer.steps_taken % c.every_steps == 0]
-        kept = [callback for callback in found if isinstance(callback, Checkpoint)]
+        kept: list[Callback] = [callback for callback in found if isinstance(callback, Checkpoint)]
         return found[: len(found) - len(kept)], kept
 
     def steps(self, callbacks: Sequence[Callback], numbers: dict[str, float]) -> None:
