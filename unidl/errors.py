@@ -120,6 +120,10 @@ class ConcurrentUseError(UnidlError, RuntimeError):
     """A model is used in one thread while another one trains it, or a Trainer is used inside its own `fit`."""
 
 
+class ContextError(UnidlError, RuntimeError):
+    """A framework's context or setting stands around a call, and would change what it computes."""
+
+
 class ForeignNameError(UnidlError, AttributeError):
     """A name from another framework; the message says unidl's way."""
 

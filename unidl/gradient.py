@@ -64,10 +64,10 @@ def value_and_grad(function: Function, of: Any = None, has_aux: bool = False) ->
                 fix="Give of=model, or an argument.",
             )
         backend = backend_of(args, kwargs)
-        first = map_nest(lambda leaf: _differentiable(backend, leaf), args[0])
-        others, named = map_nest(lambda leaf: _converted(backend, leaf), (args[1:], kwargs))
-        wanted = list(leaves(first))
-        with _context(backend):
+        with _context(backend), _undisturbed(backend):
+            first = map_nest(lambda leaf: _differentiable(backend, leaf), args[0])
+            others, named = map_nest(lambda leaf: _converted(backend, leaf), (args[1:], kwargs))
+            wanted = list(leaves(first))
             returned, found = backend.value_and_grad(
                 _checked(function, has_aux), (first, *others), named, wanted, has_aux
             )
@@ -135,8 +135,8 @@ def _of_model(function: Function, model: Any, has_aux: bool) -> Function:
         backend = registry.load(model.backend)
         slots = model.trainable_slots()
         natives = {id(slot.native): slot.native for slot in slots.values()}  # several weights may be parts of one
-        given, named = map_nest(lambda leaf: _converted(backend, leaf), (args, kwargs))
-        with _context(backend):
+        with _context(backend), _undisturbed(backend):
+            given, named = map_nest(lambda leaf: _converted(backend, leaf), (args, kwargs))
             returned, found = backend.value_and_grad(
                 _checked(function, has_aux), given, named, list(natives.values()), has_aux
             )
@@ -149,6 +149,11 @@ def _of_model(function: Function, model: Any, has_aux: bool) -> Function:
 def _context(backend: Backend) -> AbstractContextManager[object]:
     """Ops without a tensor belong to that backend inside; its compiler is asked instead while it traces."""
     return nullcontext() if backend.is_compiling() else running(backend)
+
+
+def _undisturbed(backend: Backend) -> AbstractContextManager[object]:
+    """Contexts in which nothing is recorded for gradients do not stand around."""
+    return nullcontext() if backend.is_compiling() else backend.ambient("A gradient", None, "gradient")
 
 
 def _converted(backend: Backend, leaf: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Tensor = Any
 Native = Any
+Purpose = Literal["building", "training", "evaluation", "gradient"]
 
 
 class Held(Protocol):
@@ -275,6 +276,19 @@ class Backend(Protocol):
 
     def set_trainable(self, plan: LayerPlan, native: Native, trainable: bool) -> None:
         """Freeze or unfreeze one layer: its weights take no gradient, and its states stay as they are in training."""
+
+    # ambient.py
+    def ambient(self, what: str, device: Any, purpose: Purpose) -> AbstractContextManager[object]:
+        """Inside, contexts and settings of the framework that stand around do not change what is computed.
+
+        Args:
+            what: What is attempted, for messages: "Trainer.fit".
+            device: Where it computes.
+            purpose: What for.
+
+        Raises:
+            ContextError: One of them would.
+        """
 
     # gradient.py
     def value_and_grad(

@@ -247,23 +247,24 @@ def _build(
     chosen = registry.load(backend)
     wanted = chosen_device(device)
     resolved = chosen.device(wanted)
-    if plan is None:
-        plan = traced(root, inputs, kwargs, precision, random)
-    natives = _shared(plan, chosen, precision)
-    _check_memory(root, plan)
-    native = chosen.build(plan, device=resolved, natives=natives)
-    built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
-    shared = {id(inner) for part in plan.walk() if id(part) in natives for inner in part.walk()}
-    if random == "portable":
-        for key, made_here in built.natives().items():
-            if key not in shared:
-                chosen.set_random_state(made_here, seed, 0)
-    if initial is None:
-        _draw_weights(built, shared)
-    else:
-        fill_weights(built, initial, shared)
-    _hand_out(built)
-    return built
+    with chosen.ambient(f"Building {root.name!r}", resolved, "building"):
+        if plan is None:
+            plan = traced(root, inputs, kwargs, precision, random)
+        natives = _shared(plan, chosen, precision)
+        _check_memory(root, plan)
+        native = chosen.build(plan, device=resolved, natives=natives)
+        built = Built(chosen, plan, native, resolved, wanted.value, precision, seed, random)
+        shared = {id(inner) for part in plan.walk() if id(part) in natives for inner in part.walk()}
+        if random == "portable":
+            for key, made_here in built.natives().items():
+                if key not in shared:
+                    chosen.set_random_state(made_here, seed, 0)
+        if initial is None:
+            _draw_weights(built, shared)
+        else:
+            fill_weights(built, initial, shared)
+        _hand_out(built)
+        return built
 
 
 def _hand_out(built: Built) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import get_ident
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from unidl import arguments, losses, metrics, optimizers
 from unidl.backends import registry
+from unidl.backends.contract import Purpose
 from unidl.callbacks import Callback
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
@@ -307,7 +309,10 @@ class Trainer:
             )
         source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
         self._build_for(source)
-        with reading(self.model._need_built(), "Trainer.evaluate"):
+        with (
+            reading(self.model._need_built(), "Trainer.evaluate"),
+            ambient(self.model, "Trainer.evaluate", "evaluation"),
+        ):
             self._prepare(source, training=False)
             found = self.engine.weights.look(must=True)
             if found is not None:
@@ -524,14 +529,27 @@ class _training(changing):  # noqa: N801  # used as `with _training(…)`; enter
 
     def __enter__(self) -> None:
         super().__enter__()
+        try:
+            self._ambient = ambient(self._trainer.model, f"Trainer.{self._method}", "training")
+            self._ambient.__enter__()
+        except BaseException:
+            super().__exit__()
+            raise
         self._trainer._runs = get_ident(), self._method
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._trainer._runs = None
+        self._ambient.__exit__(*error)
         super().__exit__(*error)
 
 
 Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
+
+
+def ambient(model: Model, what: str, purpose: Purpose) -> AbstractContextManager[object]:
+    """Inside, contexts of the framework that stand around change nothing (see the backends' contract)."""
+    built = model._need_built()
+    return built.backend.ambient(what, built.device, purpose)
 
 
 def _metric(given: Any) -> metrics.Metric:

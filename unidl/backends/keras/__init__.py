@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from unidl.backends import registry
+from unidl.backends.keras.ambient import ambient as ambient
 from unidl.backends.keras.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.keras.bridge import READERS as READERS
 from unidl.backends.keras.bridge import SEPARATOR as SEPARATOR

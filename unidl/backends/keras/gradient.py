@@ -77,11 +77,16 @@ def _tensorflow_custom(function: Callable[..., Any], inputs: tuple[Tensor, ...])
 # -- torch -------------------------------------------------------------------------------------------------------------------
 
 
+def _recordable(value: Any) -> Any:
+    """A value of which torch may keep something for a gradient: not what was made in torch.inference_mode."""
+    return value.clone() if isinstance(value, engine.Tensor) and value.is_inference() else value
+
+
 def _torch_gradient(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], wanted: list[Any], has_aux: bool
 ) -> tuple[Any, list[Tensor]]:
-    leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
-    args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
+    leaf = {id(t): t if t.requires_grad else _recordable(t).detach().requires_grad_() for t in wanted}
+    args, kwargs = map_nest(lambda v: leaf[id(v)] if id(v) in leaf else _recordable(v), (args, kwargs))
     by = [leaf[id(t)] for t in wanted]
     with one_deeper() as nested, engine.enable_grad():
         returned = function(*args, **kwargs)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import unidl.backends.keras as backend
+from unidl.backends.keras.ambient import ambient, is_disturbed
 from unidl.backends.keras.binding import Nested, add_children, bind_child, child_of, make_adapter, slots_of
 from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
@@ -237,6 +238,9 @@ def run(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bo
             finally:
                 leave(before)
 
+    if is_disturbed():
+        with ambient(f"A call of {native.unidl.plan.title}", native.unidl.device, "evaluation"):
+            return call(*args, **kwargs) if training else predicted(native, args, kwargs, call)
     return call(*args, **kwargs) if training else predicted(native, args, kwargs, call)
 
 

@@ -7,6 +7,7 @@ from unidl.backends import keras_engine as keras_engine  # isort: skip  (importi
 import tensorflow as tf
 
 from unidl.backends import registry
+from unidl.backends.tensorflow.ambient import ambient as ambient
 from unidl.backends.tensorflow.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.tensorflow.bridge import READERS as READERS
 from unidl.backends.tensorflow.bridge import SEPARATOR as SEPARATOR

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from unidl.backends.contract import Backend
+from unidl.errors import ContextError
 from unidl.graph.array import all_finite, as_array, holds_floats, is_array, native_array
 from unidl.graph.node import map_nest
 from unidl.graph.spec import Shape
@@ -121,8 +122,19 @@ def _room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def to_numpy(tensor: Any) -> np.ndarray:
-    """A tensor or variable as an array, off its device; bfloat16 as float32, for NumPy has none."""
-    array = np.asarray(tensor.numpy())
+    """A tensor or variable as an array, off its device; bfloat16 as float32, for NumPy has none.
+
+    Raises:
+        ContextError: It is a tensor of a graph that is being traced.
+    """
+    try:
+        array = np.asarray(tensor.numpy())
+    except (AttributeError, NotImplementedError) as error:  # a symbolic tensor, or a variable in a graph
+        raise ContextError(
+            "Values were asked for inside a tf.function or a tf.Graph, where nothing is computed yet.",
+            expected="predict, weights() and unidl.to_numpy outside of it; model(x) and ops.* give tensors inside",
+            received=f"a {type(tensor).__name__} of shape {tensor.shape}",
+        ) from error
     return array.astype(np.float32) if tensor.dtype == tf.bfloat16 else array
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from unidl.backends import registry
+from unidl.backends.torch.ambient import ambient as ambient
 from unidl.backends.torch.bridge import CHANNELS_FIRST as CHANNELS_FIRST
 from unidl.backends.torch.bridge import READERS as READERS
 from unidl.backends.torch.bridge import SEPARATOR as SEPARATOR

@@ -23,11 +23,16 @@ def value_and_grad(
     """What the function returns, and the gradient of its value by each wanted tensor or parameter."""
     by = wanted
     if args or kwargs or False in [t.requires_grad for t in wanted]:
-        leaf = {id(t): t if t.requires_grad else t.detach().requires_grad_() for t in wanted}
-        args, kwargs = map_nest(lambda v: leaf.get(id(v), v), (args, kwargs))
+        leaf = {id(t): t if t.requires_grad else _recordable(t).detach().requires_grad_() for t in wanted}
+        args, kwargs = map_nest(lambda v: leaf[id(v)] if id(v) in leaf else _recordable(v), (args, kwargs))
         by = [leaf[id(t)] for t in wanted]
     with one_deeper() as nested, torch.enable_grad():
         return _differentiate(function(*args, **kwargs), by, has_aux, nested)
+
+
+def _recordable(value: Any) -> Any:
+    """A value of which torch may keep something for a gradient: not what was made in torch.inference_mode."""
+    return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
 
 
 def _differentiate(returned: Any, by: list[Tensor], has_aux: bool, keep: bool) -> tuple[Any, list[Tensor]]:

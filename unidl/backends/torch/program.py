@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from unidl.backends.lowering import Way, choose
+from unidl.backends.torch.ambient import ambient, is_disturbed
 from unidl.backends.torch.binding import add_child, bind_children, child_of, make_adapter, slots_of
 from unidl.backends.torch.generator import its_turn, waits
 from unidl.backends.torch.layers import LOWERINGS
@@ -49,6 +51,19 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
 
 def run(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     """Call the module in that mode; its own flag is as it was afterwards."""
+    if is_disturbed():
+        with ambient(f"A call of {native.plan.title}", device_of(native), "evaluation"):
+            return _in_turn(native, args, kwargs, training)
+    return _in_turn(native, args, kwargs, training)
+
+
+def device_of(native: nn.Module) -> torch.device:
+    """Where a module computes."""
+    held: torch.Tensor | None = next(itertools.chain(native.parameters(), native.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
+
+
+def _in_turn(native: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool) -> Any:
     if training and waits():  # it may draw
         with its_turn():
             return _run(native, args, kwargs, training)

@@ -46,7 +46,7 @@ def arrays_to_tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tu
     def turn(value: Any) -> Any:
         if not is_array(value):
             return value
-        tensor = torch.as_tensor(_plain(value), device=device)
+        tensor = torch.from_numpy(_plain(value)).to(device)  # not as_tensor, which goes to torch's default device
         return tensor.to(dtype) if dtype is not None and holds_floats(value) else tensor
 
     map_nest(look, (args, kwargs))
@@ -66,7 +66,7 @@ def to_tensor(value: Any, dtype: str | None = None, device: Any = None, share: b
     elif isinstance(value, torch.Tensor):
         tensor = value
     else:
-        tensor = torch.as_tensor(_plain(as_array(value, dtype)))
+        tensor = torch.from_numpy(_plain(as_array(value, dtype)))
     wanted = tensor.dtype if dtype is None else dtype_of(dtype)
     if tensor.dtype is wanted and (device is None or tensor.device == device):
         return tensor
