@@ -128,7 +128,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def robustness(session: nox.Session) -> None:
-    """The long form of the tests: every example of the command, 10,200 mutated files, 10,000 with hostile texts, 60,000 files of too large numbers a backend, every case of every op as source, 50 kills a backend, 10,000 fits in a process."""
+    """The long form of the tests: every example of the command, 10,200 mutated files, 10,000 with hostile texts, 60,000 files of too large numbers a backend, every case of every op as source, 50 kills a backend, 10,000 fits in a process, 16 threads for a minute a case."""
     install(session, "all", "onnx", "litert", "plot", "examples", "test")
     pytest(session, "tests/cli/test_examples.py", env={"UNIDL_EVERY_EXAMPLE": "1"})
     pytest(session, "-n", "auto", "tests/files", "-k", "mutated", env={"UNIDL_MUTATIONS": "3400"})
@@ -142,6 +142,8 @@ def robustness(session: nox.Session) -> None:
             pytest(session, "-n", "auto", *only, f"tests/{drawn}", env=env)
     pytest(session, "-s", "tests/training/test_killed.py", env={"UNIDL_KILLS": "50"})
     pytest(session, "-s", "tests/training/test_leaks.py", env={"UNIDL_FITS": "10000"})
+    for engine, only in (("tensorflow", ()), ("torch", ("--backend=keras",))):  # one engine of Keras a process
+        pytest(session, *only, "tests/concurrency", env={"UNIDL_THREAD_SECONDS": "60", "KERAS_BACKEND": engine})
 
 
 @nox.session

@@ -48,6 +48,9 @@ class Access:
         self.owner = 0  # the thread that has it alone; 0: nobody
         self.closed = False  # whether a shared call may have to wait
         self._undo: list[tuple[Modes, Any]] = []  # what was switched for that
+        self.forked = (
+            False  # whether a framework did not survive a fork, so that each use is to look whether it is its own
+        )
         self._depth = 0  # how often the owner has it
         self._refusing = 0  # of these, how many before it began with what `_purpose` says
         self._purpose: object = None  # what the owner does where others are refused; None where they wait
@@ -74,7 +77,7 @@ class Access:
         return access
 
     def _close(self) -> None:
-        self.closed = bool(self.owner or self._waiting or self._into is not None)
+        self.closed = bool(self.owner or self._waiting or self._into is not None or self.forked)
 
     # -- shared ----------------------------------------------------------------------------------------------------------
 
@@ -332,6 +335,13 @@ class Access:
 
 
 _ALL: weakref.WeakSet[Access] = weakref.WeakSet()
+
+
+def mark_forked() -> None:
+    """In the child of a fork: models look, at each use, whether it is their framework that did not survive it."""
+    for access in list(_ALL):
+        access.forked = True
+        access._close()
 
 
 def _all_after_fork() -> None:

@@ -124,6 +124,10 @@ class ContextError(UnidlError, RuntimeError):
     """A framework's context or setting stands around a call, and would change what it computes."""
 
 
+class ForkError(UnidlError, RuntimeError):
+    """A model is used in the child of a fork that its framework did not survive."""
+
+
 class ForeignNameError(UnidlError, AttributeError):
     """A name from another framework; the message says unidl's way."""
 

@@ -288,6 +288,7 @@ class Backend(Protocol):
 
         Raises:
             ContextError: One of them would.
+            ForkError: This is the child of a fork that the framework did not survive.
         """
 
     # gradient.py

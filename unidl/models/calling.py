@@ -71,6 +71,7 @@ def begin(built: Built, training: bool, what: str) -> Begun:
 
 def _begin(built: Built, training: bool, title: Title) -> Begun:
     """The same where the model is kept for one thread, or is to be."""
+    _check_process(built, title)
     access: Access = built.plan.access.root()
     if access.owner == get_ident():
         return access, _SWITCHED, access.switch(built.native, built.backend, training), _running.set(built.backend)
@@ -89,6 +90,17 @@ def _begin(built: Built, training: bool, title: Title) -> Begun:
     except BaseException:
         taken.give_back()
         raise
+
+
+def _check_process(built: Built, what: object) -> None:
+    """Refuse the use of a model in the child of a fork that its framework did not survive.
+
+    Raises:
+        ForkError: It is one.
+    """
+    if built.plan.access.forked:
+        with built.backend.ambient(str(what), built.device, "evaluation"):
+            pass
 
 
 def end(begun: Begun) -> None:
@@ -129,14 +141,16 @@ class reading:  # noqa: N801  # used as `with reading(…)`
 
     Raises:
         ConcurrentUseError: Another thread trains the model.
+        ForkError: This is the child of a fork that the framework did not survive.
     """
 
     def __init__(self, built: Built, what: str) -> None:
-        self._access: Access = built.plan.access
+        self._built = built
         self._title = Title(what, built.plan)
 
     def __enter__(self) -> None:
-        self._access = self._access.enter(self._title)
+        _check_process(self._built, self._title)
+        self._access = self._built.plan.access.enter(self._title)
 
     def __exit__(self, *_: object) -> None:
         self._access.leave()
@@ -152,15 +166,17 @@ class changing:  # noqa: N801  # used as `with changing(…)`
 
     Raises:
         ConcurrentUseError: Another thread trains the model.
+        ForkError: This is the child of a fork that the framework did not survive.
     """
 
     def __init__(self, built: Built, what: str, refuses: bool = False) -> None:
-        self._access: Access = built.plan.access
+        self._built = built
         self._title = Title(what, built.plan)
         self._refuses = refuses
 
     def __enter__(self) -> None:
-        self._access = self._access.take(self._title, self._refuses)
+        _check_process(self._built, self._title)
+        self._access = self._built.plan.access.take(self._title, self._refuses)
 
     def __exit__(self, *_: object) -> None:
         self._access.give_back()

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch.nn.utils import parametrize
 
+from unidl.access import mark_forked
 from unidl.backends.contract import Purpose
-from unidl.errors import ContextError
+from unidl.errors import ContextError, ForkError
+
+
+def _after_fork() -> None:
+    """In the child of a fork torch's threads are missing: one is left, as in the workers of a DataLoader; devices are lost."""
+    if torch.get_num_threads() > 1:
+        torch.set_num_threads(1)  # a kernel in parallel would wait for the others forever
+    if torch.cuda._is_in_bad_fork():
+        mark_forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def is_disturbed() -> bool:
@@ -41,6 +55,13 @@ class ambient:  # noqa: N801  # used as `with ambient(…)`; entering a generato
         self._entered: list[AbstractContextManager[Any]] = []
 
     def __enter__(self) -> None:
+        if self._device is not None and self._device.type == "cuda" and torch.cuda._is_in_bad_fork():
+            raise ForkError(
+                f"{self._what} in the child of a fork: CUDA ran in the parent, and does not start again.",
+                expected="a process in which CUDA did not run before the fork",
+                fix="Build or load the model in the child, the parent having used no device; or start processes with "
+                'multiprocessing.get_context("spawn").',
+            )
         if self._purpose in ("training", "evaluation"):
             refuse_autocast(self._what)
         if self._purpose == "training" and parametrize._cache_enabled:
