@@ -96,7 +96,7 @@ class All(unidl.Model):
         left, outputs = list(inputs), []
         for name in self.rows:
             function, arrays, _ = TABLE[name]
-            args = [ops.squeeze(left.pop(0), axis=0) for _ in arrays]
+            args = [left.pop(0)[0] for _ in arrays]
             outputs.append(ops.expand_dims(function(*args), 0))
         return outputs
 
