@@ -19,7 +19,7 @@ LONGEST = 255  # letters: as the names of files
 IN_MODELS = frozenset(
     [
         "_binding", "_call_unbound", "_input", "_input_refs", "_inputs", "_named", "_need_binding", "_need_built", "_no_attribute",
-        "_order", "_output_refs", "_repr_html_", "_set_trainable", "_steps", "_unidl", "add_weight", "backend", "build", "check_known",
+        "_order", "_output_refs", "_repr_html_", "_set_trainable", "_steps", "_unidl", "add_loss", "add_weight", "backend", "build", "check_known",
         "check_rank", "copy", "copy_from", "describe_arguments", "device", "exchange_sublayer", "forward", "freeze", "from_arguments",
         "inputs", "is_built", "layers", "lowering", "name", "native", "output_shape", "outputs_at", "precision", "predict", "replace",
         "save", "set_weights", "setup", "sublayers", "summary", "trainable_slots", "training", "unfreeze", "update", "weight_slots",

@@ -222,7 +222,7 @@ FIRST = {
     "fmod": (lambda: ops.fmod, "unidl.ops has no 'fmod' yet.\nFix: Write ops.sign(x) * ops.mod(ops.abs(x), ops.abs(y))"),
     "verbose": (lambda: trainer().fit(0, 0, verbose=1), "Fix: Use `progress=` instead of `verbose=`."),
     "validation_split": (lambda: trainer().fit(0, 0, validation_split=0.1), "Fix: Use `validation_data=`, (x, y) cut from your arrays, instead of"),
-    "class_weight": (lambda: trainer().fit(0, 0, class_weight={}), "whose training_step multiplies loss.per_example(targets, predictions)"),
+    "class_weights": (lambda: trainer().fit(0, 0, class_weights={}), "Fix: Use `class_weight=` instead of `class_weights=`."),
     "devices": (lambda: unidl.Trainer(None, devices=2), "Fix: Nothing: a model trains on one device, which device= chooses."),
     "Sequential(a, b)": (lambda: unidl.Sequential(layers.Dense(1), layers.Dense(1)), "Fix: The layers stand in one list: unidl.Sequential([first, second])."),
     "fit(x, y, 10)": (lambda: trainer().fit(0, 0, 10), "Fix: What follows the targets is given by name: fit(x, y, epochs=10, batch_size=32)."),

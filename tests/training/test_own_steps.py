@@ -26,7 +26,7 @@ def own(backend, returned, **settings):
 def test_nothing_and_plain_numbers(backend):
     history = own(backend, lambda t, loss, logits, y: None).fit(X, Y, epochs=2, **QUIET)
     assert np.isnan(history.step_loss).all()
-    assert list(history.epochs[0]) == ["seconds"]
+    assert list(history.epochs[0]) == ["learning_rate", "seconds"]
     numbers = (
         own(backend, lambda t, loss, logits, y: {"loss": loss, "three": 3, "half": 0.5}).fit(X, Y, **QUIET).epochs[0]
     )

@@ -481,7 +481,7 @@ def test_the_mean_is_over_the_labels_that_count(backend):
     assert history["loss"][0] == pytest.approx(each[5:].mean(), rel=1e-5)
     assert trainer.evaluate(X, some, batch_size=4)["loss"] == pytest.approx(each[5:].mean(), rel=1e-5)
     assert history["accuracy"][0] == pytest.approx((predictions.argmax(-1) == Y)[5:].mean())
-    assert list(history.epochs[0]) == ["loss", "accuracy", "seconds"]
+    assert list(history.epochs[0]) == ["loss", "accuracy", "learning_rate", "seconds"]
     assert sorted(trainer.step((X, some))) == ["accuracy", "loss"]
     with pytest.warns(NonFiniteWarning, match="'accuracy' is nan after epoch"):
         nothing = trainer.fit(X, np.full(12, -1), **QUIET)

@@ -25,7 +25,7 @@ def made(backend, model=None, **settings):
 def test_fit_evaluate_predict(backend):
     t = made(backend)
     history = t.fit(X, Y, epochs=12, batch_size=16, validation_data=(X[:20], Y[:20]), **QUIET)
-    assert list(history.epochs[0]) == ["loss", "accuracy", "seconds", "val_loss", "val_accuracy"]
+    assert list(history.epochs[0]) == ["loss", "accuracy", "learning_rate", "seconds", "val_loss", "val_accuracy"]
     assert len(history.epochs) == len(history["val_loss"]) == 12
     assert history.step_loss.shape == (12 * 6,)
     assert history["loss"][-1] < 0.4 < history["loss"][0]
@@ -154,7 +154,7 @@ class Recorder(callbacks.Callback):
 def test_callbacks_see_each_epoch_and_may_stop(backend):
     recorder = Recorder()
     history = made(backend).fit(X, Y, epochs=9, callbacks=[recorder], **QUIET)
-    numbers = ["accuracy", "loss", "seconds"]
+    numbers = ["accuracy", "learning_rate", "loss", "seconds"]
     assert recorder.seen == ["start", (1, numbers), (2, numbers), "end"]
     assert len(history.epochs) == 2
 
@@ -239,7 +239,7 @@ def test_a_training_step_of_ones_own_with_two_optimizers(backend):
     t = GAN(Pair().build((3,), backend=backend), optimizer={"c": Adam(1e-2), "g": SGD(0.0)})
     before = t.model.weights()
     history = t.fit(X, epochs=3, batch_size=30, **QUIET)
-    assert sorted(history.epochs[0]) == ["critic", "generator", "seconds"]
+    assert sorted(history.epochs[0]) == ["c_learning_rate", "critic", "g_learning_rate", "generator", "seconds"]
     assert history["critic"][-1] < history["critic"][0]
     assert np.isnan(history.step_loss).all()  # this step gives no "loss"
     after = t.model.weights()

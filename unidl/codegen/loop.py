@@ -149,6 +149,11 @@ def loop_of(author: Author, trainer: Any) -> Loop:
     for metric in trainer.metrics:
         if type(metric) not in (Accuracy, BinaryAccuracy, Mean):
             raise SourceError(f"The metric {metric.name!r} is one of your own, whose code is not written.")
+    adding = next((plan.title for plan in author.root.walk() if plan.adds_loss), None)
+    if adding is not None:
+        raise SourceError(
+            f"{adding} adds a loss of its own, and a loop that adds it is not written.", fix="Eject the model alone."
+        )
     outputs = author.root.calls[0].outputs
     if not isinstance(outputs, SymbolicTensor):
         raise SourceError("A loop for a model with several outputs is not written.", fix="Eject the model alone.")

@@ -16,7 +16,7 @@ class Source:
     """
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
-        """The batches of an epoch, each a tuple (x, y) or (x,) of nests of arrays with examples along their first axis.
+        """The batches of an epoch, each a tuple (x, y, sample_weight), (x, y) or (x,) of nests of arrays with examples along their first axis.
 
         Args:
             epoch: Counted from 0.
@@ -37,3 +37,14 @@ class Source:
     def describe(self) -> dict[str, Any]:
         """What decides which examples stand in which batch, as plain data: a run goes on only with the same."""
         return {"source": type(self).__name__}
+
+
+def parts_of(batch: Any) -> tuple[Any, ...]:
+    """(x, y, sample_weight), (x, y) or (x,) of a batch as people give it; a torch DataLoader gives its tuples as lists."""
+    return (
+        batch
+        if isinstance(batch, tuple)
+        else tuple(batch)
+        if isinstance(batch, list) and len(batch) in (2, 3)
+        else (batch,)
+    )

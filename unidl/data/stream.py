@@ -12,7 +12,7 @@ import numpy as np
 from unidl.arguments import one_of, optional, positive
 from unidl.capture import told_arguments
 from unidl.data.arrays import array_of
-from unidl.data.source import Source
+from unidl.data.source import Source, parts_of
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import leaves, map_nest
 
@@ -22,7 +22,7 @@ _END = object()
 class Stream(Source):
     """Batches from an iterable: a generator function, a torch DataLoader, a tf.data.Dataset, a list of batches.
 
-    A batch is x alone, or a tuple (x, y); each is an array, a tensor, or a nest of them, with examples along the first axis.
+    A batch is x alone, or a tuple (x, y) or (x, y, sample_weight); each is an array, a tensor, or a nest of them, with examples along the first axis.
 
     Args:
         batches: An iterable that can be iterated anew for each epoch, or a function that opens one: `batches()`,
@@ -152,18 +152,12 @@ def _length(batches: Any) -> int | None:
 
 
 def _batch(batch: Any) -> tuple[Any, ...]:
-    parts = batch if isinstance(batch, tuple) else tuple(batch) if _is_pair(batch) else (batch,)
-    arrays = tuple([map_nest(array_of, part) for part in parts])
+    arrays = tuple([map_nest(array_of, part) for part in parts_of(batch)])
     lengths = {len(leaf) for leaf in leaves(arrays)}
-    if len(lengths) != 1 or 0 in lengths or len(arrays) > 2:
+    if len(lengths) != 1 or 0 in lengths or len(arrays) > 3:
         raise DataError(
             "A batch of the Stream is none.",
-            expected="x, or (x, y), with one number of examples along the first axis",
+            expected="x, (x, y) or (x, y, sample_weight), with one number of examples along the first axis",
             received=", ".join(str(leaf.shape) for leaf in leaves(arrays)) or "nothing",
         )
     return arrays
-
-
-def _is_pair(batch: Any) -> bool:
-    """A torch DataLoader gives its pairs as lists."""
-    return isinstance(batch, list) and len(batch) == 2

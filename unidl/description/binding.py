@@ -27,6 +27,9 @@ class Binding(Protocol):
     def update(self, name: str, value: Any) -> None:
         """Give a state its next value."""
 
+    def add_loss(self, value: Any) -> None:
+        """Add a scalar to the loss."""
+
     def add_weight(
         self, layer: Any, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
     ) -> None:

@@ -98,6 +98,17 @@ class Layer(metaclass=Captured):
         """
         self._need_binding("update").update(name, value)
 
+    def add_loss(self, value: Any) -> None:
+        """Add a scalar to the loss that a Trainer minimizes: a regularization or activity loss; in `forward` only.
+
+        `Trainer.minimize` and the Trainer's own step add it to the loss, and `evaluate` too; a call outside of them leaves it away.
+        What goes by the examples is divided by their number, as a mean is: else it grows with the batch.
+
+        Args:
+            value: A scalar of the model's floating dtype, such as `0.01 * ops.sum(ops.square(self.kernel))`.
+        """
+        self._need_binding("add_loss").add_loss(value)
+
     @property
     def training(self) -> bool:
         """Whether this call is part of training; a Python bool, in `forward` only."""
@@ -108,7 +119,7 @@ class Layer(metaclass=Captured):
         if binding is None:
             raise NotBuiltError(
                 f"{type(self).__name__}.{what} was used outside setup and forward.",
-                expected="add_weight in setup; update and training in forward",
+                expected="add_weight in setup; update, add_loss and training in forward",
             )
         return binding
 

@@ -78,6 +78,7 @@ class LayerPlan:
         dynamic: Whether Python control flow in `forward` depends on tensors, so that no single graph says it all.
         asks: The lines of the user's that ask, where it is.
         reads_training: Whether `forward` asks `self.training`, so that training has another graph than inference.
+        adds_loss: Whether `forward` adds a loss.
         reached: Whether any trace called it or read its weights; any other layer has no shapes and is not built.
         dtype: The floating dtype that its weights have.
         random: "native" or "portable": where random ops in it draw from.
@@ -98,6 +99,7 @@ class LayerPlan:
     dynamic: bool = False
     asks: dict[str, None] = field(default_factory=dict)
     reads_training: bool = False
+    adds_loss: bool = False
     reached: bool = False
     random: str = "native"
     draws: set[bool] = field(default_factory=set)

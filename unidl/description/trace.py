@@ -21,10 +21,10 @@ from unidl.errors import ArgumentError, NotCalledError, NotPortableError, ShapeE
 from unidl.graph.branch import explore, questions
 from unidl.graph.limit import LAYER, spend
 from unidl.graph.node import LayerCall, WeightRead, ancestors, map_nest, now
-from unidl.graph.spec import Shape, TensorSpec, dtype_name
+from unidl.graph.spec import Shape, TensorSpec, dtype_name, is_float
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.names import check_identifier, check_keys, check_layer_keys
-from unidl.ops.stream import noting
+from unidl.ops.stream import NOW, noting
 from unidl.within import within
 
 _active: ContextVar[bool] = ContextVar("unidl_tracing", default=False)
@@ -97,6 +97,31 @@ class SymbolicBinding:
         self.plan.updated.add(name)
         self.tracer.updates[-1].append((name, value, now()))
 
+    def add_loss(self, value: Any) -> None:
+        """Check that it is a scalar, and stands where every backend can add it."""
+        if self.setting_up:
+            raise ArgumentError(
+                f"add_loss was called in setup of {self.plan.title}.",
+                expected="a call in forward",
+                fix="Move it to def forward(self, x).",
+            )
+        shape = getattr(value, "shape", None)
+        if shape is None or len(shape) or not is_float(dtype_name(value.dtype)):
+            kind = ShapeError if shape else ArgumentError
+            raise kind(
+                f"add_loss of {self.plan.title} takes a scalar of floats.",
+                expected="a tensor of shape ()",
+                received=f"a {type(value).__name__}" if shape is None else f"{dtype_name(value.dtype)} {tuple(shape)}",
+                fix="ops.mean(value) makes a scalar." if shape else None,
+            )
+        if NOW.inside is not None:
+            raise NotPortableError(
+                f"add_loss of {self.plan.title} was called in the body of ops.{NOW.inside}, out of which it cannot be added.",
+                fix="Return the value from the body, and add it behind the op.",
+            )
+        self.plan.adds_loss = True
+        self.tracer.added += 1
+
     def add_weight(
         self, layer: Layer, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool, dtype: str | None
     ) -> None:
@@ -143,6 +168,7 @@ class Tracer:
         self.plans: dict[int, LayerPlan] = {}
         self._bound: dict[int, Layer] = {}
         self._run = 0
+        self.added = 0  # losses that the run in progress added
         self._last_run: dict[int, int] = {}
         self.updates: list[list[tuple[str, Any, int]]] = [[]]  # for each layer being called: what it gave its states
         self._asked_below: list[set[int]] = [set()]  # for each layer being called: questions that its sublayers asked
@@ -161,8 +187,15 @@ class Tracer:
         inputs = map_nest(_placeholder, (args, kwargs))
         outputs: Any = None
         for self.training in [True] * training + [False] * inference:
-            outputs = None
+            outputs, added = None, set()
             for result in explore(lambda: self._one_run(plan, inputs), self._all_reached):
+                added.add(self.added)
+                if len(added) > 1:
+                    raise NotPortableError(
+                        f"A loss is added in {plan.title} one way that an `if` or `while` on a tensor goes, and not the other.",
+                        expected="add_loss where every way leads through",
+                        fix="Add ops.where(condition, value, 0.0) behind the branch.",
+                    )
                 # the latest comes first: the tensors are to be of the run whose calls the plan keeps
                 outputs = result if outputs is None else _merge(plan, result, outputs)
         plan.calls[-1].outputs = outputs
@@ -173,6 +206,7 @@ class Tracer:
 
     def _one_run(self, plan: LayerPlan, inputs: Any) -> Any:
         self._run += 1
+        self.added = 0
         with tracing():
             self.call(plan, *inputs)
             return plan.calls[-1].outputs

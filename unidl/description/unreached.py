@@ -45,6 +45,10 @@ class Unreached:
         """Refused."""
         raise self._refused("was to update a state")
 
+    def add_loss(self, value: Any) -> None:
+        """Refused."""
+        raise self._refused("was to add a loss")
+
     def add_weight(self, *_: Any) -> None:
         """Refused."""
         raise self._refused("was to declare a weight")

@@ -42,7 +42,7 @@ ARGUMENTS: dict[str, str] = {
     "trainable": 'model.freeze("path") after building',
     "kernel_regularizer": _DECAY,
     "bias_regularizer": _DECAY,
-    "activity_regularizer": "a subclass of unidl.Trainer whose training_step adds it to the loss",
+    "activity_regularizer": "a layer whose forward calls self.add_loss(penalty), divided by the batch",
     "kernel_init": "kernel_initializer",
     "weight_init": "kernel_initializer",
 }
@@ -147,12 +147,12 @@ ARGUMENTS_OF: dict[str, dict[str, str]] = {
     "CrossEntropy": {
         "logits": "from_logits",
         "ignore_class": "ignore_index",
-        "weight": "a subclass of unidl.losses.Loss whose per_example(targets, predictions) weighs each loss",
-        "reduction": "Nothing: the loss is the mean; loss.per_example(targets, predictions) gives each one.",
+        "weight": 'unidl.Trainer.fit(…, class_weight={0: 1.0, 1: 5.0}), with reduction="weighted_mean" as in torch',
     },
     "BinaryCrossEntropy": {
         "logits": "from_logits",
-        "reduction": "Nothing: the loss is the mean; loss.per_example(targets, predictions) gives each one.",
+        "weight": "unidl.Trainer.fit(…, sample_weight=weights)",
+        "pos_weight": "unidl.Trainer.fit(…, class_weight={1: weight})",
     },
     "EarlyStopping": {
         "restore_best_weights": "restore_best",

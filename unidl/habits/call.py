@@ -10,9 +10,6 @@ _CLIP = "optimizer=unidl.optimizers.Adam(clip_norm=…)"
 _CHECKPOINTS = 'unidl.Trainer.fit(x, y, callbacks=[unidl.callbacks.Checkpoint("runs/a")])'
 _LOGGER = "A callback whose on_epoch_end writes numbers; fit returns a history, which has all of them."
 _BATCHES = "unidl.data.Stream(batches), given to unidl.Trainer.fit: an iterable or a function that yields batches"
-_WEIGHTED = (
-    "A subclass of unidl.Trainer whose training_step multiplies loss.per_example(targets, predictions) by weights."
-)
 
 CALLS: dict[str, dict[str, str]] = {
     "Sequential": {"*": "The layers stand in one list: unidl.Sequential([first, second])."},
@@ -29,7 +26,6 @@ CALLS: dict[str, dict[str, str]] = {
         "optim": "optimizer",
         "optimizers": "optimizer",
         "metric": "metrics",
-        "loss_weights": "A subclass of unidl.Trainer whose training_step adds weighted losses.",
         "weighted_metrics": "metrics",
         "learning_rate": "optimizer=unidl.optimizers.Adam(learning_rate)",
         "lr": "optimizer=unidl.optimizers.Adam(learning_rate)",
@@ -87,8 +83,9 @@ CALLS: dict[str, dict[str, str]] = {
         "max_epochs": "epochs",
         "n_epochs": "epochs",
         "bs": "batch_size",
-        "class_weight": _WEIGHTED,
-        "sample_weight": _WEIGHTED,
+        "class_weights": "class_weight",
+        "sample_weights": "sample_weight",
+        "weights": "sample_weight",
         "train_dataloaders": _BATCHES,
         "datamodule": _BATCHES,
         "num_workers": "Nothing: arrays are cut into batches where they are.",
@@ -102,7 +99,8 @@ CALLS: dict[str, dict[str, str]] = {
     "evaluate": {
         "verbose": "Nothing: evaluate prints nothing.",
         "return_dict": "Nothing: evaluate returns a dict.",
-        "sample_weight": _WEIGHTED,
+        "class_weight": "sample_weight, a weight for each example",
+        "sample_weights": "sample_weight",
         "steps": "unidl.data.Stream(batches, steps=…) as x",
         "callbacks": "Nothing: evaluate calls no callback.",
     },

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
-from unidl.arguments import flag, fraction
+from unidl.arguments import flag, fraction, one_of
 from unidl.graph.spec import TensorSpec
-from unidl.losses.loss import Loss, float_dtype
+from unidl.losses.loss import REDUCTIONS, Loss, float_dtype
 from unidl.targets.distributions import check_unit
 from unidl.targets.shapes import alike
 
@@ -24,6 +24,7 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     Args:
         from_logits: Whether predictions are logits, as they should be; False takes probabilities, clipped to [1e-7, 1 - 1e-7].
         label_smoothing: s, in [0, 1).
+        reduction: What a weighted sum is divided by: "mean", the positions that count; "weighted_mean", their weights.
     Input: targets and predictions of one shape (batch, ...); targets are 0, 1, or probabilities in between, of any dtype
     Output: scalar, the mean over all positions
     Raises:
@@ -41,9 +42,10 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
 
     probabilities = "sigmoid"
 
-    def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0) -> None:
+    def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0, reduction: str = "mean") -> None:
         self.from_logits = flag(self, "from_logits", from_logits)
         self.label_smoothing = fraction(self, "label_smoothing", label_smoothing)
+        self.reduction = one_of(self, "reduction", reduction, REDUCTIONS)
         self.reads_logits = self.from_logits
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
@@ -55,12 +57,16 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
         no = ops.multiply(ops.subtract(1.0, q), ops.log1p(ops.negative(p)))
         return ops.negative(ops.add(ops.multiply(q, ops.log(p)), no))
 
-    def __call__(self, targets: Any, predictions: Any) -> Any:
+    def _mean(self, targets: Any, predictions: Any) -> Any:
         """The mean, taken by the op itself where one op says it all."""
         if not self.from_logits:
-            return super().__call__(targets, predictions)
+            return super()._mean(targets, predictions)
         q, p = self._together(targets, predictions)
         return ops.sigmoid_cross_entropy(p, q, mean=True)
+
+    def class_indices(self, targets: Any) -> Any:
+        """1 for yes, 0 for no."""
+        return ops.cast(ops.greater(ops.cast(targets, "float32"), 0.5), "int64")
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Equal shapes, and targets from 0 to 1."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
-from unidl.arguments import flag, fraction, integer, optional
+from unidl.arguments import flag, fraction, integer, one_of, optional
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
-from unidl.losses.loss import Loss, float_dtype
+from unidl.losses.loss import REDUCTIONS, Loss, float_dtype
 from unidl.targets import distributions, labels
 from unidl.targets.shapes import with_classes
 
@@ -30,6 +30,7 @@ class CrossEntropy(Loss, name="cross_entropy"):
         label_smoothing: s, in [0, 1).
         ignore_index: An integer label to leave out: its positions count neither in the sum nor in the number that it is divided by.
             None leaves out no label.
+        reduction: What a weighted sum is divided by: "mean", the positions that count; "weighted_mean", their weights.
     Input: targets (batch, ...) of integers or (batch, ..., classes) of floats; predictions (batch, ..., classes)
     Output: scalar, the mean over the positions that count; 0 where none does
     Raises:
@@ -42,15 +43,23 @@ class CrossEntropy(Loss, name="cross_entropy"):
         >>> round(float(unidl.to_numpy(loss(numpy.array([0]), numpy.array([[2.0, 0.0]], "float32")))), 4)
         0.1269
     Where the frameworks differ: Keras reads probabilities by default and has two classes for the two kinds of targets; torch has the
-    class axis second, and leaves out the label -100 by default; where every label is left out, torch returns NaN.
+    class axis second, and leaves out the label -100 by default; where every label is left out, torch returns NaN. With class weights
+    torch divides by their sum (reduction="weighted_mean"), Keras by the number of examples.
     """
 
     probabilities = "softmax"
 
-    def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0, ignore_index: int | None = None) -> None:
+    def __init__(
+        self,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+        reduction: str = "mean",
+    ) -> None:
         self.from_logits = flag(self, "from_logits", from_logits)
         self.label_smoothing = fraction(self, "label_smoothing", label_smoothing)
         self.ignore_index = optional(integer, self, "ignore_index", ignore_index)
+        self.reduction = one_of(self, "reduction", reduction, REDUCTIONS)
         self.reads_logits = self.from_logits
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
@@ -80,12 +89,16 @@ class CrossEntropy(Loss, name="cross_entropy"):
             return None
         return ops.not_equal(ops.cast(targets, "int64"), self.ignore_index)  # -1 would be 255 in uint8
 
-    def __call__(self, targets: Any, predictions: Any) -> Any:
+    def _mean(self, targets: Any, predictions: Any) -> Any:
         """The mean, taken by the op itself where one op says it all."""
         if self.from_logits and not self.label_smoothing and not is_float(dtype_name(targets.dtype)):
             targets, predictions, _ = self._fitting(targets, predictions)
             return ops.softmax_cross_entropy(predictions, targets, mean=True, ignore_index=self.ignore_index)
-        return super().__call__(targets, predictions)
+        return super()._mean(targets, predictions)
+
+    def class_indices(self, targets: Any) -> Any:
+        """The labels; of probabilities the most probable class."""
+        return ops.argmax(targets, axis=-1) if is_float(dtype_name(targets.dtype)) else ops.cast(targets, "int64")
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Labels that are classes, or rows that are probabilities of them; shapes that fit."""

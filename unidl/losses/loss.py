@@ -8,23 +8,28 @@ from typing import Any
 import numpy as np
 
 from unidl import habits, ops
-from unidl.capture import Captured, told_arguments
+from unidl.arguments import one_of
+from unidl.capture import Captured, snake_case, told_arguments
 from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
 from unidl.subclass import check_methods, check_signatures
+from unidl.targets import weights
 from unidl.targets.function import Comparison, check_values
 
 NAMES: dict[str, type[Loss]] = {}
+REDUCTIONS = ("mean", "weighted_mean")
 OTHERS = "an object of unidl.losses, or a function(targets, predictions)"  # what else a loss may be
 
 
 class Loss(metaclass=Captured):
     """Base class of losses: `loss(targets, predictions)`.
 
-        loss = sum(per_example) / number of positions
+        loss = sum(sample_weight * per_example) / N                       reduction="mean"
+        loss = sum(sample_weight * per_example) / sum(sample_weight)      reduction="weighted_mean"
 
-    A subclass defines `per_example`, and `mask` where positions are left out. Sum and number are kept apart (`sums`), so that batches can
-    be added to one another: the mean of two batches is the sum of both sums divided by the sum of both numbers.
+    N is the number of positions that a mask does not leave out. A subclass defines `per_example`, and `mask` where positions are left out.
+    Sum and number are kept apart (`sums`), so that batches can be added to one another: the mean of two batches is the sum of both sums
+    divided by the sum of both numbers. With "weighted_mean" weights equal repeated examples.
 
     Raises:
         ShapeError: The shapes of targets and predictions do not fit; nothing is broadcast between them.
@@ -32,11 +37,13 @@ class Loss(metaclass=Captured):
 
     reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
     probabilities: str | None = None  # the op that makes probabilities of such logits, which from_logits=False takes
+    reduction = "mean"  # or "weighted_mean"
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         check_methods(cls, Loss)
         check_signatures(cls, Loss, {"per_example": ("targets", "predictions")})
+        one_of(cls, "reduction", cls.reduction, REDUCTIONS)
         if name is not None:
             NAMES[name] = cls
 
@@ -50,22 +57,54 @@ class Loss(metaclass=Captured):
         """Which positions of `per_example` count: a bool tensor of its shape, or None where all do."""
         return None
 
-    def sums(self, targets: Any, predictions: Any) -> tuple[Any, Any]:
-        """The sum of the losses, and the number of positions that count, both scalars.
+    def sums(self, targets: Any, predictions: Any, sample_weight: Any = None, mask: Any = None) -> tuple[Any, Any]:
+        """The sum of the weighted losses, and what it is divided by, both scalars.
+
+        Args:
+            targets: As the loss takes them.
+            predictions: Likewise.
+            sample_weight: (batch,), or more of the first axes of `per_example`: numbers from 0 up; booleans are a mask.
+            mask: Likewise, booleans: False leaves the position out. Targets there may be anything.
 
         Returns:
-            (numerator, denominator); the loss is the one by the other, and 0 where no position counts.
+            (numerator, denominator); the loss is the one by the other, and 0 where nothing counts.
         """
-        each, mask = self._each(targets, predictions), self.mask(targets)
-        number = ops.ones_like(each) if mask is None else ops.cast(mask, dtype_name(each.dtype))
+        own = self.mask(targets)
+        each = self._each(weights.blanked(targets, weights.mask_of(sample_weight, mask)), predictions)
+        kind = dtype_name(each.dtype)
+        each = each if is_float(kind) else ops.cast(each, "float32")
+        factor, counts = weights.factors(self._title(), each, sample_weight, mask, own)
+        each, number = weights.weighed(each, factor, counts)
+        if factor is not None and self.reduction == "weighted_mean":
+            number = ops.multiply(number, factor)
         return ops.sum(each), ops.sum(number)
 
-    def __call__(self, targets: Any, predictions: Any) -> Any:
-        """The mean loss, a scalar."""
+    def __call__(self, targets: Any, predictions: Any, sample_weight: Any = None, mask: Any = None) -> Any:
+        """The mean loss, a scalar; see `sums` for weights and masks."""
+        if sample_weight is None and mask is None:
+            return self._mean(targets, predictions)
+        return weights.divided(*self.sums(targets, predictions, sample_weight, mask))
+
+    def _mean(self, targets: Any, predictions: Any) -> Any:
+        """The mean where nothing is weighed; a subclass may have one op for it."""
         if self.mask(targets) is None:
             return ops.mean(self._each(targets, predictions))
-        numerator, denominator = self.sums(targets, predictions)
-        return ops.divide(numerator, ops.maximum(denominator, 1.0))
+        return weights.divided(*self.sums(targets, predictions))
+
+    def class_indices(self, targets: Any) -> Any:
+        """The class of each position, integers of the shape of `per_example`: what class weights go by.
+
+        Raises:
+            ArgumentError: The targets are no integer labels.
+        """
+        if is_float(dtype_name(targets.dtype)):
+            raise ArgumentError(
+                f"class_weight goes by classes. {self._title()} compares numbers.",
+                expected="integer labels, or a loss of unidl.losses between classes",
+                received=f"targets of {dtype_name(targets.dtype)}",
+                fix="sample_weight= weighs examples whatever their targets are.",
+            )
+        return ops.cast(targets, "int64")
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Refuse data that cannot be targets for such predictions, before any step.
@@ -107,6 +146,19 @@ class _Function(Loss):
 
     def _title(self) -> str:
         return f"The loss function {getattr(self.function, '__name__', type(self.function).__name__)!r}"
+
+
+def is_function(loss: Loss) -> bool:
+    """Whether a loss is a function of the user's."""
+    return isinstance(loss, _Function)
+
+
+def label(loss: Loss) -> str:
+    """The name of a loss: its function's, its own, or its class'."""
+    known = next((name for name, kind in NAMES.items() if kind is type(loss)), None)
+    if isinstance(loss, _Function):
+        return str(getattr(loss.function, "__name__", type(loss.function).__name__))
+    return str(loss._unidl.name or known or snake_case(type(loss).__name__))  # type: ignore[attr-defined]
 
 
 def float_dtype(predictions: Any) -> str:

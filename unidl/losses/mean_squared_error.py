@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from unidl import ops
+from unidl.arguments import one_of
 from unidl.graph.spec import TensorSpec
-from unidl.losses.loss import Loss, float_dtype
+from unidl.losses.loss import REDUCTIONS, Loss, float_dtype
 from unidl.targets.shapes import alike
 
 
@@ -17,6 +18,8 @@ class MSE(Loss, name="mse"):
 
         loss = mean((targets - predictions)^2)
 
+    Args:
+        reduction: What a weighted sum is divided by: "mean", the positions that count; "weighted_mean", their weights.
     Input: targets and predictions of one shape (batch, ...)
     Output: scalar
     Raises:
@@ -29,11 +32,14 @@ class MSE(Loss, name="mse"):
     Where the frameworks differ: torch broadcasts (batch,) against (batch, 1) to (batch, batch) with a warning; unidl raises an error.
     """
 
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = one_of(self, "reduction", reduction, REDUCTIONS)
+
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """The square of each difference."""
         return ops.square(ops.subtract(*self._together(targets, predictions)))
 
-    def __call__(self, targets: Any, predictions: Any) -> Any:
+    def _mean(self, targets: Any, predictions: Any) -> Any:
         """The mean, taken by the op itself."""
         targets, predictions = self._together(targets, predictions)
         return ops.mean_squared_error(predictions, targets)

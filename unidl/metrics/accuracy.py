@@ -10,10 +10,9 @@ import numpy as np
 from unidl import ops
 from unidl.arguments import flag, integer, number, optional
 from unidl.backends.conversion import at_hand
-from unidl.errors import ArgumentError
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
-from unidl.metrics.metric import Metric
-from unidl.targets import distributions, labels
+from unidl.metrics.average import Average
+from unidl.targets import distributions, labels, weights
 from unidl.targets.shapes import alike, with_classes
 
 _INSTEAD = "use metrics.BinaryAccuracy() (after a sigmoid with from_logits=False)"
@@ -22,37 +21,28 @@ _INSTEAD = "use metrics.BinaryAccuracy() (after a sigmoid with from_logits=False
 _OUTSIDE = 2**40
 
 
-class _Fraction(Metric):
-    """The fraction of positions that are hits. A subclass defines `per_example`, and `mask` where positions are left out."""
+class _Fraction(Average):
+    """The fraction of positions that are hits: `per_example` is bool."""
 
     def initial(self) -> dict[str, np.ndarray]:
         """Hits and positions, counted in integers: a float32 count would stop growing at 2^24."""
         return {"hits": np.zeros((), "int64"), "count": np.zeros((), "int64")}
 
-    def per_example(self, targets: Any, predictions: Any) -> Any:
-        """Whether each position is a hit: (batch, ...), bool."""
-        raise ArgumentError(
-            f"{type(self).__name__} has no per_example(targets, predictions).", fix="Define it on the class."
-        )
-
-    def mask(self, targets: Any) -> Any:
-        """Which positions count: a bool tensor of the shape of `per_example`, or None where all do."""
-        return None
-
-    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+    def count(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """Count the batch's hits."""
         hits, mask = self.per_example(targets, predictions), self.mask(targets)
         # a tensor of the batch's own backend, where ops.size may be a Python number
         counts = ops.ones_like(hits, "int64") if mask is None else ops.cast(mask, "int64")
         hits = hits if mask is None else ops.logical_and(hits, mask)
         return {
+            **state,
             "hits": ops.add(state["hits"], ops.sum(ops.cast(hits, "int64"))),
             "count": ops.add(state["count"], ops.sum(counts)),
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
         """hits / count; NaN where no position counts, for then it is not defined."""
-        return float(state["hits"]) / int(state["count"]) if state["count"] else math.nan
+        return self.mean_of(float(state["hits"]), int(state["count"]), state)
 
 
 class Accuracy(_Fraction, name="accuracy"):
@@ -90,10 +80,13 @@ class Accuracy(_Fraction, name="accuracy"):
         """False where the label is the one to leave out."""
         return None if self.ignore_index is None else ops.not_equal(ops.cast(targets, "int64"), self.ignore_index)
 
-    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+    def update(
+        self, state: dict[str, Any], targets: Any, predictions: Any, sample_weight: Any = None, mask: Any = None
+    ) -> dict[str, Any]:
         """Count the batch's hits."""
         targets, predictions, classes = self._fitting(targets, predictions)
-        after = super().update(state, targets, predictions)
+        targets = weights.blanked(targets, weights.mask_of(sample_weight, mask))
+        after = super().update(state, targets, predictions, sample_weight, mask)
         if labels.are_checked() or is_float(dtype_name(targets.dtype)) or classes is None:
             return after
         values = at_hand(targets)
@@ -102,8 +95,8 @@ class Accuracy(_Fraction, name="accuracy"):
             return after
         number = ops.cast(targets, "int64")
         outside = ops.logical_or(ops.less(number, 0), ops.greater_equal(number, classes))
-        mask = self.mask(targets)
-        outside = ops.cast(outside if mask is None else ops.logical_and(outside, mask), "int64")
+        own = self.mask(targets)
+        outside = ops.cast(outside if own is None else ops.logical_and(outside, own), "int64")
         return {**after, "count": ops.subtract(after["count"], ops.multiply(ops.sum(outside), _OUTSIDE))}
 
     def result(self, state: dict[str, np.ndarray]) -> float:
@@ -156,12 +149,15 @@ class BinaryAccuracy(_Fraction, name="binary_accuracy"):
         edge = math.log(self.threshold / (1 - self.threshold)) if self.from_logits else self.threshold
         return ops.equal(ops.greater(predictions, edge), ops.greater(ops.cast(targets, "float32"), 0.5))
 
-    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+    def update(
+        self, state: dict[str, Any], targets: Any, predictions: Any, sample_weight: Any = None, mask: Any = None
+    ) -> dict[str, Any]:
         """Count the batch's hits."""
         targets, predictions = alike("Binary accuracy", targets, predictions)
+        targets = weights.blanked(targets, weights.mask_of(sample_weight, mask))
         if isinstance(targets, np.ndarray):
             distributions.check_unit("Binary accuracy", targets, only_ends=True)
-        return super().update(state, targets, predictions)
+        return super().update(state, targets, predictions, sample_weight, mask)
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Equal shapes, and targets that are 0 or 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +10,14 @@ import numpy as np
 from unidl import arguments, ops
 from unidl.graph.node import leaves
 from unidl.graph.spec import TensorSpec
-from unidl.metrics.metric import Metric
+from unidl.metrics.average import Average, compensated
 from unidl.targets.function import Comparison, check_values
 
 
-class Mean(Metric):
+class Mean(Average):
     """Mean of a function of targets and predictions.
 
-        sum of the values / number of values
+        sum of the values / number of values, or sum(w * value) / sum(w) where batches come with weights
 
     Args:
         function: Returns a value for each example (batch, ...), or a scalar, which counts as often as the batch has examples.
@@ -48,7 +47,7 @@ class Mean(Metric):
         comparison.check(targets, predictions)
         return check_values(comparison.what, self.function(targets, predictions), targets, predictions)
 
-    def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
+    def count(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """Add the batch's sum and number."""
         values = self.per_example(targets, predictions)
         count = ops.size(values) if len(values.shape) else _examples(targets, predictions)
@@ -56,15 +55,15 @@ class Mean(Metric):
         added = ops.add(ops.multiply(mean, count), state["lost"])
         total = ops.add(state["total"], added)
         return {
+            **state,
             "total": total,
             "lost": ops.subtract(added, ops.subtract(total, state["total"])),
             "count": ops.add(state["count"], count),
         }
 
     def result(self, state: dict[str, np.ndarray]) -> float:
-        """(total + lost) / count, NaN of no value; beside an infinite total nothing is lost."""
-        total, lost, count = float(state["total"]), float(state["lost"]), float(state["count"])
-        return (total + lost if math.isfinite(total) else total) / count if count else math.nan
+        """(total + lost) / count, NaN of no value."""
+        return self.mean_of(compensated(state, "total", "lost"), float(state["count"]), state)
 
     def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
         """Refuse shapes of which the function would broadcast one against the other."""

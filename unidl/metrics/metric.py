@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,16 @@ from unidl.subclass import check_methods, check_signatures
 NAMES: dict[str, type[Metric]] = {}
 
 
+def takes_weights(metric: Metric) -> bool:
+    """Whether a metric's `update` has a parameter `sample_weight`."""
+    return "sample_weight" in inspect.signature(metric.update).parameters
+
+
 class Metric(metaclass=Captured):
     """Base class of metrics: a number over many batches. The state is a dict of tensors; nothing is read before the epoch ends.
 
-    A subclass defines `initial`, `update` and `result`. Where the number is a mean, `metrics.Mean` has all three.
+    A subclass defines `initial`, `update` and `result`; an `update` with a fourth parameter `sample_weight` takes the weights of examples too,
+    None where there are none, booleans where they are a mask. Where the number is a mean, `metrics.Mean` has all three.
     """
 
     reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
@@ -40,6 +47,10 @@ class Metric(metaclass=Captured):
     def initial(self) -> dict[str, np.ndarray]:
         """The state before the first batch."""
         raise ArgumentError(f"{type(self).__name__} has no initial().", fix="Define initial, update and result.")
+
+    def weighted_initial(self) -> dict[str, np.ndarray]:
+        """The state before the first batch, where batches come with weights."""
+        return self.initial()
 
     def update(self, state: dict[str, Any], targets: Any, predictions: Any) -> dict[str, Any]:
         """The state after one more batch, computed with unidl.ops."""

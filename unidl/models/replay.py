@@ -57,6 +57,9 @@ class _Binding:
     def update(self, name: str, value: Any) -> None:
         """Nothing: this is inference."""
 
+    def add_loss(self, value: Any) -> None:
+        """Nothing: nobody minimizes here."""
+
     def add_weight(self, *_: Any) -> None:
         """Not here: the layer is built."""
         raise RuntimeError("setup does not run on a native object")

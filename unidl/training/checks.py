@@ -11,21 +11,12 @@ from unidl.callbacks.callback import GIVEN
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.node import LayerCall, OpCall, symbols
-from unidl.graph.tensor import SymbolicTensor
 from unidl.losses import Loss
 from unidl.metrics import Metric
 from unidl.models.model import Model
 from unidl.subclass import check_object
 
 FOREIGN_CALLBACK = "Another framework's callbacks are not called: write a subclass of unidl.callbacks.Callback."
-
-
-def check_targets(loss: Loss | None, metrics: Sequence[Metric], model: Model, targets: Any) -> None:
-    """Let the loss and the metrics look at all targets, where there is one output and one array of them."""
-    outputs = model._need_built().plan.calls[0].outputs
-    if isinstance(outputs, SymbolicTensor) and hasattr(targets, "dtype"):
-        for reader in ([] if loss is None else [loss]) + list(metrics):
-            reader.check(targets, outputs.spec)
 
 
 def check_precision(model: Model) -> None:
@@ -38,16 +29,20 @@ def check_precision(model: Model) -> None:
         )
 
 
-def refuse_softmax(reader: Loss | Metric, model: Model) -> None:
+def refuse_softmax(reader: Loss | Metric, plan: LayerPlan, output: Any) -> None:
     """Refuse a model that ends with a softmax or sigmoid before a loss or metric that reads logits.
+
+    Args:
+        reader: The loss or metric.
+        plan: The model's.
+        output: What it reads of what forward returns.
 
     Raises:
         ArgumentError: It does; both fixes are named.
     """
     if not reader.reads_logits:
         return
-    plan = model._need_built().plan
-    found = _last_op(plan)
+    found = _last_op(plan, output)
     if found in ("softmax", "sigmoid", "log_softmax"):
         kind, module = ("loss", "losses") if isinstance(reader, Loss) else ("metric", "metrics")
         twice = "the loss would apply it a second time, and training would be slow and end worse."
@@ -87,20 +82,19 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
         check_object(callback, Callback, "on_", GIVEN)
 
 
-def check_watched(callbacks: Sequence[Callback], metrics: Sequence[Metric], own_step: bool, validated: bool) -> None:
+def check_watched(callbacks: Sequence[Callback], named: Sequence[str], own_step: bool, validated: bool) -> None:
     """Refuse a callback that watches a number which no epoch will have. Another callback may add numbers of its own.
 
     Args:
         callbacks: Those of the run.
-        metrics: The Trainer's.
+        named: The losses and metrics that the Trainer logs.
         own_step: Whether a subclass takes the steps, which may give any numbers.
         validated: Whether there is validation data.
 
     Raises:
         ArgumentError: There is one.
     """
-    plain = ["loss", *(metric.name for metric in metrics)]
-    names = [*plain, "seconds", *(f"val_{name}" for name in plain if validated)]
+    names = [*named, "learning_rate", "seconds", *(f"val_{name}" for name in named if validated)]
     for callback in callbacks:
         if isinstance(callback, EarlyStopping):
             held_out = (callback.monitor or "").startswith("val_")
@@ -134,8 +128,8 @@ def scalar(value: Any) -> Any:
     return value
 
 
-def _last_op(plan: LayerPlan) -> str | None:
-    outputs = list(symbols(plan.calls[0].outputs))
+def _last_op(plan: LayerPlan, output: Any) -> str | None:
+    outputs = list(symbols(output))
     if len(outputs) != 1:
         return None
     node = outputs[0].unidl_node
@@ -144,5 +138,5 @@ def _last_op(plan: LayerPlan) -> str | None:
     if isinstance(node, LayerCall):
         for child in plan.children.values():
             if child.layer is node.layer:
-                return _last_op(child)
+                return _last_op(child, child.calls[0].outputs)
     return None

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unidl import ops
-from unidl.arguments import number
 from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
 from unidl.capture import Record
 from unidl.data import Arrays, Source
@@ -24,16 +22,19 @@ from unidl.models.calling import calling
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.stream import step_of
-from unidl.schedules import Constant
 from unidl.targets import labels
+from unidl.training.added import adding_layers, gathered, plus
 from unidl.training.allocation import keep_freed_memory
 from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace, Uninterrupted
-from unidl.training.feed import Feed, Load, fits, part_of
+from unidl.training.feed import Feed, Load, fits, is_weighted, part_of
 from unidl.training.nonfinite import Weights
-from unidl.training.numbers import POSITIONS, Numbers
+from unidl.training.numbers import Numbers, is_shown
+from unidl.training.objective import ADDED, Objective
+from unidl.training.outputs import Key as Output
 from unidl.training.progress import Progress
+from unidl.training.rates import rates_of
 from unidl.training.restorable import check_optimizer
 from unidl.training.saved import Key
 
@@ -47,6 +48,7 @@ class _Now(threading.local):
     def __init__(self) -> None:
         self.states: dict[str, Any] = {}  # of the metrics
         self.rates: dict[str, Any] = {}  # by optimizer
+        self.numbers: dict[str, Any] = {}  # what the Trainer's own step logs beside the loss
         self.admitted = False  # whether its inputs came through the model's door
 
 
@@ -75,6 +77,8 @@ class Engine:
         self._changing = threading.RLock()  # evaluations may run in several threads
         self._names: list[str] | None = None  # of the numbers that a training step gives
         self.measured = False  # whether a training step has added a batch to the metrics
+        self.class_weights: dict[Output, Any] | None = None  # weights by class, on the device, while a fit has some
+        self._weighing: Any = None  # what tells them apart from others
         self._programs: dict[Any, Steps] = {}
         self._native: Any = None  # the native object that all these are of
         self._records: list[Record] = []  # of its layers
@@ -84,6 +88,11 @@ class Engine:
     def model(self) -> Model:
         """The Trainer's model."""
         return self.trainer.model
+
+    @property
+    def objective(self) -> Objective:
+        """The Trainer's losses and metrics."""
+        return self.trainer.objective
 
     @property
     def backend(self) -> Backend:
@@ -109,6 +118,7 @@ class Engine:
             return
         self._records, self._resting = records, resting
         if not known:
+            self.objective.resolve(built.plan, adds=bool(adding_layers(self.model)))
             self._native = built.native
             if self.on_cpu:
                 keep_freed_memory()
@@ -127,13 +137,24 @@ class Engine:
         stepper = self._stepper(part, name)
         paired = False
 
-        def loss_and_aux() -> tuple[Any, Any]:
+        def split(returned: Any) -> tuple[Any, Any]:
             nonlocal paired
-            returned = function()
             paired = isinstance(returned, tuple) and len(returned) == 2
             return (scalar(returned[0]), returned[1]) if paired else (scalar(returned), ())
 
-        (loss, aux), gradients = self.backend.value_and_grad(loss_and_aux, (), {}, stepper.wanted, has_aux=True)
+        def with_added() -> tuple[Any, Any]:
+            returned, added = gathered(function, adding)
+            value, aux = split(returned)
+            value, added = plus(value, added)
+            return value, (aux, added)
+
+        adding = adding_layers(part) if self.objective.adds else frozenset()
+        minimized = with_added if adding else lambda: split(function())
+        (loss, aux), gradients = self.backend.value_and_grad(minimized, (), {}, stepper.wanted, has_aux=True)
+        if adding:
+            aux, added = aux
+            if self.takes_own_step():
+                self.log({ADDED: added})
         stepper.apply(gradients, self._now.rates[name])
         return (loss, aux) if paired else loss
 
@@ -206,38 +227,24 @@ class Engine:
             return self.model(*arguments_of(x))
         return self.backend.run(self._native, arguments_of(x), {}, in_training_step())
 
-    def loss(self, targets: Any, predictions: Any) -> Any:
-        """The Trainer's loss, a scalar."""
-        value = self.trainer.loss(targets, predictions)
-        shape = getattr(value, "shape", None)
-        if shape is None or len(shape):
-            raise ShapeError(
-                f"The loss {self.trainer.loss!r} returned no single number.",
-                expected="a scalar: ()",
-                received=f"a {type(value).__name__}" if shape is None else f"a tensor of shape {tuple(shape)}",
-                fix="Define per_example(targets, predictions) on the class: Loss.__call__ takes the mean.",
-            )
-        return value
+    def loss(self, targets: Any, predictions: Any, sample_weight: Any) -> tuple[Any, dict[str, Any]]:
+        """The Trainer's loss, a scalar, and what is logged beside it."""
+        classes = self.class_weights if in_training_step() else None
+        return self.objective.value(targets, predictions, sample_weight, classes)
 
-    def _positions(self, targets: Any) -> dict[str, Any]:
-        """How many positions the loss of a batch is the mean over, where it leaves some out."""
-        mask = None if self.trainer._loss is None else self.trainer.loss.mask(targets)
-        return {} if mask is None else {POSITIONS: ops.sum(ops.cast(mask, self.model.precision))}
+    def log(self, numbers: dict[str, Any]) -> None:
+        """Log numbers of the step that is being taken."""
+        self._now.numbers.update(numbers)
 
-    def measure(self, targets: Any, predictions: Any) -> None:
-        """Add a batch to the metrics; the predictions take no gradient."""
+    def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
+        """Add a batch to the metrics."""
         self.measured = True
-        for i, metric in enumerate(self.trainer.metrics):
-            before = self._now.states[str(i)]
-            state = metric.update(before, targets, predictions)
-            if state.keys() != before.keys():
-                raise ArgumentError(
-                    f"The metric {metric.name!r} does not keep its state.",
-                    expected=f"update(…) gives what initial() does: {', '.join(before)}",
-                    received=", ".join(state) or "nothing",
-                    fix="Return every part of the state, changed or not.",
-                )
-            self._now.states[str(i)] = {k: ops.stop_gradient(v) for k, v in state.items()}
+        self._now.states = self.objective.measure(self._now.states, targets, predictions, sample_weight)
+
+    def weigh_classes(self, tables: dict[Output, np.ndarray] | None) -> None:
+        """From now on training steps weigh classes so, by output; None: all alike."""
+        self._weighing = None if tables is None else tuple((key, table.tobytes()) for key, table in tables.items())
+        self.class_weights = None if tables is None else {key: self.put(table) for key, table in tables.items()}
 
     @property
     def portable(self) -> bool:
@@ -246,20 +253,20 @@ class Engine:
 
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         now = self._now
-        now.states, now.rates = dict(states), rates
+        now.states, now.rates, now.numbers = dict(states), rates, {}
         given = batch[0] if len(batch) == 1 else batch  # x alone, or (x, y), as fit was given
         result = self.trainer.training_step(given)
         numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
         numbers = {name: self._number(name, value) for name, value in numbers.items()}
-        if self.takes_own_step():
-            numbers |= self._positions(batch[1])
+        numbers.update({name: value for name, value in now.numbers.items() if name not in numbers})
+        shown = [name for name in numbers if is_shown(name, numbers)]
         if self._names is None:
-            self._names = list(numbers)
-        if self._names != list(numbers):
+            self._names = shown
+        if self._names != shown:
             raise ArgumentError(
                 "training_step gives other numbers than at its first step.",
                 expected=", ".join(self._names) or "none",
-                received=", ".join(numbers) or "none",
+                received=", ".join(shown) or "none",
                 fix="Give each number at every step.",
             )
         return now.states, numbers
@@ -283,14 +290,21 @@ class Engine:
             return self._train(batch, states, rates)
 
     def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        x, y = batch
+        x, y, *weights = batch
+        weight = weights[0] if weights else None
         now = self._now
         now.states = dict(states)
-        predictions = self.predictions(x)
-        self.measure(y, predictions)
-        if self.trainer._loss is None:
+        if self.objective.adds:
+            predictions, added = gathered(lambda: self.predictions(x), adding_layers(self.model))
+        else:
+            predictions = self.predictions(x)
+        self.measure(y, predictions, weight)
+        if not self.objective.parts:
             return now.states, {}
-        return now.states, {"loss": self.loss(y, predictions), **self._positions(y)}
+        value, numbers = self.loss(y, predictions, weight)
+        if self.objective.adds:
+            value, numbers[ADDED] = plus(value, added)
+        return now.states, {"loss": value, **numbers}
 
     # -- many steps ------------------------------------------------------------------------------------------------------
 
@@ -309,7 +323,7 @@ class Engine:
     def evaluate(self, feed: Feed, interruption: Uninterrupted | None = None) -> dict[str, float]:
         """Loss and metrics over a feed; what there is of them where a signal came."""
         interruption = interruption or Uninterrupted()
-        gathered, pace = Progress({}, states=self.initial_states()), Pace()
+        gathered, pace = Progress({}, states=self.initial_states(feed.is_weighted)), Pace()
         with interruption.waiting():
             take = feed.open(0, 0)
         while interruption.asked is None:
@@ -322,7 +336,7 @@ class Engine:
                 states, numbers = self._run("evaluate", load, gathered.states, {})
             gathered.add({name: self._array(value) for name, value in numbers.items()}, load.sizes, states, 0.0)
             pace.measured(load.count, time.perf_counter() - started)
-        return gathered.means() | self.results(gathered.states)
+        return self.objective.finished(gathered.means()) | self.results(gathered.states)
 
     def step(self, source: Arrays) -> Numbers:
         """One step on all of a source, its numbers unread."""
@@ -334,9 +348,10 @@ class Engine:
             admitted = self.takes_own_step()
             data = self.admit(source.parts) if admitted else self.put(source.parts)
             load = Load(data, self.put(np.arange(size)), 0, 1, size, [size], admitted, part_of(source.parts))
-            states, numbers = self._run("train", load, self.initial_states(), self.rates_of(1))
+            states, numbers = self._run("train", load, self.initial_states(is_weighted(source)), self.rates_of(1))
         self._count(1)
-        reads = {name: functools.partial(self._first, value) for name, value in numbers.items() if name != POSITIONS}
+        shown = {name: value for name, value in numbers.items() if is_shown(name, numbers)}
+        reads = {name: functools.partial(self._first, value) for name, value in shown.items()}
         return Numbers(reads, lambda: self.results(states))
 
     def _first(self, column: Any) -> float:
@@ -359,7 +374,7 @@ class Engine:
 
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
-        key = (kind, _kind_of(data), self._trained, jit)
+        key = (kind, _kind_of(data), self._trained, jit, self._weighing)
         program = self._programs.get(key)
         return self._made_program(kind, key, data, jit) if program is None else program
 
@@ -375,20 +390,7 @@ class Engine:
 
     def rates_of(self, count: int) -> dict[str, np.ndarray]:
         """The learning rates of the next steps, (count,) for each optimizer, computed on the host in float64."""
-        rates = {}
-        for name, optimizer in self.trainer.optimizers.items():
-            first = self.steps_of.get(name, 0)
-            schedule = optimizer.learning_rate
-            if isinstance(schedule, Constant):
-                rates[name] = np.full(count, schedule(first))
-            else:
-                rates[name] = np.array(
-                    [
-                        number(schedule, f"the rate of step {i}", schedule(i), least=0)
-                        for i in range(first, first + count)
-                    ]
-                )
-        return rates
+        return rates_of(self.trainer.optimizers, self.steps_of, count)
 
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
@@ -470,7 +472,7 @@ class Engine:
         return getattr(type(self.trainer).training_step, "of_trainer", False)
 
     def admit(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
-        """(x,) or (x, y) as tensors, the inputs as the model's door makes them."""
+        """(x,), (x, y) or (x, y, sample_weight) as tensors, the inputs as the model's door makes them."""
         x = parts[0]
         admitted, _ = admit(self.model._need_built(), arguments_of(x), {}, share=True)
         return (admitted if isinstance(x, tuple) else admitted[0], *map(self.put, parts[1:]))
@@ -485,9 +487,9 @@ class Engine:
 
         return map_nest(one, nest)
 
-    def initial_states(self) -> dict[str, dict[str, Any]]:
-        """The metrics' states before the first batch."""
-        return self.states_from({str(i): metric.initial() for i, metric in enumerate(self.trainer.metrics)})
+    def initial_states(self, weighted: bool) -> dict[str, dict[str, Any]]:
+        """The metrics' states before the first batch; a training_step of the user's own may weigh what it measures."""
+        return self.states_from(self.objective.initial(weighted or not self.takes_own_step()))
 
     def states_from(self, arrays: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, Any]]:
         """Metrics' states as tensors."""
@@ -500,8 +502,7 @@ class Engine:
 
     def results(self, states: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         """The metrics' numbers."""
-        arrays = self.states_as_arrays(states)
-        return {metric.name: metric.result(arrays[str(i)]) for i, metric in enumerate(self.trainer.metrics)}
+        return self.objective.results(self.states_as_arrays(states))
 
     def _array(self, value: Any) -> np.ndarray:
         return self.backend.to_numpy(value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from unidl.training.rates import is_rate
+
 
 def epoch_line(epoch: int, epochs: int, numbers: Mapping[str, float], width: int | None = None) -> str:
-    """An epoch's logs on one line: "epoch 1/3  loss 0.3521  accuracy 0.8932  4.2 s".
+    """An epoch's logs, without learning rates, on one line: "epoch 1/3  loss 0.3521  accuracy 0.8932  4.2 s".
 
     A line of more characters than the terminal has columns would be wrapped: then spaces go first, digits next, and at last the logs
     that do not fit, for history has all of them.
@@ -18,7 +20,7 @@ def epoch_line(epoch: int, epochs: int, numbers: Mapping[str, float], width: int
         width: Columns of the terminal; None where the line may have any length.
     """
     seconds = [f"{numbers['seconds']:.1f} s"] if "seconds" in numbers else []
-    logs = [(name, value) for name, value in numbers.items() if name != "seconds"]
+    logs = [(name, value) for name, value in numbers.items() if name != "seconds" and not is_rate(name)]
     line = ""
     for space, digits in (("  ", 4), (" ", 4), (" ", 3)):
         told = [f"epoch {epoch}/{epochs}", *(f"{name} {value:.{digits}f}" for name, value in logs), *seconds]

@@ -34,7 +34,7 @@ class Load:
         batch_size: Examples in a batch.
         sizes: Examples in each step's batch.
         admitted: Whether the inputs came through the model's door.
-        examples: (x,) or (x, y) of some of its examples, by a slice, as arrays on the host.
+        examples: (x,), (x, y) or (x, y, sample_weight) of some of its examples, by a slice, as arrays on the host.
         places: Which of the source's examples they are; None for batches of a stream.
     """
 
@@ -80,6 +80,11 @@ class Feed:
         self._admitted = admit is not None
         self._first: Any = None  # what a stream's batches have alike
         self._whole = self._bring(source.parts) if resident and isinstance(source, Arrays) else None
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether batches have weights."""
+        return is_weighted(self.source)
 
     @property
     def steps(self) -> int | None:
@@ -166,6 +171,11 @@ class Feed:
             return Load(data, order, 0, 1, max(size, width), [size], self._admitted, part_of(batch))
 
         return take
+
+
+def is_weighted(source: Source) -> bool:
+    """Whether a source's batches have weights beside inputs and targets."""
+    return len(source.sample()) > 2
 
 
 def part_of(parts: tuple[Any, ...]) -> Callable[[slice], Any]:

@@ -21,6 +21,7 @@ from unidl.training.hooks import Hooks
 from unidl.training.nonfinite import Inputs, cause
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import ASKED, CTRL_C, Progress
+from unidl.training.rates import last_rates
 from unidl.training.trial import choose_compiler
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ class Fit:
         measured = engine.results(progress.states) if engine.measured else {}
         validated = {} if self.validation is None else self._validated(self.validation)
         seconds = progress.seconds + time.perf_counter() - started
-        return progress.means() | measured | {"seconds": seconds} | validated
+        means = progress.means()
+        means = engine.objective.finished(means) if engine.takes_own_step() else means
+        rates = last_rates(self.trainer.optimizers, engine.steps_of)
+        return means | measured | rates | {"seconds": seconds} | validated
 
     def _validated(self, validation: Feed) -> dict[str, float]:
         """The loss and the metrics of the validation data."""
@@ -129,7 +133,7 @@ class Fit:
         with self._source_at_fault(progress), engine.opening_epoch(progress.position), self.interruption.waiting():
             take = self.feed.open(trainer.epoch, progress.position)
         if progress.states is None:
-            progress.states = engine.initial_states()
+            progress.states = engine.initial_states(self.feed.is_weighted)
         choose_compiler(engine, self.feed, progress, self.steps_left(progress), self.bar)
         while (load := self._take(take, progress)) is not None:
             engine.look_at_model()  # a callback may have replaced or frozen a layer

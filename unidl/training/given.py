@@ -13,38 +13,81 @@ from unidl.graph.spec import FLOATS
 from unidl.settings import Choice, chosen_device
 
 
-def source_of(x: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Source:
+def source_of(x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool, seed: int) -> Source:
     """What is trained on.
 
     Raises:
-        DataError: Targets stand beside a source, which has them itself, or the arrays cannot be used.
+        DataError: Targets or weights stand beside a source, which has them itself, weights have no targets, or the arrays cannot be
+            used.
     """
     if isinstance(x, Source):
-        if y is not None:
-            raise DataError("A source of batches has the targets in its batches.", received="y", fix="Leave y out.")
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise DataError(
+                    "A source of batches has targets and weights in its batches.",
+                    expected="batches (x, y), or (x, y, sample_weight)",
+                    received=name,
+                    fix=f"Leave {name} out.",
+                )
         return x
-    parts = (x,) if y is None else (x, y)
-    return Arrays(*parts, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    return Arrays(*_parts(x, y, sample_weight), batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+
+def _parts(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
+    """What there is of inputs, targets and weights."""
+    if y is None and sample_weight is not None:
+        raise DataError(
+            "Weights weigh targets, and there are none.", expected="x, y and sample_weight", received="no y"
+        )
+    return tuple(part for part in (x, y, sample_weight) if part is not None)
+
+
+def evaluated_source(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Source:
+    """What `evaluate` was given.
+
+    Raises:
+        DataError: There are no targets, or the arrays cannot be used.
+    """
+    if isinstance(x, Source):
+        return held_out(source_of(x, y, sample_weight, batch_size, shuffle=False, seed=0), batch_size)
+    if y is None:
+        raise DataError(
+            "evaluate needs targets beside the inputs.",
+            expected="evaluate(x, y), or a source of batches (x, y): evaluate(unidl.data.Stream(…))",
+            received=f"a {type(x).__name__} alone",
+        )
+    return held_out(_parts(x, y, sample_weight), batch_size)
 
 
 def held_out(given: Any, batch_size: int) -> Source:
     """What is evaluated on.
 
     Raises:
-        DataError: It is neither a pair nor a source of pairs, or the arrays cannot be used.
+        DataError: It is neither (x, y), nor (x, y, sample_weight), nor a source of these, or the arrays cannot be used.
     """
     if isinstance(given, Source):
-        if len(given.sample()) != 2:
+        if len(given.sample()) < 2:
             raise DataError("To evaluate, each batch needs targets.", expected="batches (x, y)", received="x alone")
         return given
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise DataError(
             "validation_data is a pair.",
-            expected="(x, y), or a source of batches",
-            received=type(given).__name__,
+            expected="(x, y), (x, y, sample_weight), or a source of batches",
+            received=f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, (tuple, list)) else ""),
             fix="unidl.data.Stream(…) makes a source of anything that gives batches.",
         )
-    return Arrays(*given, batch_size=batch_size)
+    return Arrays(*_parts(*given, *[None] * (3 - len(given))), batch_size=batch_size)
+
+
+def unpacked(batch: Any) -> tuple[Any, Any, Any]:
+    """Inputs, targets and weights, None where there are none, of a batch that the Trainer's own step takes.
+
+    Raises:
+        DataError: It has no targets.
+    """
+    if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+        raise DataError("The Trainer's own step needs inputs and targets.", fix="fit(x, y), or write training_step.")
+    return batch if len(batch) == 3 else (*batch, None)
 
 
 def checked_jit(owner: str, jit: Any) -> bool | str:

@@ -20,7 +20,7 @@ class History:
     """The numbers of a run.
 
     Args:
-        epochs: One dict of name -> number for each epoch: "loss", metrics, "val_…", and "seconds".
+        epochs: One dict of name -> number for each epoch: "loss" and its parts, metrics, "learning_rate", "val_…", and "seconds".
         step_loss: The loss of each optimizer step.
         stopped: Why the run ended before its last epoch; None where it did not.
     """

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-# The number of positions that the loss of a step is the mean over, where it leaves some out: kept beside it, and shown nowhere
-POSITIONS = "loss/positions"
+_POSITIONS = "/positions"
+
+
+def positions_of(name: str) -> str:
+    """Under which the number is kept that a loss of a step was divided by, where that does not go by the examples; shown nowhere."""
+    return name + _POSITIONS
+
+
+def is_shown(name: str, names: Collection[str]) -> bool:
+    """Whether a step's number is one to show, and not what another one of them was divided by."""
+    return not (name.endswith(_POSITIONS) and name.removesuffix(_POSITIONS) in names)
 
 
 class Numbers(Mapping[str, float]):

@@ -9,7 +9,7 @@ import numpy as np
 
 from unidl.errors import ArgumentError
 from unidl.training.history import History
-from unidl.training.numbers import POSITIONS
+from unidl.training.numbers import is_shown, positions_of
 
 Numbers = dict[str, float]
 
@@ -81,14 +81,18 @@ class Progress:
 
     def last(self) -> Numbers:
         """The numbers of the last step."""
-        return {name: float(columns[-1][-1]) for name, columns in self.columns.items() if name != POSITIONS}
+        return {n: float(columns[-1][-1]) for n, columns in self.columns.items() if is_shown(n, self.columns)}
 
     def means(self) -> Numbers:
-        """The mean of each number over the epoch's examples; of a loss that leaves positions out over those that count."""
+        """The mean of each number over the epoch's examples; of a loss with masks or weights over what its steps were divided by."""
         sizes = np.array(self.sizes, "float64")
-        counted = np.concatenate(self.columns[POSITIONS]) if POSITIONS in self.columns else sizes
-        weights = {name: counted if name == "loss" else sizes for name in self.columns if name != POSITIONS}
-        return {name: float(np.concatenate(self.columns[name]) @ w / max(w.sum(), 1.0)) for name, w in weights.items()}
+        means = {}
+        for name, columns in self.columns.items():
+            if is_shown(name, self.columns):
+                divisors = self.columns.get(positions_of(name))
+                weights = sizes if divisors is None else np.concatenate(divisors)
+                means[name] = float(np.concatenate(columns) @ weights / (weights.sum() or 1.0))
+        return means
 
     def end_epoch(self, numbers: Numbers) -> None:
         """The epoch ended, with these numbers."""

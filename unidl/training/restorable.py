@@ -139,7 +139,8 @@ def _check_generator(trainer: Trainer, state: Mapping[str, np.ndarray]) -> None:
 
 
 def _check_metrics(trainer: Trainer, states: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    here = {str(i): metric.initial() for i, metric in enumerate(trainer.metrics)}
+    here = trainer.objective.initial(weighted=False)
+    weighted = trainer.objective.initial(weighted=True)
     if here.keys() != states.keys():
         raise ArgumentError(
             "The saved training is in the middle of an epoch with other metrics; nothing was restored.",
@@ -147,7 +148,8 @@ def _check_metrics(trainer: Trainer, states: Mapping[str, Mapping[str, np.ndarra
             received=f"{len(states)} metrics",
             fix="Give the Trainer the metrics that it was trained with.",
         )
-    for i, initial in here.items():
+    for i, plain in here.items():
+        initial = plain if states[i].keys() == plain.keys() else weighted[i]
         for name in initial.keys() | states[i].keys():
             mine, theirs = np.asarray(initial.get(name)), np.asarray(states[i].get(name))
             if mine.shape != theirs.shape or mine.dtype.kind != theirs.dtype.kind:

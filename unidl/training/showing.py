@@ -27,12 +27,12 @@ def table(trainer: Trainer) -> Table:
 
 
 def _parts(trainer: Trainer) -> list[str]:
-    loss = "a loss of its own" if trainer._loss is None else f"loss {trainer._loss!r}"
+    loss = trainer.objective.shown() or "a loss of its own"
     own = list(trainer.optimizers) == ["main"]
     optimizers = [
         repr(optimizer) if own else f"{name}: {optimizer!r}" for name, optimizer in trainer.optimizers.items()
     ]
-    metrics = [visible(metric.name) for metric in trainer.metrics]
+    metrics = [visible(trainer.objective.metric_name(measure)) for measure in trainer.objective.measures]
     parts = [loss, f"optimizer {', '.join(optimizers)}"]
     if metrics:
         parts.append(f"metrics {', '.join(metrics)}")

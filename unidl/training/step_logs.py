@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from unidl.training.numbers import POSITIONS
+from unidl.training.numbers import is_shown
 
 
 class StepLogs(Mapping[str, np.ndarray]):
@@ -19,7 +19,7 @@ class StepLogs(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, columns: Mapping[str, np.ndarray], sizes: list[int], taken: int) -> None:
-        self._columns = {name: column for name, column in columns.items() if name != POSITIONS}
+        self._columns = {name: column for name, column in columns.items() if is_shown(name, columns)}
         self.steps = np.arange(taken - len(sizes) + 1, taken + 1)  # the number of each step; the Trainer's first is 1
         self.sizes = np.array(sizes)
 

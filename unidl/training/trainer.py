@@ -13,14 +13,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from unidl import arguments, losses, metrics, optimizers
+from unidl import arguments, metrics, optimizers
 from unidl.backends import registry
 from unidl.backends.contract import Purpose
 from unidl.callbacks import Callback
 from unidl.capture import told_arguments
 from unidl.data import Arrays, Source
+from unidl.data.source import parts_of
 from unidl.description.layer import Layer
-from unidl.errors import ArgumentError, ConcurrentUseError, DataError, NonFiniteWarning, NotSerializableError
+from unidl.errors import ArgumentError, ConcurrentUseError, NonFiniteWarning, NotSerializableError
 from unidl.graph.node import map_nest
 from unidl.interchange import convert
 from unidl.models import saving
@@ -33,15 +34,24 @@ from unidl.table import Table
 from unidl.training import showing, state
 from unidl.training.bar import Bar
 from unidl.training.beginning import begin
-from unidl.training.checks import check_precision, check_run, check_targets, check_watched, refuse_softmax
+from unidl.training.checks import check_precision, check_run, check_watched
 from unidl.training.compiling import Choice
 from unidl.training.control import Interruption
 from unidl.training.engine import Engine, arguments_of
 from unidl.training.feed import Feed
 from unidl.training.fitting import Fit
-from unidl.training.given import check_build_arguments, checked_jit, held_out, optimizers_of, source_of
+from unidl.training.given import (
+    check_build_arguments,
+    checked_jit,
+    evaluated_source,
+    held_out,
+    optimizers_of,
+    source_of,
+    unpacked,
+)
 from unidl.training.history import History
 from unidl.training.hooks import Hooks
+from unidl.training.objective import Objective
 from unidl.training.observing import OBSERVERS
 from unidl.training.progress import Progress
 
@@ -54,11 +64,14 @@ class Trainer:
 
     Args:
         model: The model. One that is not built is built by the first `fit`, for the inputs it sees.
-        loss: Name of a loss, one of unidl.losses, or a function(targets, predictions).
+        loss: Name of a loss, one of unidl.losses, or a function(targets, predictions). For a model with several outputs a dict
+            {output: loss}, or a list of losses in the outputs' order, None for one that has none.
         optimizer: Name of an optimizer, one of unidl.optimizers, or a dict of them for a `training_step` of your own.
-        metrics: Names, or objects of unidl.metrics, or functions(targets, predictions).
+        metrics: Names, or objects of unidl.metrics, or functions(targets, predictions), in a list. For a model with several outputs a
+            dict {output: metrics}, or a list of lists.
         jit: Whether the framework's compiler compiles the step (XLA, torch.compile). "auto" measures a few steps of each, takes
             them back, and keeps the faster over the steps still to come, compiling included; `jit_choice` says why.
+        loss_weights: Factors of the losses of several outputs in their sum, given as they are; None is 1 for each.
         backend: For a model that is not built yet; None is the one in force where the Trainer is made.
         device: For a model that is not built yet.
         precision: For a model that is not built yet; None is "float32".
@@ -81,9 +94,10 @@ class Trainer:
         model: Model,
         loss: Any = None,
         optimizer: Any = "adam",
-        metrics: Sequence[Any] = (),
+        metrics: Sequence[Any] | Mapping[str, Any] = (),
         jit: bool | str = False,
         *,
+        loss_weights: Any = None,
         backend: str | None = None,
         device: str | None = None,
         precision: str | None = None,
@@ -99,22 +113,10 @@ class Trainer:
                 if isinstance(model, Layer)
                 else "Give the unidl model itself, not model.native.",
             )
-        if isinstance(metrics, str) or callable(metrics):
-            shown = repr(metrics) if isinstance(metrics, str) else "…"
-            raise ArgumentError("metrics is a list.", received=arguments.shown(metrics), fix=f"metrics=[{shown}]")
         self.model = model
-        self._loss = None if loss is None else losses.get(loss)
+        self.objective = Objective(loss, loss_weights, metrics)
         given = optimizers_of(optimizer, own_step=type(self).training_step is not Trainer.training_step)
         self.optimizers: dict[str, optimizers.Optimizer] = {name: optimizers.get(o) for name, o in given.items()}
-        self.metrics = [_metric(metric) for metric in arguments.items("Trainer", "metrics", metrics, "metrics")]
-        names = ["loss", *(metric.name for metric in self.metrics)]
-        if len(set(names)) < len(names):
-            raise ArgumentError(
-                "Two numbers of the Trainer would have one name.",
-                expected="a name for each metric, other than 'loss'",
-                received=", ".join(names),
-                fix="unidl.metrics.Mean(function, name=…) gives a function's mean another name.",
-            )
         self.jit = checked_jit("Trainer", jit)
         check_build_arguments(backend, device, precision, random)
         if backend is None and not model.is_built:
@@ -156,39 +158,39 @@ class Trainer:
         by TensorFlow, so it is written with unidl.ops.
 
         Args:
-            batch: What `fit` was given, cut to the batch: (x, y), or x alone.
+            batch: What `fit` was given, cut to the batch: (x, y, sample_weight), (x, y), or x alone.
         """
-        if not isinstance(batch, tuple) or len(batch) != 2:
-            raise DataError(
-                "The Trainer's own step needs inputs and targets.", fix="fit(x, y), or write training_step."
-            )
-        x, y = batch
+        x, y, weights = unpacked(batch)
 
         def loss() -> tuple[Any, Any]:
             predictions = self.engine.predictions(x)
-            return self.engine.loss(y, predictions), predictions
+            value, numbers = self.engine.loss(y, predictions, weights)
+            return value, (predictions, numbers)
 
-        value, predictions = self.minimize(loss)
-        self.measure(y, predictions)
+        value, (predictions, numbers) = self.minimize(loss)
+        self.engine.log(numbers)
+        self.measure(y, predictions, weights)
         return value
 
-    def measure(self, targets: Any, predictions: Any) -> None:
+    def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
         """Add a batch to the metrics; inside `training_step`, which else leaves them out of the epoch's numbers.
 
         Args:
             targets: As the metrics take them.
             predictions: Likewise; with no gradient, as `minimize` gives them back.
+            sample_weight: Weights or a mask of the examples, or None.
         """
-        self.engine.measure(targets, predictions)
+        self.engine.measure(targets, predictions, sample_weight)
 
     @property
-    def loss(self) -> losses.Loss:
-        """The loss that the Trainer was given."""
-        if self._loss is None:
-            raise ArgumentError(
-                "This Trainer has no loss.", fix='Trainer(model, loss="cross_entropy"), or write training_step.'
-            )
-        return self._loss
+    def metrics(self) -> list[metrics.Metric]:
+        """The metrics that the Trainer was given, those of all outputs in one list."""
+        return [measure.metric for measure in self.objective.measures]
+
+    @property
+    def loss(self) -> Any:
+        """The loss that the Trainer was given; of losses by output their weighted sum, a function(targets, predictions)."""
+        return self.objective.loss
 
     @told_arguments
     def minimize(self, function: Callable[[], Any], part: Model | None = None, optimizer: str = "main") -> Any:
@@ -233,6 +235,8 @@ class Trainer:
         epochs: int = 1,
         batch_size: int = 32,
         validation_data: Any = None,
+        class_weight: Mapping[Any, Any] | None = None,
+        sample_weight: Any = None,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
@@ -247,7 +251,12 @@ class Trainer:
             y: Targets, likewise; None for a training_step that needs none.
             epochs: Epochs of this call; with `resume` those of the whole run.
             batch_size: Examples in a batch; the last batch may have fewer.
-            validation_data: Inputs and targets to evaluate on after each epoch: a pair, or a source of batches.
+            validation_data: What to evaluate on after each epoch: (x, y), (x, y, sample_weight), or a source of batches.
+            class_weight: {class: weight}, the weights of examples by their class in the loss; 1 for a class that is not named. For
+                losses by output {output: {class: weight}}. Metrics, and the evaluation, do not take it.
+            sample_weight: Weights from 0 up, (batch,), or of each time step, (batch, time); or booleans, a mask: False leaves the
+                position out. Metrics take them too. For several outputs one array for all, or nested as the targets. A source of
+                batches gives them as the third of (x, y, sample_weight).
             shuffle: Whether each epoch has its own order, drawn from (seed, epoch).
             callbacks: See unidl.callbacks. Those that declare `every_steps` get control so often; otherwise the loop runs on for
                 about 0.2 seconds, after which Ctrl-C is heeded and the loss looked at.
@@ -273,15 +282,16 @@ class Trainer:
         for name, value in (("shuffle", shuffle), ("progress", progress), ("resume", resume)):
             arguments.flag("Trainer.fit", name, value)
         arguments.positive("Trainer.fit", "batch_size", batch_size)
-        source = source_of(x, y, batch_size, shuffle, self.seed)
+        source = source_of(x, y, sample_weight, batch_size, shuffle, self.seed)
         validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
         self._build_for(source)
         with _training(self, "fit"):
             self._prepare(source)
+            self._weigh_classes(class_weight)
             if validation is not None:
                 self._check_data(validation.sample(), compared=True)
             own_step = not self.engine.takes_own_step()
-            check_watched(callbacks, self.metrics, own_step, validated=validation is not None)
+            check_watched(callbacks, self.objective.names(), own_step, validated=validation is not None)
             self._stop = False
             for observer in OBSERVERS:
                 observer.begins(self, source)
@@ -298,16 +308,17 @@ class Trainer:
         return history
 
     @told_arguments
-    def evaluate(self, x: Any, y: Any = None, batch_size: int = 256) -> dict[str, float]:
-        """Loss and metrics on data, without training."""
+    def evaluate(self, x: Any, y: Any = None, batch_size: int = 256, sample_weight: Any = None) -> dict[str, float]:
+        """Loss and metrics on data, without training.
+
+        Args:
+            x: Inputs, or a source of batches (see `fit`).
+            y: Targets.
+            batch_size: Examples in a batch.
+            sample_weight: Weights or a mask, as in `fit`.
+        """
         arguments.positive("Trainer.evaluate", "batch_size", batch_size)
-        if y is None and not isinstance(x, Source):
-            raise DataError(
-                "evaluate needs targets beside the inputs.",
-                expected="evaluate(x, y), or a source of batches (x, y): evaluate(unidl.data.Stream(…))",
-                received=f"a {type(x).__name__} alone",
-            )
-        source = held_out(x if isinstance(x, Source) else (x, y), batch_size)
+        source = evaluated_source(x, y, sample_weight, batch_size)
         self._build_for(source)
         with (
             reading(self.model._need_built(), "Trainer.evaluate"),
@@ -334,17 +345,17 @@ class Trainer:
         """One optimizer step on one batch, for people with a loop of their own.
 
         Args:
-            batch: (x, y), or x alone; arrays.
+            batch: (x, y, sample_weight), (x, y), or x alone; arrays.
 
         Returns:
             The numbers of this batch. They stay on the device until one is looked at: a loop that looks seldom does not wait.
         """
         self._refuse_inside("step")
-        pair = isinstance(batch, list) and len(batch) == 2  # a torch DataLoader gives its pairs as lists
-        source = Arrays(*(batch if isinstance(batch, tuple) or pair else (batch,)), batch_size=arguments.LARGEST_SIZE)
+        source = Arrays(*parts_of(batch), batch_size=arguments.LARGEST_SIZE)
         self._build_for(source)
         with _training(self, "step"):
             self._prepare(source)
+            self.engine.weigh_classes(None)
             for observer in OBSERVERS:
                 observer.steps(self, source)
             started = time.perf_counter()
@@ -433,7 +444,7 @@ class Trainer:
         new: Self = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.model = convert(self.model, backend, device, precision)
-        new.callbacks, new._runs = [], None
+        new.callbacks, new._runs, new.objective = [], None, copy.copy(self.objective)
         new.engine = Engine(new)
         new.restore({**self.state(), "callbacks": [], "choice": None})
         return new
@@ -446,7 +457,7 @@ class Trainer:
         new: Self = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         new.model, new.callbacks, new.engine = copy.deepcopy(self.model), [], Engine(new)
-        new._runs = None
+        new._runs, new.objective = None, copy.copy(self.objective)
         return new
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -491,9 +502,21 @@ class Trainer:
         """Refuse data that does not fit, before anything is computed."""
         check_precision(self.model)
         self.engine.look_at_model()
-        for reader in ([] if self._loss is None else [self._loss]) + self.metrics:
-            refuse_softmax(reader, self.model)
+        self.objective.check_model(self.model._need_built().plan)
         self._check_data(source.sample(), self._compares(training))
+
+    def _weigh_classes(self, given: Any) -> None:
+        """Weights of classes for the Trainer's own steps.
+
+        Raises:
+            ArgumentError: They are none, or a training_step of the user's own takes the steps.
+        """
+        if given is not None and not self.engine.takes_own_step():
+            raise ArgumentError(
+                "class_weight weighs the Trainer's own loss, and this Trainer has a training_step of its own.",
+                fix="Give weights of examples, sample_weight=, which training_step gets as the third of its batch.",
+            )
+        self.engine.weigh_classes(self.objective.class_tables(given))
 
     def _compares(self, training: bool) -> bool:
         """Whether targets reach the loss and the metrics as they are given: a training_step of the user's own may change them."""
@@ -502,15 +525,15 @@ class Trainer:
     def _check_data(self, parts: tuple[Any, ...], compared: bool) -> None:
         if compared:  # else the inputs and targets may be for anything
             inspect(self.model._need_built(), arguments_of(parts[0]))
-            if len(parts) == 2:
-                check_targets(self._loss, self.metrics, self.model, parts[1])
+            if len(parts) > 1:
+                self.objective.check(parts)
 
     def _feed(self, source: Source, training: bool) -> Feed:
         compared = self._compares(training)
 
         def look(batch: tuple[Any, ...]) -> None:
-            if compared and len(batch) == 2:
-                check_targets(self._loss, self.metrics, self.model, batch[1])
+            if compared and len(batch) > 1:
+                self.objective.check(batch)
 
         return self.engine.feed(source, training, look)
 
@@ -550,7 +573,3 @@ def ambient(model: Model, what: str, purpose: Purpose) -> AbstractContextManager
     """Inside, contexts of the framework that stand around change nothing (see the backends' contract)."""
     built = model._need_built()
     return built.backend.ambient(what, built.device, purpose)
-
-
-def _metric(given: Any) -> metrics.Metric:
-    return metrics.get(given)  # inside the constructor the name is that of its argument

@@ -9,6 +9,7 @@ from unidl.backends.keras.engine import keras
 from unidl.backends.keras.module import Adapter, Part, adapter_class, attribute_name, call_native, layer_name, mode
 from unidl.backends.keras.weight import Slot
 from unidl.backends.lowering import Lowering
+from unidl.description import added
 from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -84,6 +85,9 @@ class Binding:
     def update(self, name: str, value: Any) -> None:
         if self.training:
             slots_of(self.plan, self.native, self.lowering)[name].write(keras.ops.stop_gradient(value))
+
+    def add_loss(self, value: Any) -> None:
+        added.add(self.plan.layer, value)
 
     def add_weight(self, *_: Any) -> None:
         raise RuntimeError("setup does not run on a native object")

@@ -136,6 +136,7 @@ def not_a_graph(plan: LayerPlan, children: Mapping[str, tuple[Any, Any]]) -> str
         "its forward reads weights of its own": bool(plan.weights),
         "its forward reads a weight of its layers": any(isinstance(node, WeightRead) for node in nodes),
         "its forward asks self.training": plan.reads_training,
+        "its forward adds a loss": plan.adds_loss,
         "it is called with plain or named arguments": bool(call.kwargs)
         or any(not isinstance(leaf, SymbolicTensor) for leaf in leaves(call.args)),
         "it is called with inputs of different shapes": any(_specs(c.args) != _specs(call.args) for c in plan.calls),

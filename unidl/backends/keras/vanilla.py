@@ -168,6 +168,9 @@ class Part:
     def update(self, name: str, value: Any) -> None:
         """Nothing: a state stays as it is in inference."""
 
+    def add_loss(self, value: Any) -> None:
+        """Nothing: a file holds a model in inference."""
+
     def add_weight(self, *_: Any) -> None:
         raise RuntimeError("setup does not run on a native object")
 

@@ -19,6 +19,7 @@ from unidl.backends.tensorflow.module import (
 )
 from unidl.backends.tensorflow.tracing import in_layer, is_training
 from unidl.backends.tensorflow.weight import Slot, is_frozen, make_variable, variable_of
+from unidl.description import added
 from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -94,6 +95,9 @@ class Binding:
     def update(self, name: str, value: tf.Tensor) -> None:
         if self.training:
             variable_of(self.module, attribute_name(name)).assign(tf.stop_gradient(value))
+
+    def add_loss(self, value: Any) -> None:
+        added.add(self.plan.layer, value)
 
     def add_weight(self, *_: Any) -> None:
         raise RuntimeError("setup does not run on a native object")

@@ -13,6 +13,7 @@ from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
 from unidl.backends.torch.module import Adapter, adapter_class, attribute_name, call_adapter, module_key
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.members import places
+from unidl.description import added
 from unidl.description.held import held
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
@@ -130,6 +131,9 @@ class Binding:
         if self.module.training:
             with torch.no_grad():
                 getattr(self.module, attribute_name(name)).copy_(value.detach())
+
+    def add_loss(self, value: Any) -> None:
+        added.add(self.plan.layer, value)
 
     def add_weight(self, *_: Any) -> None:
         raise RuntimeError("setup does not run on a native object")

@@ -14,6 +14,7 @@ from unidl.data import Source
 from unidl.insight.comparisons.resident import Growth
 from unidl.training.history import History
 from unidl.training.observing import Observer
+from unidl.training.rates import is_rate
 from unidl.training.trainer import Trainer
 
 
@@ -70,7 +71,7 @@ class Watch(Observer):
         if self._looked is not None:
             self._losses.append(history.step_loss)
             self._numbers = (
-                {name: value for name, value in history.epochs[-1].items() if name != "seconds"}
+                {name: value for name, value in history.epochs[-1].items() if name != "seconds" and not is_rate(name)}
                 if history.epochs
                 else {}
             )

@@ -15,6 +15,7 @@ from unidl import distribution
 from unidl.backends import registry
 from unidl.errors import MissingPackageError
 from unidl.training import History
+from unidl.training.rates import is_rate
 from unidl.visible import visible
 
 POINTS = 1_000  # more in a curve are drawn as means of neighbours
@@ -67,7 +68,7 @@ def panels(histories: Mapping[str, History]) -> list[Panel]:
     found = [_steps(histories)]
     names = dict.fromkeys(name.removeprefix(HELD_OUT) for history in histories.values() for name in history.names())
     for name in names:
-        if name != "seconds":
+        if name != "seconds" and not is_rate(name):
             curves = [
                 Curve(_label(run, each), i, each != name, *_epochs(history, each))
                 for i, (run, history) in enumerate(histories.items())
