@@ -7,6 +7,7 @@ the tests of that backend: so Keras is tested again on another engine, in a proc
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -42,6 +43,11 @@ BACKENDS = {
 # the same examples in every run: a red CI can be repeated; a busy machine is slow, which is no failure
 hypothesis.settings.register_profile("unidl", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("unidl")
+
+
+# a shell that runs the tests in its background has them ignore Ctrl-C, and what is under test is that it is heeded
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -118,6 +118,7 @@ BY_NAME: dict[str, Family] = {
     "dtype": word("float32", "float"),
     "format": word("pt2", "pth"),
     "layout": word("torch"),
+    "reduction": word("mean", "sum", "none"),
     # descriptions
     **dict.fromkeys(
         ("kernel_initializer", "bias_initializer", "recurrent_initializer", "embeddings_initializer"), INITIALIZER
@@ -145,6 +146,13 @@ BY_NAME: dict[str, Family] = {
     "weights": Family(Made("weights"), ("x", 3, None, [], OBJECT, {}, {"x": 1}, {3: 1})),
     # data
     **dict.fromkeys(("x", "y", "batch", "inputs"), DATA),
+    "loss_weights": Family(
+        None, ("x", 3, math.nan, True, OBJECT, {"no such output": 1.0}, [1.0, 2.0], [math.nan]), none=True
+    ),
+    "class_weight": Family(
+        {0: 1.0}, ("x", 3, math.nan, True, [1.0], OBJECT, {"a": 1.0}, {0: "x"}, {0: math.nan}), none=True
+    ),
+    "sample_weight": Family(None, ("x", 3, math.nan, OBJECT, np.ones(3, "float32"), np.array(["a"])), none=True),
     "validation_data": Family(None, ("x", 3, math.nan, True, [], {}, OBJECT, (1,), (1, 2, 3)), none=True),
 }
 

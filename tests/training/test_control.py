@@ -222,7 +222,7 @@ def test_what_is_no_stream():
         made("torch").fit(data.Stream([]), progress=False)
     with pytest.raises(DataError, match="one number of examples along the first axis"):
         made("torch").fit(data.Stream([(X[:3], Y[:4])]), progress=False)
-    with pytest.raises(DataError, match="has the targets in its batches"):
+    with pytest.raises(DataError, match="has targets and weights in its batches"):
         made("torch").fit(data.Stream(batches), Y, progress=False)
 
 

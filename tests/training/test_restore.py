@@ -14,6 +14,7 @@ import pytest
 
 import unidl
 from unidl import callbacks, layers, optimizers
+from unidl.backends.generators import LENT_STATE
 from unidl.errors import ArgumentError, CheckpointError, CheckpointWarning, FileError, UnidlError, WeightError
 
 RNG = np.random.default_rng(0)
@@ -173,6 +174,19 @@ def test_a_good_training_is_restored_to_the_bit(backend, tmp_path):
     b = trained(backend, 2)
     b.restore(tmp_path / "a.unidl")
     assert bits(b.state()) == bits(a.state())
+
+
+def test_whether_the_process_has_drawn_is_no_part_of_a_training(backend):
+    """Keras and TensorFlow make a generator of the process at its first use; a run holds its state only while it is lent to it."""
+    trainer = made(backend, 0)
+    trainer.fit(X, Y, **QUIET)
+    state = trainer.state()
+    own = {name: array for name, array in state["generator"].items() if name != LENT_STATE}
+    with unidl.using(backend):
+        unidl.ops.random.normal((2,))
+    for lent in ({}, {LENT_STATE: own["state"]} if "state" in own else {}):
+        trainer.restore({**state, "generator": {**own, **lent}})
+    copy.deepcopy(trainer).fit(X, Y, **QUIET)
 
 
 @pytest.mark.parametrize(

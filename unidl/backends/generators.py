@@ -37,6 +37,10 @@ class SpareGenerators(threading.local):
             free.append(generator)
 
 
+# the name of the process' own state in the state of a run: only a run that it is lent to at that moment has one
+LENT_STATE = "process"
+
+
 class Lent:
     """The process' own generator while runs draw from theirs.
 

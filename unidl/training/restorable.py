@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unidl.backends.generators import LENT_STATE
 from unidl.errors import ArgumentError, WeightError
 from unidl.graph.spec import TensorSpec, is_float
 from unidl.lazy_array import LazyArray
@@ -127,9 +128,10 @@ def _check_generator(trainer: Trainer, state: Mapping[str, np.ndarray]) -> None:
     backend, device = trainer.model._need_built().backend, trainer.model.device
     with backend.random_state(0, device) as generator:
         here = generator.read()
-        if here.keys() != state.keys():
-            raise damaged("generator", ", ".join(sorted(here.keys() ^ state.keys())))
-        for name, array in here.items():
+        if differing := (here.keys() ^ state.keys()) - {LENT_STATE}:
+            raise damaged("generator", ", ".join(sorted(differing)))
+        for name in here.keys() & state.keys():
+            array = here[name]
             if array.shape != state[name].shape or array.dtype != state[name].dtype:
                 raise damaged("generator", f"{name}: {state[name].dtype} {state[name].shape}")
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from unidl.backends import contract
-from unidl.backends.generators import Lent, SpareGenerators, lending
+from unidl.backends.generators import LENT_STATE, Lent, SpareGenerators, lending
 from unidl.backends.keras.device import of_engine
 from unidl.backends.keras.engine import keras, own_backend
 from unidl.backends.keras.ops.random import drawing_from, drawn_from, generator_of_process, new_generator
@@ -52,12 +52,12 @@ class Generator:
         engine = {} if self._engine is None else {f"engine {k}": v for k, v in self._engine.read().items()}
         lent = _LENT.read(self)
         own = {"state": np.array(keras.ops.convert_to_numpy(self._own.state))}
-        return own | ({} if lent is None else {"process": lent}) | engine
+        return own | ({} if lent is None else {LENT_STATE: lent}) | engine
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from these states."""
         self._own.state.assign(state["state"])
-        _LENT.write(self, state.get("process", state["state"]))
+        _LENT.write(self, state.get(LENT_STATE, state["state"]))
         if self._engine is not None:
             self._engine.write({k.removeprefix("engine "): v for k, v in state.items() if k.startswith("engine ")})
 

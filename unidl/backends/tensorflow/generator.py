@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from unidl.backends import contract
-from unidl.backends.generators import Lent, SpareGenerators, lending
+from unidl.backends.generators import LENT_STATE, Lent, SpareGenerators, lending
 from unidl.backends.tensorflow.ops.random import PROCESS, State, drawing_from, drawn_from
 
 _LENT = Lent(PROCESS.read, PROCESS.write)
@@ -28,12 +28,12 @@ class Generator:
     def read(self) -> dict[str, np.ndarray]:
         """The state, and that of the process' own where it is lent."""
         lent = _LENT.read(self) if PROCESS.is_drawn_from else None
-        return {"state": self._state.read()} | ({} if lent is None else {"process": lent})
+        return {"state": self._state.read()} | ({} if lent is None else {LENT_STATE: lent})
 
     def write(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from that state."""
         self._state.write(state["state"])
-        _LENT.write(self, state.get("process", state["state"]))
+        _LENT.write(self, state.get(LENT_STATE, state["state"]))
 
     def drawing(self) -> AbstractContextManager[object]:
         """Inside, random ops of this thread draw from it, and graphs that are traced hold it."""
