@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -289,6 +290,155 @@ def half(targets: Any, predictions: Any) -> Any:
     return ops.square(targets - predictions) * 0.5
 
 
+class Lion(optimizers.Optimizer):
+    """Lion: the sign of a momentum."""
+
+    state_names = ("momentum",)
+
+    def __init__(self, learning_rate: Any = 1e-4, beta_1: float = 0.9, beta_2: float = 0.99, **more: Any) -> None:
+        super().__init__(learning_rate, **more)
+        self.beta_1, self.beta_2 = beta_1, beta_2
+
+    def update(self, weight: Any, gradient: Any, state: Any, learning_rate: Any, step: Any) -> Any:
+        momentum = state["momentum"]
+        direction = ops.sign(momentum * self.beta_1 + gradient * (1 - self.beta_1))
+        return weight - learning_rate * direction, {"momentum": momentum * self.beta_2 + gradient * (1 - self.beta_2)}
+
+
+class Rowwise(optimizers.Optimizer):
+    """Computes with a weight's last axis and its first, so its layout counts; states change places, and the step counts."""
+
+    state_names = ("before", "now")
+
+    def __init__(self, learning_rate: Any = 1e-2, **more: Any) -> None:
+        super().__init__(learning_rate, **more)
+
+    def update(self, weight: Any, gradient: Any, state: Any, learning_rate: Any, step: Any) -> Any:
+        now = state["now"] * 0.5 + gradient / ops.sqrt(step)
+        size = ops.sqrt(ops.mean(ops.square(now), axis=-1, keepdims=True)) + 1e-3
+        if len(weight.shape) > 1:
+            size = size + ops.max(ops.abs(state["before"]), axis=0, keepdims=True)
+        return weight - learning_rate * now / size, {"before": state["now"], "now": now}
+
+
+class Plain(optimizers.Optimizer):
+    """Has no state, and remembers nothing."""
+
+    def __init__(self, learning_rate: Any = 0.1) -> None:
+        super().__init__(learning_rate)
+
+    def update(self, weight: Any, gradient: Any, state: Any, learning_rate: Any, step: Any) -> Any:
+        return weight - learning_rate * gradient / ops.sqrt(1.0 + ops.square(gradient)), {}
+
+
+class Remembering(optimizers.Optimizer):
+    """Keeps the weight as it was."""
+
+    state_names = ("last weight", "step")
+
+    def __init__(self, learning_rate: Any = 0.1) -> None:
+        super().__init__(learning_rate)
+
+    def update(self, weight: Any, gradient: Any, state: Any, learning_rate: Any, step: Any) -> Any:
+        return weight - learning_rate * gradient + 0.1 * (weight - state["last weight"]) * state["step"], {
+            "last weight": weight,
+            "step": ops.zeros_like(weight) + 0.5,
+        }
+
+
+class Halving(schedules.Schedule):
+    def __init__(self, rate: float, every: int) -> None:
+        self.rate, self.every = rate, every
+
+    def __call__(self, step: int) -> float:
+        return self.rate * 0.5 ** (step // self.every)
+
+
+def eased(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+class Warmed(schedules.Schedule):
+    """Another schedule after a warm-up, with floors by a table."""
+
+    def __init__(self, after: schedules.Schedule, steps: int, floors: dict[int, float]) -> None:
+        self.after, self.steps, self.floors = after, steps, floors
+
+    def __call__(self, step: int) -> float:
+        if step < self.steps:
+            return float(self.after(0) * eased(6 * (step / self.steps) - 3))
+        floor = 0.0
+        for start, value in self.floors.items():
+            if step >= start:
+                floor = value
+        return max(self.after(int(step) - self.steps), floor)
+
+
+class F1(metrics.Metric):
+    """Harmonic mean of precision and recall."""
+
+    def initial(self) -> dict[str, np.ndarray]:
+        return {name: np.zeros((), "int64") for name in ("true", "false", "missed")}
+
+    def update(self, state: Any, targets: Any, predictions: Any) -> Any:
+        yes, right = ops.greater(predictions, 0.0), ops.greater(targets, 0.5)
+
+        def count(one: Any, other: Any) -> Any:
+            return ops.sum(ops.cast(ops.logical_and(one, other), "int64"))
+
+        return {
+            "true": state["true"] + count(yes, right),
+            "false": state["false"] + count(yes, ops.logical_not(right)),
+            "missed": state["missed"] + count(ops.logical_not(yes), right),
+        }
+
+    def result(self, state: Any) -> float:
+        if state["true"] == 0:
+            return 0.0
+        precision = state["true"] / (state["true"] + state["false"])
+        recall = state["true"] / (state["true"] + state["missed"])
+        return float(2 * precision * recall / (precision + recall))
+
+
+class IoU(metrics.Metric):
+    """Mean over classes of intersection by union, from a table of counts."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    def initial(self) -> dict[str, np.ndarray]:
+        return {"table": np.full((self.classes, self.classes), 1e-3, "float32")}
+
+    def update(self, state: Any, targets: Any, predictions: Any) -> Any:
+        rows = ops.one_hot(targets, self.classes)
+        columns = ops.one_hot(ops.argmax(predictions, axis=-1), self.classes)
+        return {"table": state["table"] + ops.matmul(ops.transpose(rows), columns)}
+
+    def result(self, state: Any) -> float:
+        table = state["table"]
+        both = [table[i, i] for i in range(len(table))]
+        either = table.sum(axis=0) + table.sum(axis=1)
+        return float(np.mean([both[i] / (either[i] - both[i]) for i in range(self.classes)]))
+
+
+class Focal(losses.Loss):
+    def __init__(self, gamma: float = 2.0) -> None:
+        self.gamma = gamma
+
+    def per_example(self, targets: Any, predictions: Any) -> Any:
+        loss = ops.softmax_cross_entropy(predictions, targets)
+        return (1.0 - ops.exp(-loss)) ** self.gamma * loss
+
+
+class Attending(unidl.Model):
+    def __init__(self) -> None:
+        self.attention = layers.MultiHeadAttention(2, 2)
+        self.lstm, self.classes = layers.LSTM(4), layers.Dense(3)
+
+    def forward(self, x: Any) -> Any:
+        return self.classes(self.lstm(self.attention(x, x)))
+
+
 def small() -> unidl.Model:
     return unidl.Sequential(
         [layers.Dense(8, "tanh", name="first"), layers.LayerNormalization(), layers.Dense(2, name="last")]
@@ -388,5 +538,43 @@ TRAININGS: dict[str, tuple[Any, Any, Any, dict[str, Any], tuple[str, ...]]] = {
         },
         (),
     ),
+    "an optimizer, a schedule and a metric of one's own": (
+        small,
+        ROWS,
+        ANSWERS,
+        {
+            "loss": "binary_cross_entropy",
+            "optimizer": Lion(Halving(0.01, 4), weight_decay=0.1, no_decay=("*bias",), clip_norm=0.5),
+            "metrics": [F1(), F1(name="again"), "binary_accuracy"],
+        },
+        (),
+    ),
+    "a loss, a schedule and a metric of one's own, of labels": (
+        convolutions,
+        IMAGES,
+        CLASSES,
+        {
+            "loss": Focal(),
+            "optimizer": optimizers.SGD(Warmed(Halving(0.1, 4), 3, {8: 0.02, 12: 0.01}), momentum=0.9),
+            "metrics": [IoU(3), metrics.Mean(Focal().per_example, name="focal loss")],
+        },
+        (),
+    ),
+    "an optimizer that looks at axes": (
+        convolutions,
+        IMAGES,
+        CLASSES,
+        {"loss": "cross_entropy", "optimizer": Rowwise(schedules.Cosine(0.02, 20, 4), weight_decay=0.1)},
+        (),
+    ),
+    "an optimizer that looks at axes, packed weights": (
+        Attending,
+        SERIES,
+        TAGS[:, 0],
+        {"loss": "cross_entropy", "optimizer": Rowwise(0.01)},
+        (),
+    ),
+    "an optimizer without state": (small, ROWS, NUMBERS, {"loss": "mse", "optimizer": Plain()}, ("first",)),
+    "an optimizer that remembers": (small, ROWS, NUMBERS, {"loss": "mse", "optimizer": Remembering(0.01)}, ()),
     "several inputs": (Sum, (ROWS, ROWS[:, :3]), NUMBERS, {"loss": "mse", "optimizer": optimizers.SGD(0.1)}, ()),
 }

@@ -28,6 +28,10 @@ step that is one `tf.function`.
   Keras a functional model, TensorFlow a `tf.Module` whose call is one `tf.function`. Images and series come with their channels last
   everywhere.
 - A layer or model of your own becomes a class, from its traced graph; equal ones share it, lists of them become loops.
+- An optimizer, loss, metric or schedule is the framework's own class where that computes the same (`torch.optim.AdamW`,
+  `keras.losses.MeanSquaredError`). Else, and for every custom one, it is written from its definition: the optimizer's and the metric's
+  `update` and the loss are traced, the schedule and the metric's `result` are followed as Python, branch by branch. The result is a
+  `torch.optim.Optimizer`, a `keras.optimizers.Optimizer` or a `tf.Module` that trains without unidl.
 - Where the framework's own class trains otherwise than unidl, the line says so: Keras' moving variance is the biased one, Keras'
   Adam adds epsilon before the bias correction, torch's SGD would put the weight decay into the gradient.
 - Initial values are the framework's usual ones until `load()` puts the weights in.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import unidl
-from unidl import layers, ops, optimizers, schedules
+from unidl import layers, metrics, ops, optimizers, schedules
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,43 @@ class OwnStep(unidl.Trainer):
         return self.minimize(lambda: ops.mean(self.model(batch[0])))
 
 
-class OwnSGD(optimizers.SGD):
-    pass
+class Clipping(optimizers.SGD):
+    def clipped(self, gradients: list[Any]) -> list[Any]:
+        return [ops.clip(gradient, -1.0, 1.0) for gradient in gradients]
 
 
-class OwnSchedule(schedules.Schedule):
+class Deciding(optimizers.Optimizer):
+    def update(self, weight: Any, gradient: Any, state: Any, learning_rate: Any, step: Any) -> Any:
+        return (weight - gradient if step > 3 else weight), {}
+
+
+class Listed(schedules.Schedule):
+    def __init__(self, rates: list[float]) -> None:
+        self.rates = rates
+
     def __call__(self, step: int) -> float:
-        return 0.1 / (step + 1)
+        return self.rates[step]
+
+
+class Counting(schedules.Schedule):
+    """Depends on how often it is called."""
+
+    calls: ClassVar[list[int]] = []
+
+    def __call__(self, step: int) -> float:
+        self.calls.append(1)
+        return 0.1 / (1 + len(self.calls))
+
+
+class Longest(metrics.Metric):
+    def initial(self) -> dict[str, Any]:
+        return {"length": np.zeros((), "int64")}
+
+    def update(self, state: Any, targets: Any, predictions: Any) -> Any:
+        return {"length": ops.maximum(state["length"], ops.cast(ops.max(targets), "int64"))}
+
+    def result(self, state: Any) -> float:
+        return float(sum(range(state["length"])))
 
 
 def built(*parts: Any, shape: tuple[int, ...] = (4,)) -> unidl.Model:
@@ -133,16 +163,34 @@ REFUSED = [
         "eject `trainer.model`, and write the step by hand",
     ),
     Refused(
-        "an optimizer of one's own",
-        lambda: unidl.Trainer(dense(), loss="mse", optimizer=OwnSGD(0.1)),
-        "is one of your own",
-        "one of `unidl.optimizers`",
+        "an optimizer with a `clipped` of its own",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=Clipping(0.1)),
+        "clips gradients by a rule of its own",
+        "`clip_norm`, or clip each weight's gradient in `update`",
     ),
     Refused(
-        "a schedule of one's own",
-        lambda: unidl.Trainer(dense(), loss="mse", optimizer=optimizers.SGD(OwnSchedule())),
-        "is Python of your own",
-        "a number, or one of `unidl.schedules`",
+        "an optimizer whose `update` branches on a tensor",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=Deciding(0.1)),
+        "Deciding.update cannot be traced",
+        "`ops.where`",
+    ),
+    Refused(
+        "a schedule that needs the step as a plain number, such as an index",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=optimizers.SGD(Listed([0.1, 0.01]))),
+        "it is an index",
+        "a formula of the step: operators, comparisons, `math` and NumPy functions",
+    ),
+    Refused(
+        "a schedule that depends on more than the step",
+        lambda: unidl.Trainer(dense(), loss="mse", optimizer=optimizers.SGD(Counting())),
+        "gives another learning rate than its code",
+        "compute the rate from the step alone",
+    ),
+    Refused(
+        "a metric whose `result` needs its state as plain numbers",
+        lambda: unidl.Trainer(dense(), loss="mse", metrics=[Longest()]),
+        "the end of a range",
+        "a formula of the state: operators, comparisons, `math` and NumPy functions",
     ),
     Refused(
         "a Trainer with a frozen batch normalization or dropout",

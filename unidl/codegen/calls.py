@@ -19,7 +19,7 @@ def binary(a: Any, symbol: str, b: Any) -> Code:
     """`a + b`, with the brackets that it needs."""
     strength = OPERATORS[symbol]
     left, right = (x.code if isinstance(x, Value) else x if isinstance(x, Code) else number(x) for x in (a, b))
-    right_strength = strength + 1 if strength != POWER else strength
+    right_strength = strength + 1 if strength != POWER else UNARY  # x**-2
     left_strength = strength if strength not in (POWER, COMPARISON) else strength + 1
     text = f"{left.within(left_strength)} {symbol} {right.within(right_strength)}"
     if symbol == "**" and _is_simple(left) and _is_simple(right):

@@ -73,9 +73,16 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     if body and len(list(_elements(body))) > 1 and not tail:  # a tuple
         parts = [line for element in _elements(body) for line in wrapped(element, margin + "    ", ",")]
         return [f"{margin}{head}(", *parts, f"{margin})"]
-    if body and (_operators(body) or len(_chain(body)) > 1) and not tail:
+    grouped = _grouped(body)
+    if grouped and not tail and len(margin) + len(body) - grouped <= WIDTH:  # (a + b + …) / 3
+        first = _operands(body[1:grouped], margin + "    ")
+        return [f"{margin}{head}(", *first, f"{margin}{body[grouped:]}"]
+    pair = _bracket(text, margin, tail)  # a + f(…) is broken inside its last call, if what is before it fits
+    last = (
+        pair is not None and pair[1] == len(text) - 1 and len(margin) + pair[0] < WIDTH and len(_operators(body)) == 1
+    )
+    if body and (_operators(body) or len(_chain(body)) > 1) and not tail and not last:
         return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]
-    pair = _bracket(text, margin, tail)
     if pair is None:
         return [f"{margin}{text}{tail}"]
     start, end = pair
@@ -83,14 +90,21 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     inner = margin + "    "
     elements = list(_elements(body))
     before = head[-2:-1]
-    is_literal = not (before.isalnum() or before in ("_", ")", "]", '"')) and len(elements) > 1
+    called = before.isalnum() or before in ("_", ")", "]", '"')
+    is_literal = not called and len(elements) > 1
     one_line = len(inner) + len(body) <= WIDTH and not body.endswith(",") and not is_literal
     if one_line:
         return [f"{margin}{head}", f"{inner}{body}", f"{margin}{rest}"]
     loops = [place for place in _outer(body) if body.startswith(" for ", place)]
     if loops:  # a comprehension
+        loops += [place for place in _outer(body) if place > loops[0] and body.startswith(" if ", place)]
+        loops.sort()
         parts = [body[a:b].strip() for a, b in pairwise([0, *loops, len(body)])]
         return [f"{margin}{head}", *(line for part in parts for line in wrapped(part, inner)), f"{margin}{rest}"]
+    if (
+        text[start] == "(" and not called and len(elements) == 1 and not body.endswith(",")
+    ):  # brackets around an expression
+        return [f"{margin}{head}", *_operands(body, inner), f"{margin}{rest}"]
     lines = [f"{margin}{head}"]
     for element in elements:
         lines += wrapped(element, inner, ",")
@@ -107,11 +121,22 @@ def _assigned(text: str) -> tuple[str, str]:
 
 def _operators(text: str) -> list[int]:
     """Where the weakest binary operators are at the outermost level."""
-    for symbols in ((" if ", " else "), (" < ", " <= ", " > ", " >= "), (" + ", " - ", " & "), (" * ", " / ", " @ ")):
+    for symbols in (
+        (" if ", " else "),
+        (" < ", " <= ", " > ", " >= ", " == ", " != "),
+        (" + ", " - ", " & "),
+        (" * ", " / ", " @ "),
+    ):
         found = [place for place in _outer(text) if any(text.startswith(symbol, place) for symbol in symbols)]
         if found:
             return found
     return []
+
+
+def _grouped(text: str) -> int:
+    """Where the brackets around the first of two operands close; 0 where there are none."""
+    pairs = list(_pairs(text))
+    return pairs[0][1] if text.startswith("(") and len(_operators(text)) == 1 else 0
 
 
 def _chain(text: str) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ import numpy as np
 from unidl import ops
 from unidl.codegen.author import Author
 from unidl.codegen.code import Line, Value
+from unidl.codegen.layout import tidy
 from unidl.codegen.literals import literal
+from unidl.codegen.optimizer import Update, update_of
+from unidl.codegen.schedule import rate_of
 from unidl.codegen.scope import Scope
+from unidl.codegen.trained import Trained, trained_of
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import tracing
 from unidl.errors import SourceError, UnidlError
@@ -20,16 +25,16 @@ from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.losses import MSE, BinaryCrossEntropy, CrossEntropy
 from unidl.metrics import Accuracy, BinaryAccuracy, Mean
-from unidl.optimizers import SGD, Adam, AdamW
-from unidl.schedules import Constant, Cosine
+from unidl.schedules import Constant
+from unidl.targets import labels
 
-# what train.py calls its variables: a metric's function gets another name
-TAKEN = frozenset(
+# what train.py has beside its functions, and what those call their variables: a metric's function gets another name
+GLOBALS = frozenset(["DataLoader", "FROZEN", "NO_DECAY", "TensorDataset", "find", "load", "math", "np", "train"])
+LOCALS = frozenset(
     [
-        "FROZEN", "NO_DECAY", "data", "dataset", "decays", "epoch", "epochs", "examples", "find", "frozen",
-        "groups", "history", "inputs", "learning_rate", "load", "loader", "loss", "model", "name", "named",
-        "np", "numbers", "optimizer", "parameter", "parameters", "plain", "predictions", "step",
-        "step_number", "targets", "totals", "train", "value", "weights",
+        "data", "dataset", "decays", "epoch", "epochs", "examples", "frozen", "groups", "history", "inputs", "learning_rate", "loader",
+        "loss", "measure", "measures", "model", "name", "named", "numbers", "optimizer", "parameter", "parameters", "plain",
+        "predictions", "rate", "state", "step", "step_number", "targets", "totals", "updates", "value", "weights",
     ]
 )  # fmt: skip
 
@@ -45,8 +50,7 @@ class Loop:
         optimizer: Likewise.
         metrics: Likewise.
         predictions: The spec of what the model gives.
-        frozen: Paths in the weights' file of weights that rest.
-        plain: Those of weights that are trained and do not decay, though others do.
+        trained: The tensors that may be trained.
     """
 
     author: Author
@@ -55,8 +59,33 @@ class Loop:
     optimizer: Any
     metrics: tuple[Any, ...]
     predictions: TensorSpec
-    frozen: tuple[str, ...]
-    plain: tuple[str, ...]
+    trained: tuple[Trained, ...]
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Paths in the weights' file of weights that are frozen."""
+        return tuple(one.name for one in self.trained if one.frozen)
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Those of weights that are trained and do not decay, though others do."""
+        moving = [one for one in self.trained if not one.frozen]
+        return tuple(one.name for one in moving if not one.decay) if any(one.decay for one in moving) else ()
+
+    @property
+    def decay(self) -> float:
+        """The weight decay of the others."""
+        return max((one.decay for one in self.trained if not one.frozen), default=0.0)
+
+    @cached_property
+    def update(self) -> Update:
+        """The optimizer's step, traced from its definition."""
+        return update_of(self.author, self.optimizer, self.trained)
+
+    @cached_property
+    def schedule(self) -> Any:
+        """The learning rate of a step, traced from the schedule."""
+        return rate_of(self.optimizer.learning_rate)
 
     @property
     def frozen_kinds(self) -> list[tuple[str, bool]]:
@@ -96,32 +125,107 @@ class Loop:
         schedule = self.optimizer.learning_rate
         return schedule.value if type(schedule) is Constant else None
 
-    def function(self, function: Callable[..., Any], name: str) -> tuple[str, list[str]]:
-        """A function of targets and predictions, its name and its lines; targets are like the predictions."""
+    @cached_property
+    def targets(self) -> TensorSpec:
+        """The spec of the targets that the loss and the metrics take.
+
+        The Trainer does not know it before it has data: what the predictions are, class indices, or a column of them.
+        """
+        alike, shape = self.predictions, self.predictions.shape
+        given = [alike, *(TensorSpec(s, "int64") for s in ((shape[:-1], (*shape[:-1], 1)) if shape else ()))]
+        if self.classes:
+            given = [given[1], alike]
+        errors = []
+        for spec in given:
+            try:
+                for _, function in self._functions():
+                    self._traced(function, spec)
+            except _NOT_TRACED as error:
+                errors.append(error)
+            else:
+                return spec
+        raise SourceError(
+            "The loss and the metrics cannot be traced on targets like the predictions, nor on class indices.",
+            received="; ".join(dict.fromkeys(str(error).splitlines()[0] for error in errors)),
+            fix="Write the model's source alone: unidl.eject(trainer.model, …).",
+        ) from errors[0]
+
+    def _functions(self) -> Iterator[tuple[str, Callable[[Any, Any], Any]]]:
+        """What is written by its definition, as functions of targets and predictions."""
+        if own_loss(self):
+            yield "loss_function", self.loss
+        for metric in self.metrics:
+            if type(metric) in MEANS:
+                yield metric.name, mean_of(metric)
+            elif not is_plain_accuracy(metric):
+                yield metric.name, lambda t, p, m=metric: m.update(_started(m), t, p)  # type: ignore[misc]
+
+    def _traced(self, function: Callable[..., Any], targets: TensorSpec) -> tuple[tuple[Any, Any], Any]:
+        given = placeholder(targets), placeholder(self.predictions)
+        with tracing(), labels.checked():
+            return given, function(*given)
+
+    def function(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        before: Mapping[str, TensorSpec] | None = None,
+        first: Callable[[str], Iterable[str]] = lambda targets: (),
+    ) -> tuple[str, list[str]]:
+        """A function of targets and predictions, its name and its lines.
+
+        Args:
+            function: Of a dict of the tensors before, if there are some, and targets and predictions.
+            name: A name near it.
+            before: Names and specs of its parameters before those.
+            first: Statements before all others, for the name that the targets have.
+        """
         scope = Scope(self.author)
-        given = [placeholder(self.predictions) for _ in range(2)]
-        parameters = [scope.parameter(t, hint) for t, hint in zip(given, ("targets", "predictions"), strict=True)]
-        try:
-            with tracing():
-                outputs = function(*given)
-        except UnidlError as error:
-            raise SourceError(
-                f"The function {name!r} cannot be traced on targets like the predictions.",
-                received=str(error),
-                fix="Write the model's source alone: unidl.eject(trainer.model, …).",
-            ) from error
+        known = {key: placeholder(spec) for key, spec in (before or {}).items()}
+        given = placeholder(self.targets), placeholder(self.predictions)
+        hints = [*known, "targets", "predictions"]
+        parameters = [scope.parameter(t, hint) for t, hint in zip((*known.values(), *given), hints, strict=True)]
+        with tracing(), labels.checked():
+            outputs = function(known, *given) if before is not None else function(*given)
         result = scope.graph(outputs)
-        text = scope.laid(result, False).code.text if isinstance(result, Value) else str(result)
-        lines = [*scope.lines, Line(f"return {text}")]
+        if isinstance(result, list):
+            result = [scope.laid(value, False) if isinstance(value, Value) else value for value in result]
+            text = literal(tuple(result)) if len(result) == 1 else literal(result)[1:-1]
+        else:
+            text = scope.laid(result, False).code.text if isinstance(result, Value) else str(result)
+        lines = [*map(Line, first(parameters[-2])), *scope.lines, Line(f"return {text}")]
         called = self.author.name(name)
-        return called, self.author.language.function_lines(called, parameters, lines)
+        return called, tidy(self.author.language.function_lines(called, parameters, lines))
+
+
+# What a function of a user's may raise on symbolic tensors that takes a framework's own
+_NOT_TRACED = (UnidlError, TypeError, ValueError, AttributeError)
+
+
+def _started(metric: Any) -> dict[str, Any]:
+    """A metric's state as symbolic tensors."""
+    return {name: placeholder(spec) for name, spec in state_specs(metric).items()}
+
+
+def state_specs(metric: Any) -> dict[str, TensorSpec]:
+    """The shapes and dtypes of a metric's state."""
+    arrays = {name: np.asarray(value) for name, value in metric.initial().items()}
+    return {name: TensorSpec(array.shape, array.dtype.name) for name, array in arrays.items()}
+
+
+def same_as(value: Any, classes: Iterable[type], methods: Iterable[str]) -> type | None:
+    """The class of a table that an object is written as: its own, or a base none of whose methods it changes."""
+    cls, table = type(value), tuple(classes)
+    base = next((base for base in cls.__mro__ if base in table), None)
+    alike = base is not None and all(getattr(cls, name) is getattr(base, name) for name in methods)
+    return base if alike else None
 
 
 def loop_of(author: Author, trainer: Any) -> Loop:
     """The parts of a Trainer's loop.
 
     Raises:
-        SourceError: It has a step, an optimizer, a schedule or a metric of its own.
+        SourceError: It has a step of its own, or its model several outputs.
     """
     cls = type(trainer)
     own = [
@@ -136,19 +240,6 @@ def loop_of(author: Author, trainer: Any) -> Loop:
             fix="Write the model's source alone, unidl.eject(trainer.model, …), and translate the step by hand.",
         )
     (optimizer,) = trainer.optimizers.values()
-    if type(optimizer) not in (SGD, Adam, AdamW):
-        raise SourceError(
-            f"The optimizer {type(optimizer).__name__} is one of your own, whose code is not written.",
-            fix="Eject the model alone, or with one of unidl.optimizers.",
-        )
-    if type(optimizer.learning_rate) not in (Constant, Cosine):
-        raise SourceError(
-            f"The schedule {type(optimizer.learning_rate).__name__} is Python of your own, whose code is not written.",
-            fix="Eject with a number or one of unidl.schedules.",
-        )
-    for metric in trainer.metrics:
-        if type(metric) not in (Accuracy, BinaryAccuracy, Mean):
-            raise SourceError(f"The metric {metric.name!r} is one of your own, whose code is not written.")
     adding = next((plan.title for plan in author.root.walk() if plan.adds_loss), None)
     if adding is not None:
         raise SourceError(
@@ -157,11 +248,17 @@ def loop_of(author: Author, trainer: Any) -> Loop:
     outputs = author.root.calls[0].outputs
     if not isinstance(outputs, SymbolicTensor):
         raise SourceError("A loop for a model with several outputs is not written.", fix="Eject the model alone.")
-    author.globals |= TAKEN.union(author.language.trains_with)
-    frozen, plain = _resting(author, optimizer)
-    return Loop(
-        author, class_title(author), trainer.loss, optimizer, tuple(trainer.metrics), outputs.spec, frozen, plain
-    )
+    author.globals |= GLOBALS.union(author.language.trains_with)
+    author.locals |= LOCALS
+    trained = tuple(trained_of(author, optimizer))
+    decays = {one.decay for one in trained if one.decay and not one.frozen}
+    if len(decays) > 1:
+        raise SourceError(
+            f"{type(optimizer).__name__} gives weights several weight decays, which is not written.",
+            expected="one weight decay, and no_decay for the others",
+            received=", ".join(map(repr, sorted(decays))),
+        )
+    return Loop(author, class_title(author), trainer.loss, optimizer, tuple(trainer.metrics), outputs.spec, trained)
 
 
 def _trainer_class(cls: type) -> type:
@@ -176,41 +273,22 @@ def class_title(author: Author) -> str:
     )
 
 
-def _resting(author: Author, optimizer: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The paths in the weights' file of what is frozen, and of what does not decay."""
-    numbered: dict[str, np.ndarray] = {}
-    at: dict[int, tuple[str, bool, bool]] = {}  # number -> path, whether it is frozen, whether it is trained at all
-    for plan in author.root.walk():
-        for name, spec in plan.weights.items():
-            path = f"{plan.path}/{name}" if plan.path else name
-            number = len(at) + 1
-            at[number] = (path, bool(plan.layer._unidl.frozen), spec.trainable)
-            numbered[path] = np.full(spec.shape, number, "int64")
-    frozen, plain = [], []
-    decays = bool(optimizer.weight_decay)
-    for native, array in author.arrays(numbered).items():
-        found = [at[int(n)] for n in np.unique(array) if int(n) in at]
-        trained = [(path, still) for path, still, trainable in found if trainable]
-        if not trained:
-            continue
-        still = {still for _, still in trained}
-        shares = {optimizer.decays(path) for path, _ in trained}
-        if len(still) > 1 or (decays and len(shares) > 1):
-            raise SourceError(
-                f"The weights {', '.join(path for path, _ in trained)} are one tensor {native!r} in {author.language.title}, and "
-                "rest or decay differently.",
-                fix="Give them one answer in no_decay, or freeze all of them.",
-            )
-        if still == {True}:
-            frozen.append(native)
-        elif decays and shares == {0.0}:
-            plain.append(native)
-    return tuple(frozen), tuple(plain)
+def is_plain_accuracy(metric: Any) -> bool:
+    """Whether a metric is the accuracy over all positions."""
+    return type(metric) is Accuracy and metric.ignore_index is None
+
+
+MEANS = (BinaryAccuracy, Mean)  # metrics that are the mean of a function
 
 
 def mean_of(metric: Mean | BinaryAccuracy) -> Callable[[Any, Any], Any]:
     """The mean of a metric's values over a batch."""
     return lambda targets, predictions: ops.mean(ops.cast(metric.per_example(targets, predictions), "float32"))
+
+
+def values_of(metric: Mean | BinaryAccuracy) -> Callable[[Any, Any], Any]:
+    """A metric's values over a batch, whose mean the framework takes."""
+    return lambda targets, predictions: ops.cast(metric.per_example(targets, predictions), "float32")
 
 
 def names_text(names: tuple[str, ...]) -> str:

@@ -60,7 +60,7 @@ class Operations(Statements):
                 )
             dtype = "float32" if array.dtype.kind == "f" else array.dtype.name
             return Value(self.language.array(array, dtype), TensorSpec(array.shape, dtype))
-        return leaf
+        return _clean(leaf) if type(leaf) is float else leaf
 
     def _free(self, tensors: list[SymbolicTensor]) -> list[str]:
         """The variable of the first tensor, whose name may be taken again."""
@@ -254,6 +254,12 @@ class Operations(Statements):
         bare = value.code.text in value.code.names or not value.code.names
         if not bare and (self.uses[id(tensor)] > 1 or len(value.code.text) > INLINE):
             self.values[id(tensor)] = self.assign("y", value.code, value.spec, value.first)
+
+
+def _clean(number: float) -> float:
+    """The number with 12 digits, if the code computes alike with it, in float32: 1 - 0.9 is 0.1."""
+    short = float(f"{number:.12g}")
+    return short if np.float32(short) == np.float32(number) else number
 
 
 class _Shown:

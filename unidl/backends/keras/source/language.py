@@ -49,7 +49,7 @@ class Keras(Language):
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
     modules: ClassVar = ("keras", "safetensors.numpy")
-    trains_with: ClassVar = ("compiled", "WarmCosine")
+    trains_with: ClassVar = ("compiled",)
     taken: ClassVar = (
         "keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model", "MaskedLSTM", "MaskedAttention"
     )  # fmt: skip

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from unidl.backends.keras.source.metric import as_labels, measure
+from unidl.backends.keras.source.optimizer import optimizer
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
-from unidl.codegen.cosine import cosine_lines, cosine_title
-from unidl.codegen.layout import indented, tidy, wrapped
+from unidl.codegen.layout import indented, tidy
 from unidl.codegen.literals import docstring, literal
-from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
-from unidl.metrics import Accuracy
-from unidl.optimizers import SGD, AdamW
-from unidl.schedules import Constant
+from unidl.codegen.loop import MEANS, Loop, is_plain_accuracy, names_text, own_loss, values_of
 
 SMOOTHED = '''def loss_function(targets, predictions):
     """Cross entropy of class numbers, smoothed."""
@@ -30,18 +26,11 @@ SMOOTHED_SOME = '''def loss_function(targets, predictions):
     )
     return ops.sum(losses * counts) / ops.maximum(ops.sum(counts), 1)'''
 
-ACCURACY = '''def {name}(targets, predictions):
-    """The fraction of labels that count where the prediction is largest."""
-    counts = ops.cast(ops.not_equal(targets, {left_out}), "float32")
-    hits = ops.equal(ops.argmax(predictions, axis=-1), ops.cast(targets, "int32"))
-    hits = ops.cast(hits, "float32") * counts
-    return ops.sum(hits) / ops.maximum(ops.sum(counts), 1)'''
-
 
 def _loss(loop: Loop) -> tuple[Code, list[str], str]:
     """The expression, functions that it needs, and what to say of it."""
     if own_loss(loop):
-        name, lines = loop.function(loop.loss, "loss_function")
+        name, lines = loop.function(loop.loss, "loss_function", first=as_labels(loop))
         return Code(name), ["\n".join(lines)], ""
     smoothing, left_out = getattr(loop.loss, "label_smoothing", 0.0), getattr(loop.loss, "ignore_index", None)
     if loop.binary:
@@ -62,77 +51,30 @@ def _loss(loop: Loop) -> tuple[Code, list[str], str]:
     return found, [], "of class numbers; for probabilities it is CategoricalCrossentropy"
 
 
-def _rate(loop: Loop) -> tuple[Any, list[str]]:
-    """The learning rate, and the class of a schedule that Keras does not have."""
-    schedule = loop.optimizer.learning_rate
-    if type(schedule) is Constant:
-        return schedule.value, []
-    if not schedule.warmup:
-        alpha = round(schedule.floor / schedule.peak, 12) if schedule.floor else None
-        return call("keras.optimizers.schedules.CosineDecay", schedule.peak, schedule.steps, alpha=alpha), []
-    return Code("WarmCosine()"), [_warm_cosine(schedule)]
-
-
-def _warm_cosine(s: Any) -> str:
-    body = cosine_lines(s, "ops.cos", "ops.minimum")
-    done, scaled = body[-2], body[-1].removeprefix("return ")
-    return "\n".join(
-        [
-            "class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):",
-            *indented(docstring(cosine_title(s))),
-            "",
-            "    def __call__(self, step):",
-            '        step = ops.cast(step, "float32")',
-            f"        warm = {literal(s.peak)} * (step + 1) / {literal(s.warmup)}",
-            f"        {done}",
-            *wrapped(f"return ops.where(step < {literal(s.warmup)}, warm, {scaled})", "        "),
-        ]
-    )
-
-
-def _optimizer(loop: Loop) -> tuple[Code, list[str], str]:
-    """The expression, the schedule that it needs, and where Keras' optimizer steps otherwise."""
-    o = loop.optimizer
-    rate, functions = _rate(loop)
-    common = {"weight_decay": o.weight_decay or None, "global_clipnorm": o.clip_norm}
-    if type(o) is SGD:
-        note = "Keras keeps the learning rate inside the momentum: another path once the rate changes"
-        found = call("keras.optimizers.SGD", rate, momentum=o.momentum or None, nesterov=o.nesterov or None, **common)
-        return found, functions, note if o.momentum else ""
-    betas = {
-        "beta_1": o.beta_1 if o.beta_1 != 0.9 else None,
-        "beta_2": o.beta_2 if o.beta_2 != 0.999 else None,
-        "epsilon": o.epsilon if o.epsilon != 1e-7 else None,
-    }
-    cls = "keras.optimizers.AdamW" if type(o) is AdamW and o.weight_decay else "keras.optimizers.Adam"
-    note = "Keras adds epsilon before the bias correction, unidl (and torch) after it"
-    return call(cls, rate, **betas, **common), functions, note
-
-
 def train_file(loop: Loop) -> str:
     """train.py."""
     loss, functions, about_loss = _loss(loop)
-    optimizer, more, about_optimizer = _optimizer(loop)
+    made, more, about_optimizer = optimizer(loop)
     functions = [*more, *functions]
     metrics = []
     for metric in loop.metrics:
-        if type(metric) is Accuracy and metric.ignore_index is not None:
-            name = loop.author.name(metric.name)
-            functions.append(ACCURACY.format(name=name, left_out=literal(metric.ignore_index)))
-            metrics.append(Code(name))
-        elif type(metric) is Accuracy:
+        if is_plain_accuracy(metric):
             metrics.append(call("keras.metrics.SparseCategoricalAccuracy", name=metric.name))
-        else:
-            name, lines = loop.function(mean_of(metric), metric.name)
+        elif type(metric) in MEANS:
+            name, lines = loop.function(values_of(metric), metric.name, first=as_labels(loop))
             functions.append("\n".join(lines))
-            metrics.append(Code(name))
+            metrics.append(Code(name) if name == metric.name else _renamed(name, metric.name))
+        else:
+            name, texts = measure(loop, metric)
+            functions += texts
+            metrics.append(call(name, name=metric.name))
     body = []
     for name in loop.frozen_layers:
         first, *rest = name.split("/")
         below = "".join(f".{part}" for part in rest)
         body.append(f"{call('model.get_layer', first)}{below}.trainable = False")
     body += [f"# {about_optimizer}"] if about_optimizer else []
-    body.append(f"optimizer = {optimizer}")
+    body.append(f"optimizer = {made}")
     if loop.plain:
         body += [
             "plain = [v for v in model.trainable_variables if v.path in NO_DECAY]",
@@ -152,6 +94,11 @@ def train_file(loop: Loop) -> str:
     head += ["from keras import ops"] if " ops." in text or "(ops." in text else []
     head += ["from model import load"]
     return "\n".join(head) + "\n\n" + (f"{constants}\n\n\n" if constants else "\n") + text + "\n"
+
+
+def _renamed(function: str, name: str) -> Code:
+    """A function's mean under a name that no function can have."""
+    return call("keras.metrics.MeanMetricWrapper", Code(function), name=name)
 
 
 MAIN = """if __name__ == "__main__":

@@ -37,7 +37,7 @@ class TensorFlow(Language):
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
     modules: ClassVar = ("tensorflow", "safetensors.numpy")
-    trains_with: ClassVar = ("accuracy", "cross_entropy", "binary_cross_entropy", "Adam", "SGD")
+    trains_with: ClassVar = ("accuracy", "cross_entropy", "binary_cross_entropy")
     taken: ClassVar = (
         "tf", "math", "load_file", "Path", "WEIGHTS", "load", "find", "glorot_uniform", "Dense", "Embedding",
         "BatchNormalization", "LayerNormalization", "Conv2D", "GroupedConv2D", "Conv2DTranspose", "LSTM", "MultiHeadAttention",

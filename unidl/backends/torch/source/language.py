@@ -21,50 +21,9 @@ from unidl.codegen.language import Language
 from unidl.codegen.layout import indented, written
 from unidl.codegen.literals import docstring, dtype, literal
 from unidl.codegen.loop import Loop
+from unidl.codegen.pointwise import POINTWISE
 from unidl.description.plan import WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
-
-_ELEMENTWISE = frozenset(
-    [
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "power",
-        "negative",
-        "abs",
-        "sign",
-        "maximum",
-        "minimum",
-        "square",
-        "sqrt",
-        "rsqrt",
-        "exp",
-        "log",
-        "log1p",
-        "tanh",
-        "relu",
-        "relu6",
-        "sigmoid",
-        "silu",
-        "gelu",
-        "gelu_tanh",
-        "elu",
-        "selu",
-        "leaky_relu",
-        "mish",
-        "softplus",
-        "log_sigmoid",
-        "hard_sigmoid",
-        "hard_silu",
-        "softsign",
-        "clip",
-        "cast",
-        "where",
-        "stop_gradient",
-        "random_dropout",
-    ]
-)
 
 
 class Torch(Language):
@@ -75,11 +34,11 @@ class Torch(Language):
     layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
     ops: ClassVar = OPS
     modules: ClassVar = ("torch", "torch.nn.functional", "torch.utils.data", "safetensors.torch")
-    trains_with: ClassVar = ("hits", "accuracy", "DataLoader", "TensorDataset")
+    trains_with: ClassVar = ("hits",)
     taken: ClassVar = (
         "torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load", "same_padding", "StepwiseLSTM", "held"
     )  # fmt: skip
-    elementwise = _ELEMENTWISE
+    elementwise = POINTWISE
     channels_first = True
     training_flag = "self.training"
 

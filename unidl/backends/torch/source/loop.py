@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from unidl.backends.torch.source.metric import measure
+from unidl.backends.torch.source.optimizer import optimizer
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
-from unidl.codegen.cosine import cosine_function
 from unidl.codegen.layout import tidy
 from unidl.codegen.literals import docstring, literal
-from unidl.codegen.loop import Loop, mean_of, names_text, own_loss
+from unidl.codegen.loop import MEANS, Loop, is_plain_accuracy, mean_of, names_text, own_loss
+from unidl.codegen.schedule import rate_function
 from unidl.graph.node import symbols
-from unidl.metrics import Accuracy
-from unidl.optimizers import SGD
 
 
 def _loss(loop: Loop) -> tuple[str, list[str]]:
@@ -33,58 +31,21 @@ def _loss(loop: Loop) -> tuple[str, list[str]]:
     return call("F.cross_entropy", Code(read), Code("targets"), **more).text, []
 
 
-def _optimizer(loop: Loop) -> tuple[list[str], bool]:
-    """The statements that make the optimizer, and whether weights decay beside it."""
-    o = loop.optimizer
-    more: dict[str, Any]
-    rate = literal(loop.rate) if loop.rate is not None else "learning_rate(0)"
-    trained = "parameters" if loop.frozen or loop.plain else "model.parameters()"
-    lines = []
-    if loop.frozen:
-        lines += ["for name in FROZEN:", "    model.get_parameter(name).requires_grad_(False)"]
-    if trained == "parameters":
-        lines.append("parameters = [p for p in model.parameters() if p.requires_grad]")
-    if type(o) is SGD:
-        more = {"momentum": o.momentum or None, "nesterov": o.nesterov or None}
-        lines.append(f"optimizer = {call('torch.optim.SGD', Code(trained), lr=Code(rate), **more)}")
-        return lines, bool(o.weight_decay)
-    more = {
-        "betas": (o.beta_1, o.beta_2) if (o.beta_1, o.beta_2) != (0.9, 0.999) else None,
-        "eps": o.epsilon if o.epsilon != 1e-8 else None,
-    }
-    if not o.weight_decay:
-        lines.append(f"optimizer = {call('torch.optim.Adam', Code(trained), lr=Code(rate), **more)}")
-        return lines, False
-    if loop.plain:
-        lines.pop()
-        lines += [
-            "named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]",
-            "groups = [",
-            '    {"params": [p for n, p in named if n not in NO_DECAY]},',
-            '    {"params": [p for n, p in named if n in NO_DECAY], "weight_decay": 0.0},',
-            "]",
-        ]
-        trained = "groups"
-    more["weight_decay"] = o.weight_decay if o.weight_decay != 0.01 else None
-    lines.append(f"optimizer = {call('torch.optim.AdamW', Code(trained), lr=Code(rate), **more)}")
-    return lines, False
-
-
-def _metrics(loop: Loop) -> tuple[list[tuple[str, str]], list[str]]:
-    """Each metric's name and its expression, summed over the batch; and functions that they need."""
-    found, functions = [], []
+def _metrics(loop: Loop) -> tuple[list[tuple[str, str]], dict[str, str], list[str]]:
+    """Each mean's name and its expression, summed over the batch; the classes of the other metrics by name; functions and classes."""
+    means, measures, texts = [], {}, []
     for metric in loop.metrics:
-        if type(metric) is Accuracy and metric.ignore_index is not None:
-            found.append((metric.name, "accuracy(predictions, targets).item() * len(targets)"))
-            functions.append(ACCURACY.format(left_out=literal(metric.ignore_index)))
-        elif type(metric) is Accuracy:
-            found.append((metric.name, "hits(predictions, targets).item()"))
-            functions.append(HITS)
-        else:
+        if is_plain_accuracy(metric):
+            means.append((metric.name, "hits(predictions, targets).item()"))
+            texts.append(HITS)
+        elif type(metric) in MEANS:
             name, lines = loop.function(mean_of(metric), metric.name)
-            found.append((metric.name, f"{name}(targets, predictions).item() * len(targets)"))
-            functions.append("\n".join(lines))
-    return found, functions
+            means.append((metric.name, f"{name}(targets, predictions).item() * len(targets)"))
+            texts.append("\n".join(lines))
+        else:
+            measures[metric.name], more = measure(loop, metric)
+            texts += more
+    return means, measures, texts
 
 
 HITS = '''def hits(predictions, targets):
@@ -95,19 +56,12 @@ HITS = '''def hits(predictions, targets):
     return hit.flatten(1).mean(dim=1).sum() if hit.ndim > 1 else hit.sum()'''
 
 
-ACCURACY = '''def accuracy(predictions, targets):
-    """The fraction of labels that count where the prediction is largest."""
-    counts = targets != {left_out}
-    hits = (predictions.argmax(dim=-1) == targets) & counts
-    return hits.sum() / counts.sum().clamp(min=1)'''
-
-
 def train_file(loop: Loop) -> str:
     """train.py."""
     loss, functions = _loss(loop)
-    made, decays_beside = _optimizer(loop)
-    metrics, more = _metrics(loop)
-    functions += more
+    made, beside, texts = optimizer(loop)
+    metrics, measures, more = _metrics(loop)
+    functions += [*texts, *more]
     o = loop.optimizer
     constants = []
     if loop.frozen:
@@ -115,7 +69,7 @@ def train_file(loop: Loop) -> str:
     if loop.plain:
         constants.append(f"NO_DECAY = {names_text(loop.plain)}  # no weight decay")
     if loop.rate is None:
-        functions.insert(0, cosine_function(o.learning_rate))
+        functions.insert(0, rate_function(o.learning_rate, loop.schedule))
     root = loop.author.class_of(loop.author.root)
     call_ = root.plan.calls[0]
     several = len(list(symbols((call_.args, call_.kwargs)))) > 1
@@ -125,26 +79,28 @@ def train_file(loop: Loop) -> str:
         step.append(f"nn.utils.clip_grad_norm_(model.parameters(), {literal(o.clip_norm)})")
     if loop.rate is None:
         step += ["for group in optimizer.param_groups:", '    group["lr"] = learning_rate(step)']
-    if decays_beside:
-        step += _decay(loop)
-    step += ["optimizer.step()"]
+    step += [*beside, "optimizer.step()"]
     if loop.rate is None:
         step.append("step += 1")
     step += ['totals["loss"] += loss.item() * len(targets)']
     step += [f"totals[{literal(name)}] += {text}" for name, text in metrics]
+    step += MEASURED if measures else []
     step.append("examples += len(targets)")
     names = ["loss", *(name for name, _ in metrics)]
     body = [
         *made,
         *(["step = 0"] if loop.rate is None else []),
+        *([f"measures = {literal({name: Code(f'{cls}()') for name, cls in measures.items()})}"] if measures else []),
         "history = []",
         "for epoch in range(epochs):",
         "    model.train()",
+        *(["    for measure in measures.values():", "        measure.reset()"] if measures else []),
         *([f"    {line}" for line in _rest(loop)]),
         f"    totals, examples = dict.fromkeys({literal(names)}, 0.0), 0",
         f"    for {'*inputs' if several else 'inputs'}, targets in loader:",
         *(f"        {line}" for line in step),
         "    history.append({name: total / examples for name, total in totals.items()})",
+        *(["    history[-1].update({name: m.result() for name, m in measures.items()})"] if measures else []),
         '    print(f"epoch {epoch + 1}: {history[-1]}")',
         "model.eval()",
         "return history",
@@ -160,6 +116,7 @@ def train_file(loop: Loop) -> str:
     text = "\n\n\n".join(blocks)
     head = [*docstring(f"Trains {loop.name} in PyTorch."), ""]
     head += ["import math", ""] if "math." in text else []
+    head += ["import numpy as np"] if "np." in text else []
     head += ["import torch"]
     head += ["import torch.nn.functional as F"] if "F." in text else []
     head += ["from model import load"]
@@ -179,6 +136,9 @@ MAIN = """if __name__ == "__main__":
     torch.save(model.state_dict(), "trained.pt")"""
 
 
+MEASURED = ["for measure in measures.values():", "    measure.update(targets, predictions.detach())"]
+
+
 def _rest(loop: Loop) -> list[str]:
     """A frozen layer stays in evaluation mode."""
     if not loop.frozen:
@@ -186,23 +146,4 @@ def _rest(loop: Loop) -> list[str]:
     return [
         "for name in FROZEN:  # such a layer stays in evaluation mode",
         '    model.get_submodule(name.rpartition(".")[0]).eval()',
-    ]
-
-
-def _decay(loop: Loop) -> list[str]:
-    rate = literal(loop.rate) if loop.rate is not None else 'optimizer.param_groups[0]["lr"]'
-    share = literal(loop.optimizer.weight_decay)
-    if loop.plain:
-        over = "for name, parameter in model.named_parameters():"
-        what = "if parameter.requires_grad and name not in NO_DECAY:"
-        inner = [f"        {what}", f"            parameter.mul_(1 - {rate} * {share})"]
-        head = f"    {over}"
-    else:
-        head = f"    for parameter in {'parameters' if loop.frozen else 'model.parameters()'}:"
-        inner = [f"        parameter.mul_(1 - {rate} * {share})"]
-    return [
-        "# decoupled: torch's own weight_decay of SGD is added to the gradient instead",
-        "with torch.no_grad():",
-        head,
-        *inner,
     ]
