@@ -116,7 +116,6 @@ class Moving(schedules.Schedule):
         (Moving(), "self.rate = "),
         (of(lambda step: [0.1, 0.2][step]), "it is an index"),
         (of(lambda step: sum(0.1**i for i in range(step))), "the end of a range"),
-        (of(lambda step: np.interp(step, [0, 1], [0.1, 0.2]) + np.asarray(step, float)), "it is taken for a sequence"),
         (of(lambda step: step.nothing), "nothing"),
     ],
 )

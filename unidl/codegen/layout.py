@@ -77,10 +77,10 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
     if grouped and not tail and len(margin) + len(body) - grouped <= WIDTH:  # (a + b + …) / 3
         first = _operands(body[1:grouped], margin + "    ")
         return [f"{margin}{head}(", *first, f"{margin}{body[grouped:]}"]
-    pair = _bracket(text, margin, tail)  # a + f(…) is broken inside its last call, if what is before it fits
-    last = (
-        pair is not None and pair[1] == len(text) - 1 and len(margin) + pair[0] < WIDTH and len(_operators(body)) == 1
-    )
+    pair = _bracket(text, margin, tail)
+    # a + f(…) that does not fit on one line is broken inside its last call, if what is before it fits
+    last = body.endswith(")") and len(_operators(body)) == 1 and len(margin) + 4 + len(body) > WIDTH
+    last = last and pair is not None and pair[1] == len(text) - 1 and len(margin) + pair[0] < WIDTH
     if body and (_operators(body) or len(_chain(body)) > 1) and not tail and not last:
         return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]
     if pair is None:
