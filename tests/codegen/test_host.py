@@ -98,7 +98,8 @@ def test_pieces_and_waves(edges, period):
 
 def test_branches_that_no_step_reaches_are_not_written():
     text, _ = python(Chained(schedules.Cosine(0.1, 9), schedules.Cosine(0.2, 5), length=10))
-    assert text.count("if ") == 1 and "< 0" not in text  # Cosine's own `step < 0`, for it has no warm-up
+    assert text.count("if ") == 1
+    assert "< 0" not in text  # Cosine's own `step < 0`, for it has no warm-up
 
 
 class Moving(schedules.Schedule):
@@ -131,5 +132,5 @@ def test_a_loop_over_the_step_ends():
             step = step - 10
         return 0.1 * step
 
-    with pytest.raises(SourceError, match="branches on a number too often|too often to be written"):
+    with pytest.raises(SourceError, match="too often to be written"):
         rate_of(of(rate))
