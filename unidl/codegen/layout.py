@@ -75,8 +75,8 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
         return [f"{margin}{head}(", *parts, f"{margin})"]
     grouped = _grouped(body)
     if grouped and not tail and len(margin) + len(body) - grouped <= WIDTH:  # (a + b + …) / 3
-        first = _operands(body[1:grouped], margin + "    ")
-        return [f"{margin}{head}(", *first, f"{margin}{body[grouped:]}"]
+        inside = _operands(body[1:grouped], margin + "    ")
+        return [f"{margin}{head}(", *inside, f"{margin}{body[grouped:]}"]
     pair = _bracket(text, margin, tail)
     # a + f(…) that does not fit on one line is broken inside its last call, if what is before it fits
     last = body.endswith(")") and len(_operators(body)) == 1 and len(margin) + 4 + len(body) > WIDTH
