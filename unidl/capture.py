@@ -92,10 +92,14 @@ class Captured(type):
     So a class need not call `super().__init__()`. `name=` may be given to every description.
     """
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The constructor's, for editors and `help`; `name=` may be given beside it."""
+        return without_self(_constructor_signature(cls))
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Construct, with the arguments recorded in `_unidl`."""
-        constructor: Any = getattr(cls, "__init__")  # noqa: B009  # mypy: an attribute of the class, not of this metaclass
-        signature = NO_ARGUMENTS if constructor is object.__init__ else inspect.signature(constructor)
+        signature = _constructor_signature(cls)
         name = None
         if "name" not in signature.parameters:
             name = kwargs.pop("name", None)
@@ -111,6 +115,16 @@ class Captured(type):
         self.__init__(*args, **kwargs)
         self.__dict__["_unidl"].constructed = True
         return self
+
+
+def _constructor_signature(cls: type) -> inspect.Signature:
+    constructor: Any = getattr(cls, "__init__")  # noqa: B009  # mypy: an attribute of the class, not of an instance
+    return NO_ARGUMENTS if constructor is object.__init__ else inspect.signature(constructor)
+
+
+def without_self(signature: inspect.Signature) -> inspect.Signature:
+    """A constructor's signature as a caller sees it."""
+    return signature.replace(parameters=list(signature.parameters.values())[1:], return_annotation=signature.empty)
 
 
 def construct(cls: type, arguments: dict[str, Any]) -> Any:

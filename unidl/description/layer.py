@@ -15,6 +15,10 @@ from unidl.graph.spec import Shape
 from unidl.names import IN_MODELS, check_identifier
 from unidl.subclass import check_methods
 
+# Public for unidl's own packages, and for authors of layers (docs/extending.md); `dir(layer)` shows what a user calls
+_FOR_AUTHORS = frozenset(
+    ["RESERVED", "check_known", "check_rank", "exchange_sublayer", "sublayers", "trainable_slots", "weight_slots"]
+)
 LONG = 200  # letters of a description's arguments that its repr still shows
 
 
@@ -211,6 +215,9 @@ class Layer(metaclass=Captured):
                 "self.add_weight(name, shape, trainable=False) in setup, then model.set_weights or self.update.",
             )
         object.__setattr__(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted(name for name in super().__dir__() if not name.startswith("_") and name not in _FOR_AUTHORS)
 
     def __repr__(self) -> str:
         arguments = self._unidl.arguments

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy as copying
+import inspect
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from threading import get_ident
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -50,6 +51,13 @@ def in_training_step() -> bool:
 class _ModelType(Captured):
     """`Model(inputs, outputs)` makes a functional model; a subclass makes itself."""
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """A functional model's, of Model itself."""
+        if cls is Model:
+            return inspect.signature(FUNCTIONAL)
+        return super().__signature__
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model:
             return FUNCTIONAL(*args, **kwargs)
@@ -90,6 +98,12 @@ class Model(Layer, metaclass=_ModelType):
         >>> list(m.weights())
         ['hidden/kernel', 'hidden/bias', 'out/kernel', 'out/bias']
     """
+
+    if (
+        TYPE_CHECKING
+    ):  # the metaclass makes a functional model of these; a subclass has a constructor of its own, or none
+
+        def __init__(self, inputs: Any = None, outputs: Any = None, *, name: str | None = None) -> None: ...
 
     # -- building --------------------------------------------------------------------------------------------------------
 
