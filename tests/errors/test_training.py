@@ -129,7 +129,7 @@ def test_inputs_that_do_not_fit_the_model(backend, model, refused):
 
 
 def test_validation_data_of_another_kind(model, refused):
-    text = "validation_data is a pair.\nExpected: (x, y), or a source of batches\nReceived: ndarray\nFix: unidl.data.Stream…"
+    text = "validation_data is a pair.\nExpected: (x, y), (x, y, sample_weight), or a source of batches\nReceived: ndarray\nFix: unidl.data.Stream…"
     refused(DataError, text, fit, model, fitting={"validation_data": X})
     text = "The arrays have different numbers of examples.\n…Received: (8, 3), (3,)"
     refused(DataError, text, fit, model, fitting={"validation_data": (X, Y[:3])})
@@ -219,7 +219,7 @@ def test_a_number_that_nobody_logs(backend, refused):
     m = Sequential([layers.Dense(4)]).build((3,), backend=backend)
     text = (
         "EarlyStopping watches 'val_loss', which this run does not have.\n"
-        "Expected: one of loss, seconds\n"
+        "Expected: one of loss, learning_rate, seconds\n"
         "Fix: Give validation_data for a val_ number, or name another one."
     )
     refused(ArgumentError, text, fit, m, fitting={"callbacks": [callbacks.EarlyStopping("val_loss")]})

@@ -54,7 +54,7 @@ def numbers(history):
 def expected(t, weight=0.5):
     """The parts and metrics, in float64."""
     predicted = t.predict(X)
-    kind, box = predicted.values() if isinstance(predicted, dict) else predicted
+    kind, box = (predicted["class"], predicted["box"]) if isinstance(predicted, dict) else predicted
     kind = kind.astype("float64")
     log_p = kind - np.log(np.exp(kind).sum(-1, keepdims=True))
     parts = {"class_loss": -log_p[np.arange(20), KIND].mean(), "box_loss": np.abs(box - BOX).mean()}

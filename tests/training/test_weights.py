@@ -122,6 +122,17 @@ def test_an_epoch_adds_both_sums(backend, reduction, kind):
     assert "val_accuracy" in t.fit(X, Y, validation_data=(X, Y), **QUIET).epochs[0]  # and then without
 
 
+def test_batches_of_other_lengths_count_by_positions(backend):
+    """A batch of long series weighs more than one of short ones, as its positions do."""
+    batches = [(SERIES[:8, :2], TAGS[:8, :2]), (SERIES[8:], TAGS[8:])]  # 8 series of 2 steps, 6 of 6
+    model = Sequential([layers.Dense(3)]).build(unidl.Input((None, 2)), backend=backend)
+    t = unidl.Trainer(model, loss="cross_entropy", optimizer=SGD(0.0))
+    numbers = t.fit(data.Stream(batches), validation_data=data.Stream(batches), progress=False).epochs[0]
+    wanted = np.concatenate([negative_log(t, x, y)[0].ravel() for x, y in batches]).mean()
+    assert numbers["loss"] == pytest.approx(wanted, rel=1e-5)
+    assert numbers["val_loss"] == pytest.approx(wanted, rel=1e-5)
+
+
 def test_weights_of_time_steps(backend):
     w = RNG.random((14, 6)).astype("float32") * (np.arange(6) < RNG.integers(1, 7, (14, 1)))
     t = still(backend, shape=(6, 2), loss=losses.CrossEntropy(reduction="weighted_mean"))
@@ -336,3 +347,51 @@ def test_nothing_is_paid_where_nothing_is_weighed(backend):
 
 def test_a_source_of_pairs_keeps_its_meaning(backend):
     assert still(backend).fit(data.Stream([(X, Y)]), progress=False).step_loss.shape == (1,)
+
+
+class Sparse(unidl.Layer):
+    """Adds the price of its activity."""
+
+    def forward(self, x):
+        self.add_loss(0.1 * ops.mean(ops.sum(ops.abs(x), axis=-1)))
+        return x
+
+
+def test_the_same_numbers_everywhere():
+    """Losses by output, weights, masks, classes and added losses at once, with dropout: one curve on every backend."""
+
+    def curve(backend):
+        x = unidl.Input((6, 2))
+        h = layers.Dropout(0.2)(Sparse()(layers.Dense(8, activation="tanh")(x)))
+        model = unidl.Model(x, {"tags": layers.Dense(3)(h), "next": layers.Dense(2)(h)})
+        t = unidl.Trainer(
+            model,
+            loss={"tags": losses.CrossEntropy(reduction="weighted_mean"), "next": "mse"},
+            loss_weights={"next": 0.5},
+            metrics={"tags": ["accuracy"], "next": [gap]},
+            optimizer=Adam(1e-2),
+            backend=backend,
+            precision="float64",
+            random="portable",
+        )
+        mask = np.arange(6) < np.arange(14)[:, None] % 6 + 1
+        weights = {"tags": mask, "next": np.arange(14) % 3 + 0.5}
+        targets = {"tags": TAGS, "next": SERIES[:, ::-1]}
+        given = {
+            "sample_weight": weights,
+            "class_weight": {"tags": {0: 3.0}},
+            "validation_data": (SERIES, targets, weights),
+        }
+        h = t.fit(SERIES, targets, epochs=3, batch_size=4, progress=False, **given)
+        return h.step_loss, [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in h.epochs]
+
+    steps, epochs = curve("torch")
+    for backend in ("tensorflow", "keras"):
+        found, others = curve(backend)
+        np.testing.assert_allclose(found, steps, rtol=1e-9)
+        for one, other in zip(epochs, others, strict=True):
+            assert other == pytest.approx(one, rel=1e-6)
+
+
+def gap(targets, predictions):
+    return ops.abs(targets - predictions)

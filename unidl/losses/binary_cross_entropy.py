@@ -41,6 +41,7 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     """
 
     probabilities = "sigmoid"
+    of_positions = True
 
     def __init__(self, from_logits: bool = True, label_smoothing: float = 0.0, reduction: str = "mean") -> None:
         self.from_logits = flag(self, "from_logits", from_logits)

@@ -48,6 +48,7 @@ class CrossEntropy(Loss, name="cross_entropy"):
     """
 
     probabilities = "softmax"
+    of_positions = True
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ class Loss(metaclass=Captured):
     reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
     probabilities: str | None = None  # the op that makes probabilities of such logits, which from_logits=False takes
     reduction = "mean"  # or "weighted_mean"
+    of_positions = False  # whether `per_example` has a value for each element of the targets, but for a class axis
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

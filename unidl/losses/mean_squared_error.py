@@ -32,6 +32,8 @@ class MSE(Loss, name="mse"):
     Where the frameworks differ: torch broadcasts (batch,) against (batch, 1) to (batch, batch) with a warning; unidl raises an error.
     """
 
+    of_positions = True
+
     def __init__(self, reduction: str = "mean") -> None:
         self.reduction = one_of(self, "reduction", reduction, REDUCTIONS)
 

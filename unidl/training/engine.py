@@ -258,18 +258,23 @@ class Engine:
         result = self.trainer.training_step(given)
         numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
         numbers = {name: self._number(name, value) for name, value in numbers.items()}
-        numbers.update({name: value for name, value in now.numbers.items() if name not in numbers})
-        shown = [name for name in numbers if is_shown(name, numbers)]
+        if now.numbers:
+            numbers = numbers | {name: value for name, value in now.numbers.items() if name not in numbers}
+        if self._names is None or self._names != list(numbers):
+            self._check_named([name for name in numbers if is_shown(name, numbers)])
+        return now.states, numbers
+
+    def _check_named(self, names: list[str]) -> None:
+        """Refuse numbers of a step that are others than those before."""
         if self._names is None:
-            self._names = shown
-        if self._names != shown:
+            self._names = names
+        if self._names != names:
             raise ArgumentError(
                 "training_step gives other numbers than at its first step.",
                 expected=", ".join(self._names) or "none",
-                received=", ".join(shown) or "none",
+                received=", ".join(names) or "none",
                 fix="Give each number at every step.",
             )
-        return now.states, numbers
 
     def _number(self, name: str, value: Any) -> Any:
         """What training_step returned under a name, as a scalar tensor."""
@@ -313,7 +318,12 @@ class Engine:
         with self.mode(training=True):
             states, numbers = self._run("train", load, states, self.rates_of(load.count))
         self._count(load.count)
-        return states, {name: self._array(value) for name, value in numbers.items()}
+        return states, self._read(load, numbers, self.takes_own_step())
+
+    def _read(self, load: Load, numbers: dict[str, Any], own: bool) -> dict[str, np.ndarray]:
+        """The numbers of steps as arrays, with what their losses were divided by: of batches of a stream, which may differ in length."""
+        read = {name: self._array(value) for name, value in numbers.items()}
+        return self.objective.positions(load.data[1], load.sizes) | read if own and load.places is None else read
 
     def _count(self, steps: int) -> None:
         for name in self.trainer.optimizers:
@@ -334,7 +344,7 @@ class Engine:
             started = time.perf_counter()
             with self.mode(training=False):
                 states, numbers = self._run("evaluate", load, gathered.states, {})
-            gathered.add({name: self._array(value) for name, value in numbers.items()}, load.sizes, states, 0.0)
+            gathered.add(self._read(load, numbers, own=bool(numbers)), load.sizes, states, 0.0)
             pace.measured(load.count, time.perf_counter() - started)
         return self.objective.finished(gathered.means()) | self.results(gathered.states)
 

@@ -73,7 +73,7 @@ def held_out(given: Any, batch_size: int) -> Source:
         raise DataError(
             "validation_data is a pair.",
             expected="(x, y), (x, y, sample_weight), or a source of batches",
-            received=f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, (tuple, list)) else ""),
+            received=type(given).__name__ + (f" of {len(given)}" if isinstance(given, (tuple, list)) else ""),
             fix="unidl.data.Stream(…) makes a source of anything that gives batches.",
         )
     return Arrays(*_parts(*given, *[None] * (3 - len(given))), batch_size=batch_size)

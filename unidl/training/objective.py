@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,7 @@ class Objective:
         self.parts, self.measures = self._given, self._measured
         self.outputs: Outputs | None = None
         self.adds = False  # whether layers add losses of their own
+        self._plain: Loss | None = None  # the one loss, where there is nothing beside it
         self._check_names()
 
     @property
@@ -84,6 +86,8 @@ class Objective:
         self.measures = tuple(replace(m, key=outputs.key("metrics", m.key)) for m in self._measured)
         self.parts = tuple(replace(part, weight=factors.get(part.key, 1.0)) for part in parts)
         self.outputs, self.adds = outputs, adds
+        single = len(self.parts) == 1 and self.parts[0].key is None and not adds
+        self._plain = self.parts[0].loss if single else None
         self._check_names()
 
     # -- names -----------------------------------------------------------------------------------------------------------
@@ -160,6 +164,9 @@ class Objective:
         """
         if not self.parts:
             raise no_loss()
+        if self._plain is not None and sample_weight is None and class_weights is None:
+            value, divisor = _mean(self._plain, targets, predictions, None, None)
+            return value, {} if divisor is None else {positions_of("loss"): divisor}
         total, numbers = None, {}
         for part in self.parts:
             target, prediction = self._of("targets", targets, part.key), self._of("predictions", predictions, part.key)
@@ -174,6 +181,21 @@ class Objective:
             value = value if part.weight == 1.0 else ops.multiply(value, part.weight)
             total = value if total is None else ops.add(total, value)
         return total, numbers
+
+    def positions(self, targets: Any, sizes: list[int]) -> dict[str, np.ndarray]:
+        """What the losses of some steps were divided by, where batches may have other lengths than one another.
+
+        Args:
+            targets: Of examples, with the lengths that these steps had.
+            sizes: Examples in each step's batch.
+        """
+        found = {}
+        for part in self.parts:
+            given = self._of("targets", targets, part.key)
+            if part.loss.of_positions and len(getattr(given, "shape", ())) > 1:
+                name = self.part_name(part) if self.is_named else "loss"
+                found[positions_of(name)] = np.array(sizes, "float64") * math.prod(tuple(given.shape)[1:])
+        return found
 
     def finished(self, means: dict[str, float]) -> dict[str, float]:
         """An epoch's numbers, whose loss is the sum of its parts' means: each was divided once."""
@@ -192,12 +214,15 @@ class Objective:
         """The metrics' states with one more batch; the predictions take no gradient."""
         after = dict(states)
         for i, measure in enumerate(self.measures):
-            before, metric = states[str(i)], measure.metric
-            given = [self._of("targets", targets, measure.key), self._of("predictions", predictions, measure.key)]
-            weight = self._weight_of(sample_weight, measure.key)
-            state = (
-                metric.update(before, *given) if weight is None else metric.update(before, *given, sample_weight=weight)  # type: ignore[call-arg]
-            )
+            before, metric, key = states[str(i)], measure.metric, measure.key
+            target, prediction, weight = targets, predictions, sample_weight
+            if key is not None:
+                target, prediction = self._of("targets", targets, key), self._of("predictions", predictions, key)
+                weight = self._weight_of(sample_weight, key)
+            if weight is None:
+                state = metric.update(before, target, prediction)
+            else:
+                state = metric.update(before, target, prediction, sample_weight=weight)  # type: ignore[call-arg]
             if state.keys() != before.keys():
                 raise ArgumentError(
                     f"The metric {metric.name!r} does not keep its state.",

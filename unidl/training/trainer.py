@@ -165,11 +165,12 @@ class Trainer:
         def loss() -> tuple[Any, Any]:
             predictions = self.engine.predictions(x)
             value, numbers = self.engine.loss(y, predictions, weights)
-            return value, (predictions, numbers)
+            return value, (predictions, numbers) if numbers else (predictions,)
 
-        value, (predictions, numbers) = self.minimize(loss)
-        self.engine.log(numbers)
-        self.measure(y, predictions, weights)
+        value, (predictions, *numbers) = self.minimize(loss)
+        if numbers:
+            self.engine.log(numbers[0])
+        self.engine.measure(y, predictions, weights)
         return value
 
     def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
