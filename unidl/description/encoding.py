@@ -236,7 +236,7 @@ class Decoder:
         return self.made[index]
 
     def _initializer(self, data: Any) -> Any:
-        cls: Any = initializers.initializer.NAMES[data["name"]]
+        cls: Any = initializers.initializer.INITIALIZERS.names[data["name"]]
         return cls(**{str(k): self.decode(v) for k, v in data["arguments"].items()})
 
     def _make(self, entry: Any) -> Any:

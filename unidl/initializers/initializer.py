@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,15 @@ from unidl import habits
 from unidl.arguments import number, owner_name, shown
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, ShapeError, UnknownArgumentError
+from unidl.family import Family
 
-# name -> class; each class enters itself
-NAMES: dict[str, type[Initializer]] = {}
+INITIALIZERS: Family[Initializer] = Family(
+    "initializer",
+    "initializers",
+    {**habits.INITIALIZERS, **habits.INITIALIZER_NAMES},
+    "an object of unidl.initializers, a number or an array",
+    aliases=habits.INITIALIZERS,
+)
 
 
 class Initializer:
@@ -27,21 +34,25 @@ class Initializer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.name:
-            NAMES[cls.name] = cls
+            INITIALIZERS.names[cls.name] = cls
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """A float64 array of that shape."""
         raise UnknownArgumentError(f"{type(self).__name__} has no __call__(shape, generator).")
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        taken = inspect.signature(type(self)).parameters
+        given = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k in taken)
         return f"{type(self).__name__}({given})"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and repr(self) == repr(other)
+        return type(self) is type(other) and repr(vars(self)) == repr(vars(other))
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(repr(vars(self)))
+
+
+INITIALIZERS.base = Initializer
 
 
 class Given(Initializer):
@@ -75,22 +86,14 @@ def get(value: Any) -> Initializer:
     Raises:
         ArgumentError: There is none of that name.
     """
-    if isinstance(value, Initializer):
-        return value
-    if isinstance(value, str):
-        name = habits.INITIALIZERS.get(value, value)
-        if name in NAMES:
-            return NAMES[name]()
-    elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return NAMES["constant"](number("An initializer", "the number", value))  # type: ignore[call-arg]  # every named class has its own constructor
-    elif isinstance(value, np.ndarray):
+    found = INITIALIZERS.found(value)
+    if found is not None:
+        return found
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return INITIALIZERS.names["constant"](number("An initializer", "the number", value))  # type: ignore[call-arg]  # every named class has its own constructor
+    if isinstance(value, np.ndarray):
         return Given(value)
-    elif isinstance(value, type) and issubclass(value, Initializer):
-        raise ArgumentError(f"The initializer is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
-    others = "an object of unidl.initializers, a number or an array"
-    raise habits.no_such(
-        "initializer", "initializers", value, {**habits.INITIALIZERS, **habits.INITIALIZER_NAMES}, sorted(NAMES), others
-    )
+    raise INITIALIZERS.no_such(value)
 
 
 def checked_initializer(owner: Any, name: str, value: Any) -> Any:

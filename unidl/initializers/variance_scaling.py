@@ -57,23 +57,61 @@ class VarianceScaling(Initializer):
         return math.sqrt(variance) / _CUT_DEVIATION * standard_truncated_normal(shape, generator)
 
 
-def _named(class_name: str, name: str, scale: float, mode: str, distribution: str, doc: str) -> type[VarianceScaling]:
+class GlorotUniform(VarianceScaling):
+    """Glorot uniform initializer: variance 2 / (fan_in + fan_out)."""
+
+    name = "glorot_uniform"
+
     @told_arguments
-    def __init__(self: VarianceScaling) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution)
-
-    return type(
-        class_name, (VarianceScaling,), {"name": name, "__init__": __init__, "__doc__": doc, "__module__": __name__}
-    )
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_avg", "uniform")
 
 
-GlorotUniform = _named(
-    "GlorotUniform", "glorot_uniform", 1.0, "fan_avg", "uniform", "Uniform, variance 2 / (fan_in + fan_out)."
-)
-GlorotNormal = _named(
-    "GlorotNormal", "glorot_normal", 1.0, "fan_avg", "truncated_normal", "Normal, variance 2 / (fan_in + fan_out)."
-)
-HeUniform = _named("HeUniform", "he_uniform", 2.0, "fan_in", "uniform", "Uniform, variance 2 / fan_in.")
-HeNormal = _named("HeNormal", "he_normal", 2.0, "fan_in", "truncated_normal", "Normal, variance 2 / fan_in.")
-LecunUniform = _named("LecunUniform", "lecun_uniform", 1.0, "fan_in", "uniform", "Uniform, variance 1 / fan_in.")
-LecunNormal = _named("LecunNormal", "lecun_normal", 1.0, "fan_in", "truncated_normal", "Normal, variance 1 / fan_in.")
+class GlorotNormal(VarianceScaling):
+    """Glorot normal initializer, truncated: variance 2 / (fan_in + fan_out)."""
+
+    name = "glorot_normal"
+
+    @told_arguments
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(VarianceScaling):
+    """He uniform initializer: variance 2 / fan_in."""
+
+    name = "he_uniform"
+
+    @told_arguments
+    def __init__(self) -> None:
+        super().__init__(2.0, "fan_in", "uniform")
+
+
+class HeNormal(VarianceScaling):
+    """He normal initializer, truncated: variance 2 / fan_in."""
+
+    name = "he_normal"
+
+    @told_arguments
+    def __init__(self) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(VarianceScaling):
+    """LeCun uniform initializer: variance 1 / fan_in."""
+
+    name = "lecun_uniform"
+
+    @told_arguments
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_in", "uniform")
+
+
+class LecunNormal(VarianceScaling):
+    """LeCun normal initializer, truncated: variance 1 / fan_in."""
+
+    name = "lecun_normal"
+
+    @told_arguments
+    def __init__(self) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal")

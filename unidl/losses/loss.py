@@ -9,19 +9,20 @@ import numpy as np
 
 from unidl import habits, ops
 from unidl.arguments import one_of
-from unidl.capture import Captured, snake_case, told_arguments
+from unidl.capture import snake_case, told_arguments
 from unidl.errors import ArgumentError
+from unidl.family import Family, Member
 from unidl.graph.spec import TensorSpec, dtype_name, is_float
-from unidl.subclass import check_methods, check_signatures
 from unidl.targets import weights
 from unidl.targets.function import Comparison, check_values
 
-NAMES: dict[str, type[Loss]] = {}
 REDUCTIONS = ("mean", "weighted_mean")
-OTHERS = "an object of unidl.losses, or a function(targets, predictions)"  # what else a loss may be
+LOSSES: Family[Loss] = Family(
+    "loss", "losses", habits.LOSSES, "an object of unidl.losses, or a function(targets, predictions)"
+)
 
 
-class Loss(metaclass=Captured):
+class Loss(Member, family=LOSSES, calls={"per_example": ("targets", "predictions")}):
     """Base class of losses: `loss(targets, predictions)`.
 
         loss = sum(sample_weight * per_example) / N                       reduction="mean"
@@ -40,13 +41,9 @@ class Loss(metaclass=Captured):
     reduction = "mean"  # or "weighted_mean"
     of_positions = False  # whether `per_example` has a value for each element of the targets, but for a class axis
 
-    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_methods(cls, Loss)
-        check_signatures(cls, Loss, {"per_example": ("targets", "predictions")})
         one_of(cls, "reduction", cls.reduction, REDUCTIONS)
-        if name is not None:
-            NAMES[name] = cls
 
     def per_example(self, targets: Any, predictions: Any) -> Any:
         """The loss of each example, or of each position of each example: (batch, ...); 0 where `mask` is False."""
@@ -131,10 +128,6 @@ class Loss(metaclass=Captured):
     def _title(self) -> str:
         return f"The loss {type(self).__name__}"
 
-    def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self._unidl.arguments.items())  # type: ignore[attr-defined]
-        return f"{type(self).__name__}({given})"
-
 
 class _Function(Loss):
     """A user's function of targets and predictions."""
@@ -156,7 +149,7 @@ def is_function(loss: Loss) -> bool:
 
 def label(loss: Loss) -> str:
     """The name of a loss: its function's, its own, or its class'."""
-    known = next((name for name, kind in NAMES.items() if kind is type(loss)), None)
+    known = next((name for name, kind in LOSSES.names.items() if kind is type(loss)), None)
     if isinstance(loss, _Function):
         return str(getattr(loss.function, "__name__", type(loss.function).__name__))
     return str(loss._unidl.name or known or snake_case(type(loss).__name__))  # type: ignore[attr-defined]
@@ -177,18 +170,15 @@ def get(value: Any) -> Loss:
     Raises:
         ArgumentError: There is none of that name.
     """
-    if isinstance(value, Loss):
-        return value
-    if isinstance(value, str):
-        if value in NAMES:
-            return NAMES[value]()
-        raise habits.no_such("loss", "losses", value, habits.LOSSES, NAMES, OTHERS)
-    if isinstance(value, type) and issubclass(value, Loss):
-        raise ArgumentError(f"The loss is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
+    found = LOSSES.found(value)
+    if found is not None:
+        return found
     if callable(value):
         return _Function(value)
+    if isinstance(value, str):
+        raise LOSSES.no_such(value)
     raise ArgumentError(
         "A loss is missing or is none.",
-        expected=f"one of {', '.join(map(repr, NAMES))}, an object of unidl.losses, or a function(targets, predictions)",
+        expected=f"one of {', '.join(map(repr, LOSSES.names))}, {LOSSES.others}",
         received=repr(value),
     )

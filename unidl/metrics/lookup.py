@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl import habits
 from unidl.capture import told_arguments
-from unidl.errors import ArgumentError
 from unidl.metrics.mean import Mean
-from unidl.metrics.metric import NAMES, Metric
+from unidl.metrics.metric import METRICS, Metric
 
 
 @told_arguments
@@ -20,19 +18,9 @@ def get(value: Any) -> Metric:
     Raises:
         ArgumentError: There is none of that name.
     """
-    if isinstance(value, Metric):
-        return value
-    if isinstance(value, str) and value in NAMES:
-        return NAMES[value]()
-    if isinstance(value, type) and issubclass(value, Metric):
-        raise ArgumentError(f"The metric is the class {value.__name__}.", fix=f"Call it: {value.__name__}().")
+    found = METRICS.found(value)
+    if found is not None:
+        return found
     if callable(value):
         return Mean(value)
-    raise habits.no_such(
-        "metric",
-        "metrics",
-        value,
-        habits.METRICS,
-        NAMES,
-        "an object of unidl.metrics, or a function(targets, predictions)",
-    )
+    raise METRICS.no_such(value)

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from unidl.capture import Captured, snake_case
+from unidl import habits
+from unidl.capture import snake_case
 from unidl.errors import ArgumentError
+from unidl.family import Family, Member
 from unidl.graph.spec import TensorSpec
-from unidl.subclass import check_methods, check_signatures
 
-NAMES: dict[str, type[Metric]] = {}
+METRICS: Family[Metric] = Family(
+    "metric", "metrics", habits.METRICS, "an object of unidl.metrics, or a function(targets, predictions)"
+)
+CALLS = {"initial": (), "update": ("state", "targets", "predictions"), "result": ("state",)}
 
 
 def takes_weights(metric: Metric) -> bool:
@@ -20,7 +24,7 @@ def takes_weights(metric: Metric) -> bool:
     return "sample_weight" in inspect.signature(metric.update).parameters
 
 
-class Metric(metaclass=Captured):
+class Metric(Member, family=METRICS, calls=CALLS):
     """Base class of metrics: a number over many batches. The state is a dict of tensors; nothing is read before the epoch ends.
 
     A subclass defines `initial`, `update` and `result`; an `update` with a fourth parameter `sample_weight` takes the weights of examples too,
@@ -29,15 +33,6 @@ class Metric(metaclass=Captured):
 
     reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
     probabilities: str | None = None  # the op that makes probabilities of such logits, which from_logits=False takes
-
-    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        check_methods(cls, Metric)
-        check_signatures(
-            cls, Metric, {"initial": (), "update": ("state", "targets", "predictions"), "result": ("state",)}
-        )
-        if name is not None:
-            NAMES[name] = cls
 
     @property
     def name(self) -> str:
@@ -67,7 +62,3 @@ class Metric(metaclass=Captured):
             targets: All targets, as an array.
             predictions: Shape and dtype of the model's output.
         """
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self._unidl.arguments.items())  # type: ignore[attr-defined]
-        return f"{type(self).__name__}({given})"

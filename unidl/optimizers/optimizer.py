@@ -9,14 +9,17 @@ from typing import Any
 
 from unidl import habits, ops, schedules
 from unidl.arguments import fits_something, number, optional, shown, texts
-from unidl.capture import Captured, Record, told_arguments
+from unidl.capture import Record, told_arguments
 from unidl.errors import ArgumentError
-from unidl.subclass import check_methods, check_signatures
+from unidl.family import Family, Member
 
-NAMES: dict[str, type[Optimizer]] = {}
+OPTIMIZERS: Family[Optimizer] = Family(
+    "optimizer", "optimizers", habits.OPTIMIZERS, "or an object of unidl.optimizers", call="1e-3"
+)
+CALLS = {"update": ("weight", "gradient", "state", "learning_rate", "step")}
 
 
-class Optimizer(metaclass=Captured):
+class Optimizer(Member, family=OPTIMIZERS, calls=CALLS):
     """How a weight follows its gradient.
 
     A subclass defines `state_names` and `update`, which sees one weight in canonical layout. Weight decay is decoupled on every
@@ -28,13 +31,6 @@ class Optimizer(metaclass=Captured):
         no_decay: Patterns over weight paths that do not decay.
         clip_norm: Largest norm of all gradients together; None is no limit.
     """
-
-    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        check_methods(cls, Optimizer)
-        check_signatures(cls, Optimizer, {"update": ("weight", "gradient", "state", "learning_rate", "step")})
-        if name is not None:
-            NAMES[name] = cls
 
     def __init__(
         self,
@@ -102,10 +98,6 @@ class Optimizer(metaclass=Captured):
         factor = self.clip_norm / ops.maximum(total, self.clip_norm)
         return [g * factor for g in gradients]
 
-    def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self._unidl.arguments.items())  # type: ignore[attr-defined]
-        return f"{type(self).__name__}({given})"
-
 
 @told_arguments
 def get(value: Any) -> Optimizer:
@@ -114,10 +106,7 @@ def get(value: Any) -> Optimizer:
     Raises:
         ArgumentError: There is none of that name.
     """
-    if isinstance(value, Optimizer):
-        return value
-    if isinstance(value, str) and value in NAMES:
-        return NAMES[value]()  # type: ignore[call-arg]  # every named optimizer has a default learning rate
-    if isinstance(value, type) and issubclass(value, Optimizer):
-        raise ArgumentError(f"The optimizer is the class {value.__name__}.", fix=f"Call it: {value.__name__}(1e-3).")
-    raise habits.no_such("optimizer", "optimizers", value, habits.OPTIMIZERS, NAMES, "or an object of unidl.optimizers")
+    found = OPTIMIZERS.found(value)
+    if found is None:
+        raise OPTIMIZERS.no_such(value)
+    return found

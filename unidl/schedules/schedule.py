@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl import habits
 from unidl.arguments import number, shown
-from unidl.capture import Captured, told_arguments
+from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
-from unidl.subclass import check_methods, check_signatures
+from unidl.family import Family, Member
+
+SCHEDULES: Family[Schedule] = Family(
+    "learning rate", "schedules", habits.SCHEDULES, "a number, or an object of unidl.schedules", call="…"
+)
 
 
-class Schedule(metaclass=Captured):
+class Schedule(Member, family=SCHEDULES, calls={"__call__": ("step",)}):
     """The learning rate of each optimizer step: `schedule(step)`, step 0 being the first."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        check_methods(cls, Schedule)
-        check_signatures(cls, Schedule, {"__call__": ("step",)})
 
     def __call__(self, step: int) -> float:
         """The learning rate."""
         raise ArgumentError(f"{type(self).__name__} has no __call__(step).", fix="Define it; it returns a float.")
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self._unidl.arguments.items())  # type: ignore[attr-defined]
-        return f"{type(self).__name__}({given})"
 
 
 class Constant(Schedule):
@@ -49,10 +45,9 @@ def get(value: Any) -> Schedule:
     Raises:
         ArgumentError: It is neither, or the number is negative.
     """
-    if isinstance(value, Schedule):
-        return value
-    if isinstance(value, type) and issubclass(value, Schedule):
-        raise ArgumentError(f"The learning rate is the class {value.__name__}.", fix=f"Call it: {value.__name__}(…).")
+    found = None if isinstance(value, str) else SCHEDULES.found(value)
+    if found is not None:
+        return found
     try:
         return Constant(value)
     except ArgumentError:
