@@ -217,7 +217,11 @@ class Layer(metaclass=Captured):
         object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted(name for name in super().__dir__() if not name.startswith("_") and name not in _FOR_AUTHORS)
+        return sorted(
+            name
+            for name in super().__dir__()
+            if not (name.startswith("_") or name.endswith("__") or name in _FOR_AUTHORS)
+        )
 
     def __repr__(self) -> str:
         arguments = self._unidl.arguments

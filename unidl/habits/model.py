@@ -59,7 +59,6 @@ MODEL: dict[str, str] = {
     "add_variable": "self.add_weight(name, shape) in setup",
     "register_forward_hook": "model.outputs_at(path), or a hook on model.native on the torch backend",
     "assign": "self.update(name, value)",
-    "add_loss": "self.add_loss(value) in the forward of a layer or model",
     "add_metric": "unidl.Trainer(model, metrics=[…])",
     "input": "model.inputs(), or the shape that the model was built with in model.summary()",
     "output": "model.outputs_at(path)",
