@@ -90,7 +90,8 @@ def test_arrays_are_not_shared(backend: str, layout: str) -> None:
     source = {
         f"dense/{n}": generator.normal(size=s).astype("float32") for n, s in zip(names, (kernel, (3,)), strict=True)
     }
-    unidl.load_weights(model, {name.replace("/", "."): array for name, array in source.items()}, layout=layout)
+    separator = "." if layout == "torch" else "/"
+    unidl.load_weights(model, {name.replace("/", separator): array for name, array in source.items()}, layout=layout)
     before = {path: np.array(array) for path, array in model.weights().items()}
     for array in source.values():
         np.add(array, 1.0, out=array)

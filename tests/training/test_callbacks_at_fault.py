@@ -26,7 +26,7 @@ class OwnStep(unidl.Trainer):
     ("monitor", "fitting", "told"),
     [
         ("val_loss", {}, "watches 'val_loss', which this run does not have"),
-        ("lss", {"validation_data": (X, Y)}, "Expected: one of loss, near, seconds, val_loss, val_near"),
+        ("lss", {"validation_data": (X, Y)}, "Expected: one of loss, near, learning_rate, seconds, val_loss, val_near"),
         ("near", {}, "cannot know whether more or less of 'near' is better"),
     ],
 )

@@ -97,12 +97,15 @@ def eject(model: Model | Trainer, backend: str, folder: str | os.PathLike[str]) 
     described, trainer = _parts(model)
     registry.check(Choice(backend, "the argument backend="))
     target = checked_path(folder, "unidl.eject")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    with file_errors(target, "unidl.eject"):
+        is_taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        has_place = target.absolute().parent.is_dir()
+    if is_taken:
         raise ArgumentError(
             f"Ejecting to {str(target)!r}: something is there.",
             fix="Remove it, or choose another name: what is ejected is never mixed with what was there.",
         )
-    if not target.absolute().parent.is_dir():
+    if not has_place:
         raise ArgumentError(
             f"Ejecting to {str(target)!r}: there is no folder {str(target.absolute().parent)!r}.", fix="Make it first."
         )

@@ -151,16 +151,19 @@ def _target(made: Format, path: Path) -> Path:
             expected=f"a path that ends with {made.suffix!r}",
             fix=f"Write {str(path.with_suffix(made.suffix))!r}.",
         )
-    if not path.absolute().parent.is_dir():
+    with file_errors(path, "unidl.export"):
+        has_place, is_folder, is_file = path.absolute().parent.is_dir(), path.is_dir(), path.is_file()
+        is_taken = is_folder and (bool(made.suffix) or any(path.iterdir()))
+    if not has_place:
         raise ArgumentError(
             f"{what}: there is no folder {str(path.absolute().parent)!r}.", fix="Make the folder first."
         )
-    if path.is_dir() and (made.suffix or any(path.iterdir())):
+    if is_taken:
         raise ArgumentError(
             f"{what}: a folder is there{' with something in it' if not made.suffix else ''}.",
             fix="Remove it, or choose another name: an export is never mixed with what was there.",
         )
-    if path.is_file() and not made.suffix:
+    if is_file and not made.suffix:
         raise ArgumentError(f"{what}: a file is there, and the format is a folder.", fix="Choose another name.")
     return path
 

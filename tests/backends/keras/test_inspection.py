@@ -214,7 +214,7 @@ def test_a_step_in_four_lanes(backend, make, x):
     told = [event.what.partition(":")[0] for event in seen.events]
     assert [lane for lane in told if lane in LANES] == list(LANES)
     measuring = "ArgMax" if ENGINE == "tensorflow" else "aten.argmax"
-    assert in_lane(step, "")[measuring] == 1
+    assert in_lane(step, "")[measuring] >= 1
 
 
 @seen_beneath

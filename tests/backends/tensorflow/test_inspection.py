@@ -186,7 +186,7 @@ def test_a_step_in_four_lanes(make, x):
         if node.op == "ResourceApplyAdam":  # it is of the layer whose variable it steps
             read = {edge.source for edge in step.edges if edge.target == node.id and edge.kind == "state"}
             assert any(name.startswith(f"variable {node.layer}/") for name in read), node
-    assert in_lane(step, "")["ArgMax"] == 1  # the metric is in no lane
+    assert in_lane(step, "")["ArgMax"] >= 1  # the metric is in no lane; of predictions, and of where a NaN is
     assert any(edge.kind == "gradient" for edge in step.edges)
 
 

@@ -1,5 +1,7 @@
 """Keras: a description becomes a `keras.Model` of Keras' own layers, on the engine that `KERAS_BACKEND` names."""
 
+from unidl.backends.keras.engine import ENGINE as ENGINE  # isort: skip  (chooses the engine before anything imports Keras)
+
 from typing import TYPE_CHECKING, Any
 
 from unidl.backends import registry
@@ -11,7 +13,6 @@ from unidl.backends.keras.bridge import foreign as foreign
 from unidl.backends.keras.device import device as device
 from unidl.backends.keras.device import devices as devices
 from unidl.backends.keras.device import version as version
-from unidl.backends.keras.engine import ENGINE as ENGINE
 from unidl.backends.keras.engine import ERRORS as ERRORS
 from unidl.backends.keras.engine import keras as keras
 from unidl.backends.keras.export import WRITERS as WRITERS

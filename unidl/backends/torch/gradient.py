@@ -32,6 +32,8 @@ def value_and_grad(
 
 def _recordable(value: Any) -> Any:
     """A value of which torch may keep something for a gradient: not what was made in torch.inference_mode."""
+    if torch.compiler.is_compiling():  # its tracer knows no such tensors, and cannot be asked
+        return value
     return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
 
 
