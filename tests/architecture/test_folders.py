@@ -15,7 +15,7 @@ EXCEPTIONS = {
     "tensorflow/inspection/optimized.py": "only TensorFlow tells what its graph optimizer made of it",
     "tensorflow/invariant.py": "only TensorFlow has a loop in the graph, before which something can be made",
     "tensorflow/ops/convolution_gradient.py": "only on TensorFlow is a kernel of a gradient so slow that others are worth having",
-    "torch/direct.py": "only torch's modules have hooks, for which they are called; where there are none, their function does",
+    "torch/fast_path.py": "only torch's modules have hooks, for which they are called; where there are none, their function does",
     "torch/inspection/autograd.py": "only torch writes down a graph of each call",
     "keras/engine.py": "only Keras runs on an engine that somebody chooses",
     "keras/vanilla.py": "only Keras' own format names classes, and some lowerings are small subclasses of them",

@@ -28,7 +28,7 @@ def refuses_integers(plan: LayerPlan) -> str | None:
     return f"the framework's own takes {plan.dtype} only, and the input is {', '.join(given)}" if given else None
 
 
-def _nothing(native: Any) -> None:
+def _nothing(plan: LayerPlan, native: Any) -> None:
     return None
 
 
@@ -46,7 +46,7 @@ class Lowering:
         slots: Canonical weight name -> slot.
         refuses: The reason why this lowering cannot serve a layer as it is configured and used, or None.
         absorb: The reverse of what `make` leaves out: after somebody else's weights were put into the framework's object,
-            `absorb(native)` brings them into the form that the slots read.
+            `absorb(plan, native)` brings them into the form that the slots read.
         nested: The reason why the definition runs while a gradient is taken inside a gradient (the framework's thing has no second
             derivative, or a wrong one), or None.
         keeps: Whether the framework's object has the layer's weights, even where the definition runs: weights of hand-written
@@ -57,9 +57,13 @@ class Lowering:
     call: Callable[..., Any]
     slots: Callable[[LayerPlan, Any], Mapping[str, Slot]] = _no_slots
     refuses: Callable[[LayerPlan], str | None] = _never
-    absorb: Callable[[Any], None] = _nothing
+    absorb: Callable[[LayerPlan, Any], None] = _nothing
     nested: Callable[[LayerPlan], str | None] = _never
     keeps: Callable[[LayerPlan], bool] | None = None
+
+    def of(self, plan: LayerPlan) -> Lowering:
+        """The lowering as it is for one layer."""
+        return self
 
 
 def because(reason: str) -> Callable[[LayerPlan], str | None]:
@@ -197,7 +201,7 @@ def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tup
     lowering, reason = row_of(table, backend, type(plan.layer))
     if lowering is not None:
         reason = lowering.refuses(plan) or ""
-    return (None, reason) if reason else (lowering, "")
+    return (None, reason) if reason or lowering is None else (lowering.of(plan), "")
 
 
 def keeper(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> Lowering | None:

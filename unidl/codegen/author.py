@@ -12,11 +12,12 @@ from unidl.codegen.code import Code, Line, Value, names_in
 from unidl.codegen.folding import folded
 from unidl.codegen.identifiers import identifier
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language, Making, Row, row_of
+from unidl.codegen.language import Language, Making, Row
 from unidl.codegen.literals import literal
 from unidl.codegen.members import Made, Members
 from unidl.codegen.names import unpacked, variable
-from unidl.codegen.scope import Scope
+from unidl.codegen.native import row_of
+from unidl.codegen.scope import Scope, is_inlined
 from unidl.description.plan import Call, LayerPlan
 from unidl.description.trace import ChildKey, tracing
 from unidl.errors import SourceError
@@ -115,7 +116,7 @@ class Author:
         row = row_of(self.language, plan)
         if row is not None:
             making.text = row.make(making)
-        else:
+        elif not is_inlined(plan):
             made = self.language.constructed(self, plan, name)
             making.text = made or self.language.construct(self.class_of(plan), name)
         return making

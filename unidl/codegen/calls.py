@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.codegen.code import ATOM, COMPARISON, OPERATORS, POWER, UNARY, Code, Value, names_in
+from unidl.codegen.code import ATOM, COMPARISON, JUNCTION, OPERATORS, POWER, UNARY, Code, Value, names_in
 from unidl.codegen.literals import literal
 
 
@@ -20,7 +20,7 @@ def binary(a: Any, symbol: str, b: Any) -> Code:
     strength = OPERATORS[symbol]
     left, right = (x.code if isinstance(x, Value) else x if isinstance(x, Code) else number(x) for x in (a, b))
     right_strength = strength + 1 if strength != POWER else UNARY  # x**-2
-    left_strength = strength if strength not in (POWER, COMPARISON) else strength + 1
+    left_strength = strength if strength not in (POWER, COMPARISON, JUNCTION) else strength + 1
     text = f"{left.within(left_strength)} {symbol} {right.within(right_strength)}"
     if symbol == "**" and _is_simple(left) and _is_simple(right):
         text = text.replace(" ** ", "**")  # as formatters have it

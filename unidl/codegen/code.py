@@ -8,11 +8,12 @@ from typing import Any
 from unidl.graph.spec import TensorSpec
 
 # how strongly an expression holds together: what is weaker stands in brackets
-ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON, CHOICE = 7, 6, 5, 4, 3, 2, 0
+ATOM, POWER, UNARY, PRODUCT, SUM, JUNCTION, COMPARISON, CHOICE = 8, 7, 6, 5, 4, 3, 2, 0
 
 OPERATORS = {
     "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "@": PRODUCT, "**": POWER,
     "==": COMPARISON, "!=": COMPARISON, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
+    "&": JUNCTION, "|": JUNCTION,
 }  # fmt: skip
 
 

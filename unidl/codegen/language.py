@@ -19,6 +19,7 @@ from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
 from unidl.graph.spec import TensorSpec
 from unidl.models.input_names import input_names
+from unidl.native.row import LAST, Native
 
 if TYPE_CHECKING:
     from unidl.codegen.author import Author
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from unidl.codegen.scope import Scope
 
 Arrays = dict[str, np.ndarray]
-FIRST, EITHER, LAST = "channels first", "either", "channels last"
 
 
 @dataclass
@@ -132,6 +132,7 @@ class Row:
         trains: Whether it does something else in training.
         serves: Whether this is how that layer is written; its definition is, where it is not.
         reads: The expression of a weight in canonical layout, for a layer that reads another's.
+        native: The native form from which the rest follows, where there is one.
     """
 
     call: Callable[[Calling], Any]
@@ -141,6 +142,7 @@ class Row:
     trains: Callable[[LayerPlan], bool] = _never
     serves: Callable[[LayerPlan], bool] = lambda plan: True
     reads: Callable[[LayerPlan, str, str], str] | None = None
+    native: Native | None = None
 
 
 Expression = str | Callable[["Given"], Any]
@@ -200,6 +202,7 @@ class Language(ABC):
 
     name: str
     title: str
+    natives: ClassVar[Mapping[type, Native]] = {}  # by which the backend runs layers, too
     layers: ClassVar[Mapping[type, Row]]
     ops: ClassVar[Mapping[str, Expression]]
     modules: ClassVar[tuple[str, ...]] = ()  # what its files import beside Python's own
@@ -207,7 +210,8 @@ class Language(ABC):
     trains_with: ClassVar[tuple[str, ...]] = ()  # what train.py's own functions and classes are called
     locals: ClassVar[tuple[str, ...]] = ("self",)  # names that parameters of its methods have
     elementwise: frozenset[str] = frozenset()  # ops that do not care where the channels are
-    channels_first = False  # whether convolutions want channels first
+    windowed: frozenset[str] = frozenset()  # ops that slide a window over images
+    channels_first = False  # whether these want channels first
     inlines_objects = False  # whether the root's layers are made where they are called
 
     # -- expressions -----------------------------------------------------------------------------------------------------
@@ -240,6 +244,24 @@ class Language(ABC):
     def moved(self, value: Value, first: bool) -> Code:
         """The tensor with its channels first, or last."""
         raise NotImplementedError
+
+    # -- native objects --------------------------------------------------------------------------------------------------
+
+    def defaults(self, name: str) -> Mapping[str, Any]:
+        """The defaults of the parameters of a class of the framework's."""
+        return {}
+
+    def constructor(self, making: Making, name: str, args: list[Any], kwargs: dict[str, Any]) -> Code:
+        """The expression that makes an object of a class of the framework's."""
+        return call(name, *args, **kwargs)
+
+    def fixed(self, tensor: str, value: float) -> list[str]:
+        """Statements that give a tensor of a new object, which they call `{me}`, a constant value and keep it from training."""
+        raise NotImplementedError
+
+    def native_tensors(self, native: Native, plan: LayerPlan, dtype: np.dtype) -> Arrays:
+        """The tensors of a layer's object that are not its weights, by their names in the weights' file; others may be among them."""
+        return {}
 
     # -- names -----------------------------------------------------------------------------------------------------------
 
@@ -365,17 +387,3 @@ class Language(ABC):
     @abstractmethod
     def training_text(self, loop: Loop) -> str:
         """The file train.py."""
-
-
-def row_of(language: Language, plan: LayerPlan) -> Row | None:
-    """The row by which a layer is written; None where its definition is.
-
-    A subclass is written as its parent only where it changed neither setup nor forward.
-    """
-    cls = type(plan.layer)
-    for base in cls.__mro__:
-        row = language.layers.get(base)
-        if row is not None:
-            changed = any(getattr(cls, name, None) is not getattr(base, name, None) for name in ("setup", "forward"))
-            return row if not changed and row.serves(plan) else None
-    return None

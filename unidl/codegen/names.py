@@ -14,6 +14,7 @@ HINTS = {
     "scan": "state", "while_loop": "state", "cond": "y", "negative": "y", "stop_gradient": "y", "sort": "ordered",
     **dict.fromkeys(("random_uniform", "random_normal", "random_randint"), "noise"),
     "random_permutation": "order", "random_dropout": "y", "sigmoid": "gate", "tanh": "y", "arange": "places", "top_k": "top",
+    "logical_or": "either", "logical_not": "others", "broadcast_to": "spread", "repeat": "repeated", "pad_constant": "padded",
 }  # fmt: skip
 NEVER_INLINE = ("random_uniform", "random_normal", "random_randint", "random_permutation", "random_dropout", "softmax")
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from unidl import ops
+from unidl.codegen.channels import FOLLOWS
 from unidl.codegen.code import ATOM, Code, Value, names_in
 from unidl.codegen.language import Given
 from unidl.codegen.literals import literal
@@ -16,7 +17,7 @@ from unidl.codegen.promotion import promoted
 from unidl.codegen.statements import Statements
 from unidl.description.trace import tracing
 from unidl.errors import SourceError
-from unidl.graph.node import OpCall, leaves, map_nest
+from unidl.graph.node import OpCall, leaves, map_nest, symbols
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor, placeholder
 from unidl.ops.op import Op
@@ -80,10 +81,8 @@ class Operations(Statements):
                 fix="Write it with other ops, or keep the model in unidl and export it (unidl.export).",
             )
         first = self._agreed_layout(name, arguments, outputs)
-        arguments = {
-            key: map_nest(lambda v: self.laid(v, first) if isinstance(v, Value) else v, value)
-            for key, value in arguments.items()
-        }
+        alike = name not in language.windowed
+        arguments = {key: self._each_laid(value, first and (alike or key == "x")) for key, value in arguments.items()}
         arguments = promoted(name, arguments, self.casted)
         given = Given(self, name, arguments, outputs, first)
         if isinstance(expression, str):
@@ -93,15 +92,23 @@ class Operations(Statements):
             result = expression(given)
         if isinstance(outputs, TensorSpec):
             code = result if isinstance(result, Code) else Code(str(result), ATOM, names_in(arguments))
+            first = first and len(outputs.shape) > 2
             return Value(Code(code.text, code.strength, code.names | names_in(arguments)), outputs, first)
         return result
 
+    def _each_laid(self, nest: Any, first: bool) -> Any:
+        return map_nest(lambda v: self.laid(v, first) if isinstance(v, Value) else v, nest)
+
     def _agreed_layout(self, name: str, arguments: dict[str, Any], outputs: Any) -> bool:
+        if name in self.language.windowed:
+            return self.language.channels_first
         values = [v for v in leaves(arguments) if isinstance(v, Value)]
         if not any(v.first for v in values):
             return False
         if name == "concatenate":
             return all(len(v.shape) == len(values[0].shape) for v in values)
+        if name in FOLLOWS:
+            return FOLLOWS[name](arguments)
         if name not in self.language.elementwise:
             return False
         return isinstance(outputs, TensorSpec) and all(len(v.shape) in (0, len(outputs.shape)) for v in values)
@@ -137,25 +144,22 @@ class Operations(Statements):
 
     def inline(self, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         """What a function written with ops gives for these values, written here."""
-        stand_ins: list[SymbolicTensor] = []
 
         def stand_in(leaf: Any) -> Any:
             if not isinstance(leaf, Value):
                 return leaf
-            if leaf.code.text not in leaf.code.names and leaf.code.names:
+            if leaf.code.text not in leaf.code.names and leaf.code.names and "(" in leaf.code.text:
                 leaf = self.assign("y", leaf.code, leaf.spec, leaf.first)
             made = placeholder(leaf.spec)
             self.bind(made, leaf)
-            self.uses[id(made)] += 1
-            stand_ins.append(made)
             return made
 
         symbolic = map_nest(stand_in, arguments)
         with tracing():
             outputs = function(**symbolic)
         result = self.graph(outputs)
-        for made in stand_ins:
-            self.uses[id(made)] -= 1
+        for tensor in symbols(outputs):  # who takes the result counts its uses
+            self.uses[id(tensor)] -= 1
         return result
 
     def inner(self) -> Self:

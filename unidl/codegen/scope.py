@@ -6,14 +6,18 @@ from typing import Any
 
 from unidl.codegen.code import Code, Line, Value, names_in
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import EITHER, FIRST, Calling, row_of
+from unidl.codegen.language import Calling
 from unidl.codegen.literals import literal
+from unidl.codegen.native import Definition, NativeObject, canonical, row_of, written_object
 from unidl.codegen.operations import Operations, specs_of
+from unidl.description.layer import bind
 from unidl.description.plan import Call, LayerPlan
 from unidl.errors import SourceError
 from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, WeightRead, ancestors, leaves, map_nest, symbols
 from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
+from unidl.native.helper import Helper
+from unidl.native.row import EITHER, FIRST
 
 
 class Scope(Operations):
@@ -64,25 +68,31 @@ class Scope(Operations):
                 f"{self._title()} uses an input that is not its own.", fix="Pass it as an argument of forward."
             )
         if isinstance(node, WeightRead):
-            self.bind(node.outputs, Value(Code(self._weight(node)), node.outputs.spec))
+            self.bind(node.outputs, self._weight(node))
+        elif isinstance(node, OpCall) and isinstance(node.op, (NativeObject, Helper)):
+            self._put(node.outputs, written_object(self, node), node.op.name, [])
         elif isinstance(node, OpCall):
             self._op(node)
         elif isinstance(node, LayerCall):
             self._layer(node)
 
-    def _weight(self, node: WeightRead) -> str:
+    def _weight(self, node: WeightRead) -> Value:
+        spec = node.outputs.spec
         if self.plan is not None and node.layer is self.plan.layer:
-            return self.author.members(self.plan).text(node.name)
+            return Value(Code(self.author.members(self.plan).text(node.name)), spec)
         route, plan = self._child(node.layer)
         me = self._object(route)
         row = row_of(self.language, plan)
         if row is None:
-            return self.author.members(plan).text(node.name, me)
+            return Value(Code(self.author.members(plan).text(node.name, me)), spec)
+        if row.native is not None:
+            value: Value = self.graph(canonical(self, row.native, plan, node.name, me))
+            return value
         if row.reads is None:
             raise SourceError(
                 f"{self._title()} reads the weight {node.name!r} of {plan.title}, which has no such code."
             )
-        return row.reads(plan, node.name, me)
+        return Value(Code(row.reads(plan, node.name, me)), spec)
 
     # -- layers ----------------------------------------------------------------------------------------------------------
 
@@ -111,13 +121,18 @@ class Scope(Operations):
     def _layer(self, node: LayerCall) -> None:
         route, plan = self._child(node.layer)
         call = Call(node.args, node.kwargs, node.outputs)
-        arguments = plan.arguments(call) if row_of(self.language, plan) else inputs_of(plan, call)
+        row, inlined = row_of(self.language, plan), is_inlined(plan)
+        arguments = plan.arguments(call) if row or inlined else inputs_of(plan, call)
         given = {name: map_nest(self._operand, value) for name, value in arguments.items() if value is not None}
         if any("/" in key for key in route):  # in a statement of its own, so that the calls of a list look alike
             given = {name: map_nest(self._named, value) for name, value in given.items()}
         free = self._free_of(given) or self._free(node.inputs)
         hint = self._branch_name(node) or route[-1]
-        row = row_of(self.language, plan)
+        if row is None and inlined:
+            layer = bind(plan.layer, plan.attributes, Definition())
+            result = self.inline(lambda **given: layer.forward(**given), given)
+            self._put(node.outputs, result, hint, free, inline=False)
+            return
         if row is None:
             result = self.author.called(self, route, plan, given, node)
         else:
@@ -170,3 +185,9 @@ class Scope(Operations):
             r if isinstance(r, Value) else Value(r if isinstance(r, Code) else Code(str(r)), s, False)
             for r, s in zip(result, leaves(specs), strict=True)
         ]
+
+
+def is_inlined(plan: LayerPlan) -> bool:
+    """Whether a layer without a row is written where it is called: one of unidl's own that is ops and nothing else."""
+    own = type(plan.layer).__module__.startswith("unidl.layers.")
+    return own and not (plan.weights or plan.structure or plan.reads_training)

@@ -68,7 +68,12 @@ class Tie:
             return
         left, right = self._flat(self._sides[0]), self._flat(self._sides[1])
         alone = set(left) ^ set(right)
-        if alone != set(self.at) or not alone <= set(left) or len(set(left)) < len(left) or len(set(right)) < len(right):
+        if (
+            alone != set(self.at)
+            or not alone <= set(left)
+            or len(set(left)) < len(left)
+            or len(set(right)) < len(right)
+        ):
             raise ValueError(f"the axes of {self.pattern!r} do not match, with {sorted(self.at)} fixed")
         if not set(self.order) <= set(right) or any(sorted(a) != sorted(b) for a, b in self.order.values()):
             raise ValueError(f"order= of {self.pattern!r} names no axis of both sides, or other parts")
@@ -119,6 +124,31 @@ class Tie:
 
     # -- reading ---------------------------------------------------------------------------------------------------------
 
+    def steps(self, shape: Sequence[int]) -> Steps:
+        """How a weight of that canonical shape is read."""
+        if self.is_identity:
+            return Steps()
+        groups, wanted = self._sides
+        axes, turned = self._flat(groups), self._flat(wanted)
+        split = None
+        if len(axes) > len(groups):
+            known = self._lengths(None, shape)
+            split = tuple(known[axis] for axis in axes)
+        index = [self.at[axis][0] if axis in self.at else slice(None) for axis in axes]
+        while index and index[-1] == slice(None):
+            index.pop()
+        axes = [axis for axis in axes if axis not in self.at]
+        return Steps(
+            split,
+            tuple(index),
+            tuple(
+                (axes.index(axis), tuple(here.index(part) for part in there))
+                for axis, (here, there) in self.order.items()
+            ),
+            None if turned == axes else tuple(axes.index(axis) for axis in turned),
+            None if len(turned) == len(wanted) else tuple(shape),
+        )
+
     def read(self, native: Any, shape: Sequence[int], functions: ArrayFunctions = ops) -> Any:  # type: ignore[assignment]
         """The canonical weight in a native tensor; linear, so it serves gradients too.
 
@@ -127,22 +157,7 @@ class Tie:
             shape: The canonical shape.
             functions: Where reshape, transpose and take come from.
         """
-        if self.is_identity:
-            return native
-        groups, wanted = self._sides
-        known = self._lengths(tuple(native.shape), shape)
-        axes = self._flat(groups)
-        if len(axes) > len(groups):
-            native = functions.reshape(native, tuple(known[axis] for axis in axes))
-        if self.at:
-            native = native[tuple(self.at[axis][0] if axis in self.at else slice(None) for axis in axes)]
-            axes = [axis for axis in axes if axis not in self.at]
-        for axis, (here, there) in self.order.items():
-            native = functions.take(native, np.array([here.index(part) for part in there]), axis=axes.index(axis))
-        turned = self._flat(wanted)
-        if turned != axes:
-            native = functions.transpose(native, tuple(axes.index(axis) for axis in turned))
-        return native if len(turned) == len(wanted) else functions.reshape(native, tuple(shape))
+        return self.steps(shape)(native, functions)
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
@@ -180,6 +195,37 @@ class Tie:
         before = (slice(None),) * axes.index(axis)
         for part in here:
             yield view[(*before, here.index(part))], value[(*before, there.index(part))]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What makes a canonical weight of a native tensor, step by step; the first three but `takes` are views.
+
+    Args:
+        split: Its shape with the groups apart; None where there are none.
+        index: What belongs to the weight.
+        takes: Axis, and the order of its parts.
+        turned: The order of the axes; None for the same.
+        merged: The canonical shape, where axes are merged again.
+    """
+
+    split: tuple[int, ...] | None = None
+    index: tuple[Any, ...] = ()
+    takes: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    turned: tuple[int, ...] | None = None
+    merged: tuple[int, ...] | None = None
+
+    def __call__(self, native: Any, functions: ArrayFunctions) -> Any:
+        """The canonical weight."""
+        if self.split is not None:
+            native = functions.reshape(native, self.split)
+        if self.index:
+            native = native[self.index]
+        for axis, indices in self.takes:
+            native = functions.take(native, np.array(indices), axis=axis)
+        if self.turned is not None:
+            native = functions.transpose(native, self.turned)
+        return native if self.merged is None else functions.reshape(native, self.merged)
 
 
 def _groups(side: str) -> list[list[str]]:

@@ -10,7 +10,7 @@ from torch import nn
 
 import unidl
 from unidl import layers
-from unidl.backends.torch.direct import unobserved
+from unidl.backends.torch.fast_path import unobserved
 from unidl.backends.torch.layers.attention import PackedAttention
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import FUNCTIONS, split, unobserved
+from unidl.backends.lowering import Lowering, row_of
+from unidl.backends.torch.fast_path import function_of, split, unobserved
+from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.module import Adapter, adapter_class, attribute_name, call_adapter, module_key
+from unidl.backends.torch.native import RowLowering, reads_of
 from unidl.backends.torch.weight import Slot
 from unidl.codegen.members import places
 from unidl.description import added
@@ -58,9 +60,25 @@ class Binding:
         self.holder: Any = way[-1][0] if way else None
         self.place = way[-1][1] if way else ""
         self.above = way[:-1]
-        self.function = None if lowering is None else FUNCTIONS.get(lowering.call)
         self.once = lowering is not None and lowering.nested(plan) is not None  # whether it has no second derivative
-        self.within, self.after = split(plan.attributes.get("activation"))
+        self._find_function()
+
+    def _find_function(self) -> None:
+        lowering = self.lowering
+        row = lowering.row if isinstance(lowering, RowLowering) else None
+        self.function = None if row is None or lowering is None else function_of(row, self.plan, lowering.make)
+        self.reads = {} if row is None else reads_of(row, self.plan)  # a compiler cannot make them
+        self.within, self.after = split(self.plan.attributes.get(row.activation) if row is not None else None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a lowering and its function are found again, and not copied
+        return {**self.__dict__, "lowering": self.lowering is not None, "function": None, "reads": {}, "after": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        plan: LayerPlan = state["plan"]
+        found = row_of(LOWERINGS, "torch", type(plan.layer))[0] if state["lowering"] else None
+        self.__dict__.update(state, lowering=None if found is None else found.of(plan))
+        self._find_function()
 
     @property
     def training(self) -> bool:
@@ -86,9 +104,7 @@ class Binding:
             return getattr(self.now(), name)
         module = self.module
         if name in self.plan.weights:
-            value = (
-                slots_of(self.plan, module, self.lowering)[name].value() if self.lowering else own_weight(module, name)
-            )
+            value = self._weight(name)
             # a state is changed in place: what was read before keeps its value, also for the backward pass
             return value.clone() if name in self.plan.updated and module.training else value
         if name in self.plan.structure:
@@ -99,6 +115,17 @@ class Binding:
                 return map_nest(self._sublayer, structure)
             return held(module.nests, name, structure, self._sublayer)
         raise layer._no_attribute(name)
+
+    def _weight(self, name: str) -> torch.Tensor:
+        if self.lowering is None:
+            return own_weight(self.module, name)
+        path, view = self.reads.get(name, ((), None))
+        native: Any = self.module
+        for part in path:
+            native = getattr(native, part, None)
+        if view is None or not isinstance(native, torch.Tensor):
+            return slots_of(self.plan, self.module, self.lowering)[name].value()
+        return view(native)
 
     def _sublayer(self, leaf: Any) -> Any:
         return bound_child(self.module, leaf) if isinstance(leaf, ChildKey) else leaf

@@ -33,7 +33,7 @@ def foreign(plan: LayerPlan) -> Foreign:
         state = module.state_dict()
         for name, array in arrays.items():
             state[name.replace("/", SEPARATOR)].copy_(torch.from_numpy(array))
-        row.absorb(module)
+        row.absorb(plan, module)
         return {name: to_numpy(slot.read()) for name, slot in row.slots(plan, module).items()}
 
     shapes = {name.replace(SEPARATOR, "/"): tuple(tensor.shape) for name, tensor in module.state_dict().items()}

@@ -16,7 +16,7 @@ from torch import nn
 
 import unidl.backends.torch as backend
 from unidl.access import Access
-from unidl.backends.torch.direct import unobserved
+from unidl.backends.torch.fast_path import unobserved
 from unidl.backends.torch.generator import its_turn, waits
 from unidl.codegen.forwarding import method_like
 from unidl.codegen.identifiers import attribute, reserved, unreserved

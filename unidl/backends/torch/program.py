@@ -15,6 +15,7 @@ from unidl.backends.torch.binding import add_child, bind_children, child_of, mak
 from unidl.backends.torch.generator import its_turn, waits
 from unidl.backends.torch.layers import LOWERINGS
 from unidl.backends.torch.module import Adapter, call_adapter, in_mode
+from unidl.backends.torch.native import fill_fixed
 from unidl.backends.torch.weight import Slot
 from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
@@ -38,6 +39,7 @@ def build(plan: LayerPlan, *, device: torch.device, natives: Mapping[int, nn.Mod
             module.to_empty(device=device)
             for tensor in (*module.parameters(), *module.buffers()):
                 nn.init.zeros_(tensor)
+            fill_fixed(lowering, part, module)
             return module
         adapter = make_adapter(part, device)
         reached = {key: child for key, child in part.children.items() if child.reached}

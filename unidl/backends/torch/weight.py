@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.utils import parametrize
 from unidl.backends.torch.tensor import fill
 from unidl.errors import NativeStructureError
 from unidl.lazy_array import LazyArray
+from unidl.native.tie import Steps, Tie
 
 
 def as_it_is(tensor: torch.Tensor) -> torch.Tensor:
@@ -106,14 +108,74 @@ class Slot:
         """Overwrite the value."""
         with torch.no_grad():
             tensor = self._tensor().detach()
-            target = self.view(tensor)
-            target.copy_(torch.as_tensor(value, dtype=target.dtype, device=target.device))
+            self._put(tensor, value)
             if parametrize.is_parametrized(self.module, self.name):
                 setattr(self.module, self.name, tensor)  # torch runs the parametrization's right_inverse
+
+    def _put(self, tensor: torch.Tensor, value: Any) -> None:
+        """Write a canonical value into a tensor of the native layout."""
+        target = self.view(tensor)
+        target.copy_(_like(value, target))
 
     def held(self, tensor: torch.Tensor) -> Held:
         """Another tensor of the native layout, in canonical layout."""
         return Held(tensor, self.view)
+
+
+class TiedSlot(Slot):
+    """One canonical weight in a parameter or buffer of a module, as a tie says.
+
+    Args:
+        module: The module of the layer.
+        tie: Where the weight is.
+        shape: Its canonical shape.
+    """
+
+    def __init__(self, module: nn.Module, tie: Tie, shape: tuple[int, ...]) -> None:
+        *path, name = tie.native.split(".")
+        for part in path:
+            module = getattr(module, part)
+        self.tie = tie
+        super().__init__(module, name, view_of(tie, shape))
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value, piece by piece where the weight is a view."""
+        if self.tie.is_view:
+            super().fill(array)
+        else:
+            self.write(array.read())
+
+    def _put(self, tensor: torch.Tensor, value: Any) -> None:
+        if self.tie.is_view:
+            super()._put(tensor, value)
+        else:
+            self.tie.write(tensor, _like(value, tensor))
+
+    def held(self, tensor: torch.Tensor) -> Held:
+        """Another tensor of the native layout, in canonical layout."""
+        return Held(tensor, self.view, None if self.tie.is_view else self.tie)
+
+
+def view_of(tie: Tie, shape: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The canonical weight in a native tensor."""
+    return as_it_is if tie.is_identity else partial(_stepped, tie.steps(shape))
+
+
+def _stepped(steps: Steps, tensor: torch.Tensor) -> torch.Tensor:
+    """All but the last reshape, of what is no view, are views."""
+    if steps.split is not None:
+        tensor = tensor.view(steps.split)
+    if steps.index:
+        tensor = tensor[steps.index]
+    for axis, indices in steps.takes:
+        tensor = tensor.index_select(axis, torch.tensor(indices, device=tensor.device))
+    if steps.turned is not None:
+        tensor = tensor.permute(steps.turned)
+    return tensor if steps.merged is None else tensor.reshape(steps.merged)
+
+
+def _like(value: Any, tensor: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(value, dtype=tensor.dtype, device=tensor.device)
 
 
 class Held:
@@ -122,13 +184,17 @@ class Held:
     Args:
         tensor: Of the weight's native layout.
         view: As that of its slot.
+        tie: Where what `view` returns is a copy: how it is written.
     """
 
     is_computed = False
 
-    def __init__(self, tensor: torch.Tensor, view: Callable[[torch.Tensor], torch.Tensor] = as_it_is) -> None:
+    def __init__(
+        self, tensor: torch.Tensor, view: Callable[[torch.Tensor], torch.Tensor] = as_it_is, tie: Tie | None = None
+    ) -> None:
         self.tensor = tensor.detach()
         self.view = view
+        self.tie = tie
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -140,5 +206,8 @@ class Held:
         return self.view(self.tensor)[index].clone()
 
     def fill(self, array: LazyArray) -> None:
-        """Overwrite the value, piece by piece."""
-        fill(self.view(self.tensor), array)
+        """Overwrite the value, piece by piece where it is a view."""
+        if self.tie is None:
+            fill(self.view(self.tensor), array)
+        else:
+            self.tie.write(self.tensor, _like(array.read(), self.tensor))

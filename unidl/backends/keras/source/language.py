@@ -21,7 +21,8 @@ from unidl.codegen.code import Code, Line, Value
 from unidl.codegen.folding import folded
 from unidl.codegen.identifiers import attribute
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language, row_of
+from unidl.codegen.language import Language
+from unidl.codegen.native import row_of
 from unidl.codegen.layout import indented, written
 from unidl.codegen.literals import docstring, literal, numbered
 from unidl.codegen.loop import Loop

@@ -7,7 +7,7 @@ from typing import Any
 from unidl.backends.tensorflow.source.control import CONTROL
 from unidl.backends.tensorflow.source.windows import WINDOWS
 from unidl.codegen.calls import binary, call
-from unidl.codegen.code import UNARY, Code, Value
+from unidl.codegen.code import PRODUCT, UNARY, Code, Value
 from unidl.codegen.expressions import (
     axes_of,
     class_axis,
@@ -231,7 +231,7 @@ OPS: dict[str, Expression] = {
     "elu": lambda g: call("tf.nn.elu", g.x) if g.alpha == 1 else Code(
         f"tf.where({g.x} > 0, {g.x}, {literal(g.alpha)} * tf.math.expm1(tf.minimum({g.x}, 0)))"),
     "leaky_relu": _leaky, "selu": "tf.nn.selu({x})", "gelu": "tf.nn.gelu({x})",
-    "gelu_tanh": "tf.nn.gelu({x}, approximate=True)", "hard_sigmoid": lambda g: Code(f"tf.nn.relu6({g.x} + 3) / 6", 4),
+    "gelu_tanh": "tf.nn.gelu({x}, approximate=True)", "hard_sigmoid": lambda g: Code(f"tf.nn.relu6({g.x} + 3) / 6", PRODUCT),
     "softplus": "tf.nn.softplus({x})", "log_sigmoid": "tf.math.log_sigmoid({x})", "softsign": "tf.nn.softsign({x})",
     "silu": "tf.nn.silu({x})", "softmax": lambda g: call("tf.nn.softmax", g.x, axis=None if g.axis == -1 else g.axis),
     "log_softmax": lambda g: call("tf.nn.log_softmax", g.x, axis=None if g.axis == -1 else g.axis),

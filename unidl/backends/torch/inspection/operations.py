@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 import unidl
 from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import Function
+from unidl.backends.torch.fast_path import Function
 from unidl.backends.torch.module import Adapter
 from unidl.errors import DtypeError
 from unidl.graph.spec import TensorSpec

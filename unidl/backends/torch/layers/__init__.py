@@ -14,15 +14,24 @@ from unidl.backends.torch.layers import (
     recurrent,
     resizing,
 )
+from unidl.backends.torch.native import lowering_of
+from unidl.native.row import Native
+
+NATIVES: dict[type, Native] = {
+    **core.ROWS,
+    **activation.ROWS,
+    **convolution.ROWS,
+    **pooling.ROWS,
+    **normalization.ROWS,
+    **recurrent.ROWS,
+    **attention.ROWS,
+    **resizing.ROWS,
+}
+"""The native form of each layer for which torch has one."""
 
 LOWERINGS: dict[type, Lowering] = {
     **core.TABLE,
-    **activation.TABLE,
-    **convolution.TABLE,
     **pooling.TABLE,
-    **normalization.TABLE,
-    **recurrent.TABLE,
-    **attention.TABLE,
     **merging.TABLE,
-    **resizing.TABLE,
+    **{layer: lowering_of(row) for layer, row in NATIVES.items()},
 }

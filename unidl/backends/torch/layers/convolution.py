@@ -2,142 +2,153 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
-from torch.nn import functional
+from torch.nn import functional as F  # noqa: N812  # as in the source code that has the helper
 
-from unidl.backends.lowering import Lowering
-from unidl.backends.torch.direct import Activation, instead_of
-from unidl.backends.torch.layers.core import dtype_of
-from unidl.backends.torch.weight import Slot
+from unidl import ops
 from unidl.description.plan import LayerPlan
+from unidl.graph.spec import TensorSpec
+from unidl.graph.tensor import SymbolicTensor
+from unidl.graph.window import Window
 from unidl.layers import Conv2D, Conv2DTranspose
+from unidl.native.helper import Helper
+from unidl.native.row import FIRST, Native, Output, one
+from unidl.native.tie import Tie
+
+KERNEL = {"kernel": Tie("weight", "o i h w -> h w i o"), "bias": Tie("bias")}
+
+# -- padding "same" ----------------------------------------------------------------------------------------------------------
 
 
-def pads_evenly(layer: Conv2D) -> bool:
-    """Whether the padding is "same" as torch has it: without strides, and without an odd zero, for which torch would copy."""
-    if layer.padding != "same" or layer.strides != (1, 1):
-        return False
-    rows, columns = _extents(layer)
-    return rows % 2 == 0 and columns % 2 == 0
+def pad_same(x, kernel_size, stride, dilation=(1, 1), value=0.0):  # type: ignore[no-untyped-def]
+    """Pad height and width, so that ceil(n / stride) positions result.
+
+    An odd one goes to the end, as in TensorFlow and Keras.
+    """
+    widths = []
+    for n, k, s, d in zip(x.shape[2:], kernel_size, stride, dilation):
+        total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+        widths = [total // 2, total - total // 2, *widths]
+    return F.pad(x, widths, value=value)
 
 
-def _extents(layer: Conv2D) -> tuple[int, int]:
-    """From the first to the last pixel under the kernel, both ways."""
-    (height, width), (down, right) = layer.kernel_size, layer.dilation_rate
-    return (height - 1) * down, (width - 1) * right
+def _padded_spec(x: Any, *_: Any, **__: Any) -> TensorSpec:
+    return TensorSpec((x.shape[0], None, None, x.shape[3]), x.dtype)
 
 
-def make_convolution(plan: LayerPlan) -> nn.Conv2d:
-    """kernel (h, w, channels / groups, filters) -> weight (filters, channels / groups, h, w), stored channels-last."""
-    layer: Conv2D = plan.layer  # type: ignore[assignment]
-    height, width, channels, filters = plan.weights["kernel"].shape
-    module = nn.Conv2d(
-        channels * layer.groups,
-        filters,
-        (height, width),
-        stride=layer.strides,
-        padding=tuple(extent // 2 for extent in _extents(layer)) if pads_evenly(layer) else 0,  # type: ignore[arg-type]
-        dilation=layer.dilation_rate,
-        groups=layer.groups,
-        bias="bias" in plan.weights,
-        dtype=dtype_of(plan),
-    )
-    return module.to(memory_format=torch.channels_last)
+def _pad_last(x: torch.Tensor, *args: Any, **named: Any) -> torch.Tensor:
+    padded: torch.Tensor = pad_same(x.permute(0, 3, 1, 2), *args, **named)
+    return padded.permute(0, 2, 3, 1)
 
 
-def same_padding(length: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Zeros before and after, so that the output has ceil(length / stride) places; an odd one goes after."""
-    total = max((-(-length // stride) - 1) * stride + (window - 1) * dilation + 1 - length, 0)
-    return total // 2, total - total // 2
+PAD_SAME = Helper(pad_same, _padded_spec, FIRST, _pad_last)
 
 
-def call_convolution(layer: Conv2D, module: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
-    """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
-    return layer.activation(module(_padded(layer, x)).permute(0, 2, 3, 1))
+def padded(x: Any, size: Any, strides: Any, dilation: Any = (1, 1), value: float = 0.0) -> Any:
+    """(batch, height, width, channels), padded as "same" means; an axis without strides is padded whatever its length."""
+    if isinstance(x, SymbolicTensor):  # source code: with numbers, where they are known
+        lengths, window = x.shape[1:-1], Window(size, strides, dilation, "same")
+        if None not in lengths or max(strides) == 1:
+            pads = window.pads([n or 0 for n in lengths])
+            return ops.pad(x, [(0, 0), *pads, (0, 0)], value=value) if any(map(any, pads)) else x
+    return PAD_SAME(x, size, strides, dilation, value)
 
 
-@instead_of(call_convolution, nn.Conv2d, parameters=2)
-def convolution(layer: Conv2D, module: nn.Conv2d, within: Activation | None, x: torch.Tensor) -> torch.Tensor:
-    if module.padding_mode != "zeros":
-        y = module(_padded(layer, x))
-    else:
-        own, padding = module._parameters, module.padding
-        y = functional.conv2d(
-            # where torch pads, what _padded gives, without asking again whether it does
-            x.permute(0, 3, 1, 2) if layer.padding == "valid" or any(padding) else _padded(layer, x),
-            own["weight"], own["bias"], module.stride, padding, module.dilation, module.groups,  # type: ignore[arg-type]
-        )  # fmt: skip
-    return (y if within is None else within(y)).permute(0, 2, 3, 1)
+# -- Conv2D ------------------------------------------------------------------------------------------------------------------
 
 
-def _padded(layer: Conv2D, x: torch.Tensor) -> torch.Tensor:
-    """(batch, height, width, channels) -> (batch, channels, height, width): a view, or padded where torch does not pad so."""
-    y = x.permute(0, 3, 1, 2)
-    if layer.padding == "valid" or pads_evenly(layer):
-        return y
-    rows, columns = (
-        same_padding(y.shape[2 + i], layer.kernel_size[i], layer.strides[i], layer.dilation_rate[i]) for i in (0, 1)
-    )
-    return functional.pad(y, (*columns, *rows))
+def _one(values: list[int]) -> int | tuple[int, ...]:
+    return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def convolution_slots(plan: LayerPlan, module: nn.Conv2d) -> dict[str, Slot]:
-    """OIHW is read as HWIO."""
-    slots = {"kernel": Slot(module, "weight", lambda w: w.permute(2, 3, 1, 0))}
-    if "bias" in plan.weights:
-        slots["bias"] = Slot(module, "bias")
-    return slots
+def own_padding(layer: Any) -> int | tuple[int, ...]:
+    """What torch itself pads: the same on both sides, whatever the lengths; else 0."""
+    if layer.padding == "valid" or max(layer.strides) > 1:
+        return 0
+    window = Window(layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding)
+    pads = window.pads([0] * len(layer.strides))
+    return _one([low for low, _ in pads]) if all(low == high for low, high in pads) else 0
 
+
+def _convolved(layer: Any, native: Any, x: Any) -> Any:
+    """Padded here: torch pads both sides alike."""
+    if layer.padding == "valid":
+        return native(x)
+    return native(padded(x, layer.kernel_size, layer.strides, layer.dilation_rate))
+
+
+CONV2D = Native(
+    "nn.Conv2d",
+    {
+        "in_channels": lambda plan: plan.weights["kernel"].shape[-2] * plan.attributes["groups"],
+        "out_channels": "filters",
+        "kernel_size": one("kernel_size"),
+        "stride": one("strides"),
+        "padding": lambda plan: own_padding(plan.layer),
+        "dilation": one("dilation_rate"),
+        "groups": "groups",
+        "bias": "use_bias",
+    },
+    KERNEL,
+    positional=3,
+    layout=FIRST,
+    activation="activation",
+    function="F.conv2d({x}, {weight}, {bias}, {stride}, {padding}, {dilation}, {groups})",
+    call=_convolved,
+    direct=lambda plan: plan.attributes["padding"] == "valid" or own_padding(plan.layer) != 0,
+    implied={"padding_mode": "zeros"},
+)
 
 # -- Conv2DTranspose ---------------------------------------------------------------------------------------------------------
 
 
-def make_transposed(plan: LayerPlan) -> nn.ConvTranspose2d:
-    """kernel (h, w, filters, channels) -> weight (channels, filters, h, w), stored channels-last."""
-    layer: Conv2DTranspose = plan.layer  # type: ignore[assignment]
-    height, width, filters, channels = plan.weights["kernel"].shape
-    beyond = [size - step for size, step in zip(layer.kernel_size, layer.strides, strict=True)]
-    module = nn.ConvTranspose2d(
-        channels,
-        filters,
-        (height, width),
-        stride=layer.strides,
-        padding=tuple(max(b, 0) // 2 if layer.padding == "same" else 0 for b in beyond),  # type: ignore[arg-type]
-        output_padding=tuple(max(-b, 0) for b in beyond),  # type: ignore[arg-type]
-        bias="bias" in plan.weights,
-        dtype=dtype_of(plan),
+def _beyond(layer: Any) -> list[int]:
+    """How far a window reaches over its stride along height and width; below 0 where it leaves a gap."""
+    return [size - step for size, step in zip(layer.kernel_size, layer.strides, strict=True)]
+
+
+def _odd(layer: Any) -> list[bool]:
+    """Where torch, which cuts both sides alike, leaves a pixel at the end."""
+    return [layer.padding == "same" and beyond > 0 and beyond % 2 == 1 for beyond in _beyond(layer)]
+
+
+def _uncut(plan: LayerPlan, x: Any) -> Output:
+    batch, height, width, filters = plan.output_shapes[0]
+    rows, columns = (
+        None if n is None else n + odd for n, odd in zip((height, width), _odd(plan.layer), strict=True)
     )
-    return module.to(memory_format=torch.channels_last)
+    return Output("y", TensorSpec((batch, rows, columns, filters), plan.dtype))
 
 
-def call_transposed(layer: Conv2DTranspose, module: nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
-    """(batch, height, width, channels) -> (batch, height', width', filters), through views."""
-    y = _cut(layer, x, module(x.permute(0, 3, 1, 2)))  # (batch, filters, height', width')
-    return layer.activation(y.permute(0, 2, 3, 1))
+def _cut(layer: Any, native: Any, x: Any) -> Any:
+    height, width = (slice(None, -1) if odd else slice(None) for odd in _odd(layer))
+    return native(x)[:, height, width]
 
 
-@instead_of(call_transposed, nn.ConvTranspose2d, parameters=2)
-def transposed(
-    layer: Conv2DTranspose, module: nn.ConvTranspose2d, within: Activation | None, x: torch.Tensor
-) -> torch.Tensor:
-    own = module._parameters
-    y = functional.conv_transpose2d(
-        x.permute(0, 3, 1, 2), own["weight"], own["bias"],  # type: ignore[arg-type]
-        module.stride, module.padding, module.output_padding, module.groups, module.dilation,  # type: ignore[arg-type]
-    )  # fmt: skip
-    return _cut(layer, x, y if within is None else within(y)).permute(0, 2, 3, 1)
+CONV2D_TRANSPOSE = Native(
+    "nn.ConvTranspose2d",
+    {
+        "in_channels": lambda plan: plan.weights["kernel"].shape[-1],
+        "out_channels": "filters",
+        "kernel_size": one("kernel_size"),
+        "stride": one("strides"),
+        "padding": lambda plan: _one(
+            [max(b, 0) // 2 if plan.attributes["padding"] == "same" else 0 for b in _beyond(plan.layer)]
+        ),
+        "output_padding": lambda plan: _one([max(-b, 0) for b in _beyond(plan.layer)]),
+        "bias": "use_bias",
+    },
+    KERNEL,  # (channels, filters, h, w) is read as (h, w, filters, channels): the same permutation
+    positional=3,
+    layout=FIRST,
+    activation="activation",
+    function="F.conv_transpose2d({x}, {weight}, {bias}, {stride}, {padding}, {output_padding}, {groups}, {dilation})",
+    call=_cut,
+    direct=lambda plan: not any(_odd(plan.layer)),
+    outputs=_uncut,
+    implied={"padding_mode": "zeros"},
+)
 
-
-def _cut(layer: Conv2DTranspose, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """With padding "same" torch cuts evenly; an odd pixel is cut here."""
-    if layer.padding == "same":
-        return y[:, :, : x.shape[1] * layer.strides[0], : x.shape[2] * layer.strides[1]]
-    return y
-
-
-TABLE: dict[type, Lowering] = {
-    Conv2D: Lowering(make_convolution, call_convolution, convolution_slots),
-    # (channels, filters, h, w) is read as (h, w, filters, channels): the same permutation
-    Conv2DTranspose: Lowering(make_transposed, call_transposed, convolution_slots),
-}
+ROWS: dict[type, Native] = {Conv2D: CONV2D, Conv2DTranspose: CONV2D_TRANSPOSE}

@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
-from unidl.backends.lowering import Lowering, refuses_integers
-from unidl.backends.torch.direct import instead_of
-from unidl.backends.torch.layers.core import dtype_of
-from unidl.backends.torch.weight import Slot
+from unidl import ops
+from unidl.backends.lowering import refuses_integers
 from unidl.description.plan import LayerPlan
+from unidl.graph.spec import TensorSpec
 from unidl.layers import BatchNormalization, LayerNormalization
+from unidl.native.row import FIRST, Fixed, Native, Output, length
+from unidl.native.tie import Tie
 
 # -- BatchNormalization ------------------------------------------------------------------------------------------------------
 
-_BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+_BY_AXES = {2: "nn.BatchNorm1d", 3: "nn.BatchNorm1d", 4: "nn.BatchNorm2d", 5: "nn.BatchNorm3d"}
 
 
-def refuses_batch_normalization(plan: LayerPlan) -> str | None:
-    """torch has an offset only beside a scale, and no more than three spatial axes."""
-    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
-    if layer.center and not layer.scale:
-        return "torch's batch norms have no offset without a scale"
-    if len(plan.input_shapes[0]) not in _BY_AXES:
-        return f"torch has no batch norm for {len(plan.input_shapes[0])} axes"
-    return refuses_integers(plan)
+def _axes(plan: LayerPlan) -> int:
+    return len(plan.input_shapes[0])
 
 
-def make_batch_normalization(plan: LayerPlan) -> nn.Module:
-    """torch's momentum is the weight of the new value."""
-    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
-    return _BY_AXES[len(plan.input_shapes[0])](
-        plan.weights["moving_mean"].shape[0],
-        eps=layer.epsilon,
-        momentum=1.0 - layer.momentum,
-        affine=layer.scale,
-        bias=layer.center,
-        dtype=dtype_of(plan),
-    )
+def _alone(plan: LayerPlan) -> dict[str, Fixed]:
+    """torch has an offset only beside a scale."""
+    if plan.attributes["center"] and not plan.attributes["scale"]:
+        return {"weight": Fixed(1.0, "the bias alone is trained")}
+    return {}
 
 
-def call_batch_normalization(layer: BatchNormalization, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """(batch, ..., channels) -> the same shape."""
-    y = x.movedim(-1, 1)  # (batch, channels, ...), a view
-    if module.training and y.numel() == y.shape[1]:
-        return _one_value(module, y).movedim(1, -1)
-    return module(y).movedim(1, -1)
+AFFINE: dict[str, Any] = {
+    "affine": lambda plan: plan.attributes["scale"] or plan.attributes["center"],
+    "bias": lambda plan: plan.attributes["center"] or not plan.attributes["scale"],
+}
 
 
-def _one_value(module: nn.Module, y: torch.Tensor) -> torch.Tensor:
-    """One value a channel, which torch refuses to train on: mean is the value, variance 0."""
+def _normalized(module: nn.Module, y: torch.Tensor) -> torch.Tensor:
+    """With one value a channel, on which torch does not train: mean is the value, variance 0."""
+    if not module.training or y.numel() != y.shape[1]:
+        return module(y)  # type: ignore[no-any-return]
     with torch.no_grad():
         module.running_mean.lerp_(y.flatten().detach(), module.momentum)  # type: ignore[operator, arg-type, union-attr]
         module.running_var.mul_(1.0 - module.momentum)  # type: ignore[operator, union-attr]
@@ -60,57 +51,67 @@ def _one_value(module: nn.Module, y: torch.Tensor) -> torch.Tensor:
     )  # fmt: skip
 
 
-def batch_normalization_slots(plan: LayerPlan, module: nn.Module) -> dict[str, Slot]:
-    """weight, bias, running_mean, running_var."""
-    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-    return {name: Slot(module, names[name]) for name in plan.weights}
+def _unsupported(plan: LayerPlan) -> str | None:
+    """torch has no more than three spatial axes."""
+    return refuses_integers(plan) if _axes(plan) in _BY_AXES else f"torch has no batch norm for {_axes(plan)} axes"
 
+
+BATCH_NORMALIZATION = Native(
+    lambda plan: _BY_AXES[_axes(plan)],
+    {
+        "num_features": length("moving_mean", 0),
+        "eps": "epsilon",
+        "momentum": lambda plan: round(1.0 - plan.attributes["momentum"], 12),  # the weight of the new value
+        **AFFINE,
+    },
+    {
+        "gamma": Tie("weight"),
+        "beta": Tie("bias"),
+        "moving_mean": Tie("running_mean"),
+        "moving_variance": Tie("running_var"),
+    },
+    positional=1,
+    fixed=_alone,
+    layout=FIRST,
+    runner=_normalized,
+    unsupported=_unsupported,
+)
 
 # -- LayerNormalization ------------------------------------------------------------------------------------------------------
 
 
-def refuses_layer_normalization(plan: LayerPlan) -> str | None:
-    """torch has an offset only beside a scale."""
-    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
-    if layer.center and not layer.scale:
-        return "torch.nn.LayerNorm has no offset without a scale"
-    return refuses_integers(plan)
+def _trailing(plan: LayerPlan) -> tuple[int, ...]:
+    return tuple(range(_axes(plan) - len(plan.attributes["axes"]), _axes(plan)))
 
 
-def make_layer_normalization(plan: LayerPlan) -> nn.LayerNorm:
-    """Over trailing axes; the call moves others there."""
-    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
+def _lengths(plan: LayerPlan) -> Any:
     lengths = [plan.input_shapes[0][axis] for axis in plan.attributes["axes"]]
-    return nn.LayerNorm(lengths, layer.epsilon, layer.scale, bias=layer.center, dtype=dtype_of(plan))
+    return lengths[0] if len(lengths) == 1 else lengths
 
 
-def call_layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
-    """(batch, ..., units) -> the same shape."""
-    trailing = tuple(range(x.ndim - len(layer.axes), x.ndim))
-    if layer.axes == trailing:
-        return module(x)
-    return module(x.movedim(layer.axes, trailing)).movedim(trailing, layer.axes)
+def _moved(layer: Any, native: Any, x: Any) -> Any:
+    """torch normalizes trailing axes."""
+    order = [*(axis for axis in range(len(x.shape)) if axis not in layer.axes), *layer.axes]
+    back = [order.index(axis) for axis in range(len(order))]
+    return ops.transpose(native(ops.transpose(x, order)), back)
 
 
-@instead_of(call_layer_normalization, nn.LayerNorm, parameters=2)
-def layer_normalization(layer: LayerNormalization, module: nn.LayerNorm, within: None, x: torch.Tensor) -> torch.Tensor:
-    if layer.axes != tuple(range(x.ndim - len(layer.axes), x.ndim)):
-        return call_layer_normalization(layer, module, x)
-    own = module._parameters
-    return torch.layer_norm(x, module.normalized_shape, own["weight"], own["bias"], module.eps)
+LAYER_NORMALIZATION = Native(
+    "nn.LayerNorm",
+    {
+        "normalized_shape": _lengths,
+        "eps": "epsilon",
+        "elementwise_affine": AFFINE["affine"],
+        "bias": AFFINE["bias"],
+    },
+    {"gamma": Tie("weight"), "beta": Tie("bias")},
+    positional=1,
+    fixed=_alone,
+    function="torch.layer_norm({x}, {normalized_shape}, {weight}, {bias}, {eps})",
+    call=_moved,
+    outputs=lambda plan, x: Output("y", TensorSpec(x.shape, plan.dtype)),
+    unsupported=refuses_integers,
+    direct=lambda plan: plan.attributes["axes"] == _trailing(plan),
+)
 
-
-def layer_normalization_slots(plan: LayerPlan, module: nn.LayerNorm) -> dict[str, Slot]:
-    """weight and bias."""
-    names = {"gamma": "weight", "beta": "bias"}
-    return {name: Slot(module, names[name]) for name in plan.weights}
-
-
-TABLE: dict[type, Lowering] = {
-    BatchNormalization: Lowering(
-        make_batch_normalization, call_batch_normalization, batch_normalization_slots, refuses_batch_normalization
-    ),
-    LayerNormalization: Lowering(
-        make_layer_normalization, call_layer_normalization, layer_normalization_slots, refuses_layer_normalization
-    ),
-}
+ROWS: dict[type, Native] = {BatchNormalization: BATCH_NORMALIZATION, LayerNormalization: LAYER_NORMALIZATION}

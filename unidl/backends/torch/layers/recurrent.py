@@ -5,100 +5,102 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
-from unidl.backends.lowering import Lowering, always, because, refuses_integers
-from unidl.backends.torch.layers.core import dtype_of
-from unidl.backends.torch.weight import Slot, transposed
+from unidl import ops
+from unidl.backends.lowering import always, because, refuses_integers
 from unidl.description.plan import LayerPlan
+from unidl.graph.spec import TensorSpec
 from unidl.layers import LSTM
-from unidl.ops import sigmoid, tanh
+from unidl.native.helper import Helper
+from unidl.native.row import Fixed, Native, Output, length
+from unidl.native.tie import Tie
+
+ARGUMENTS = {
+    "input_size": length("kernel", 0),
+    "hidden_size": "units",
+    "bias": "use_bias",
+    "batch_first": (True,),
+}
 
 
-def refuses_lstm(plan: LayerPlan) -> str | None:
+def unsupported(plan: LayerPlan) -> str | None:
     """torch has one pair of activations, and no mask."""
-    layer: LSTM = plan.layer  # type: ignore[assignment]
-    if layer.activation is not tanh or layer.recurrent_activation is not sigmoid:
-        return "torch.nn.LSTM has no activations but tanh and sigmoid"
+    layer: Any = plan.layer
+    if layer.activation is not ops.tanh or layer.recurrent_activation is not ops.sigmoid:
+        return f"torch.nn.{plan.kind} has no activations but tanh and sigmoid"
     calls = [plan.arguments(call) for call in plan.calls]
     if any(arguments.get("mask") is not None for arguments in calls):
-        return "torch.nn.LSTM knows no mask"
+        return f"torch.nn.{plan.kind} knows no mask"
     if any(arguments.get("lengths") is not None for arguments in calls) and (layer.return_state or layer.go_backwards):
-        return "torch.nn.LSTM does not tell the state at each example's own length"
+        return f"torch.nn.{plan.kind} does not tell the state at each example's own length"
     return refuses_integers(plan)
 
 
-def make_lstm(plan: LayerPlan) -> nn.LSTM:
-    """kernel (inputs, 4 * units) -> weight_ih_l0 (4 * units, inputs); the gates have the same order."""
-    layer: LSTM = plan.layer  # type: ignore[assignment]
-    module = nn.LSTM(
-        plan.weights["kernel"].shape[0],
-        layer.units,
-        bias="bias" in plan.weights,
-        batch_first=True,
-        dtype=dtype_of(plan),
-    )
-    if module.bias:
-        module.bias_hh_l0.requires_grad_(False)  # trained too, the sum of both biases would move twice as far
-    return module
+def held(sequence, lengths, first=None):  # type: ignore[no-untyped-def]
+    """Outputs (batch, time, units) as if each example stopped at its own length.
+
+    The result has one step more in front: the state before the first.
+    """
+    start = torch.zeros_like(sequence[:, :1]) if first is None else first[:, None]
+    states = torch.cat([start, sequence], dim=1)  # (batch, 1 + time, units)
+    steps = torch.arange(states.shape[1], device=lengths.device)  # (1 + time,)
+    last = torch.minimum(steps, lengths.long().clamp(min=0)[:, None])
+    return states.gather(1, last[:, :, None].expand(-1, -1, states.shape[2]))
 
 
-def absorb_lstm(module: nn.LSTM) -> None:
-    """torch's second bias, which somebody trained, joins the first."""
-    if module.bias:
-        with torch.no_grad():
-            module.bias_ih_l0.add_(module.bias_hh_l0)
-            module.bias_hh_l0.zero_()
+def _one_more(sequence: Any, *_: Any) -> TensorSpec:
+    batch, time, units = sequence.shape
+    return TensorSpec((batch, None if time is None else time + 1, units), sequence.dtype)
 
 
-def call_lstm(
-    layer: LSTM, module: nn.LSTM, x: torch.Tensor, initial_state: Any = None, mask: None = None, lengths: Any = None
-) -> Any:
+HELD = Helper(held, _one_more)
+
+# -- LSTM --------------------------------------------------------------------------------------------------------------------
+
+
+def _lstm(layer: Any, native: Any, x: Any, initial_state: Any = None, mask: None = None, lengths: Any = None) -> Any:
     """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
     if layer.go_backwards:
-        x = x.flip(1)
-    state = (
-        None if initial_state is None else tuple(part.unsqueeze(0) for part in initial_state)
-    )  # each (1, batch, units)
-    sequence, (h, c) = module(x, state)  # (batch, time, units), (1, batch, units), (1, batch, units)
-    if lengths is None:
-        y = sequence if layer.return_sequences else h[0]
-        return (y, h[0], c[0]) if layer.return_state else y
-    return _held(layer, sequence, lengths, None if state is None else state[0][0])
+        x = ops.flip(x, axis=1)
+    if initial_state is None:
+        sequence, (h, c) = native(x)  # (batch, time, units), (1, batch, units), (1, batch, units)
+    else:
+        sequence, (h, c) = native(x, tuple(part[None] for part in initial_state))
+    if lengths is not None:
+        states = HELD(sequence, lengths, *([] if initial_state is None else initial_state[:1]))
+        return states[:, 1:] if layer.return_sequences else states[:, -1]
+    y = sequence if layer.return_sequences else h[0]
+    return (y, h[0], c[0]) if layer.return_state else y
 
 
-def _held(layer: LSTM, sequence: torch.Tensor, lengths: torch.Tensor, first: torch.Tensor | None) -> torch.Tensor:
-    """The outputs as they are when each example keeps its h after its own length."""
-    start = torch.zeros_like(sequence[:, 0]) if first is None else first  # (batch, units)
-    states = torch.cat([start.unsqueeze(1), sequence], dim=1)  # (batch, 1 + time, units): h after 0, 1, … steps
-    lengths = lengths.long().clamp(0, sequence.shape[1]).unsqueeze(1)  # (batch, 1)
-    steps = torch.arange(1, states.shape[1], device=lengths.device).unsqueeze(0)  # (1, time)
-    last = torch.minimum(steps, lengths) if layer.return_sequences else lengths  # (batch, time) or (batch, 1)
-    index = last.unsqueeze(-1).expand(
-        -1, -1, states.shape[2]
-    )  # torch.export makes constants of take_along_dim's lengths
-    y = states.gather(1, index)  # (batch, time, units) or (batch, 1, units)
-    return y if layer.return_sequences else y[:, 0]
+def _outputs(plan: LayerPlan, x: Any, *_: Any) -> Any:
+    batch, time = x.shape[:2]
+    units = plan.attributes["units"]
+    state = TensorSpec((1, batch, units), plan.dtype)
+    return Output("sequence", TensorSpec((batch, time, units), plan.dtype)), (Output("h", state), Output("c", state))
 
 
-def lstm_slots(plan: LayerPlan, module: nn.LSTM) -> dict[str, Slot]:
-    """Both kernels transposed; bias_hh_l0 is no weight of the layer and stays zero."""
-    slots = {
-        "kernel": Slot(module, "weight_ih_l0", transposed),
-        "recurrent_kernel": Slot(module, "weight_hh_l0", transposed),
-    }
-    if "bias" in plan.weights:
-        slots["bias"] = Slot(module, "bias_ih_l0")
-    return slots
+def _second_bias(plan: LayerPlan) -> dict[str, Fixed]:
+    """Trained too, the sum of both biases would move twice as far."""
+    if not plan.attributes["use_bias"]:
+        return {}
+    return {"bias_hh_l0": Fixed(0.0, "two biases; only their sum counts, so the second one stays 0")}
 
 
-TABLE: dict[type, Lowering] = {
-    LSTM: Lowering(
-        make_lstm,
-        call_lstm,
-        lstm_slots,
-        refuses_lstm,
-        absorb_lstm,
+ROWS: dict[type, Native] = {
+    LSTM: Native(
+        "nn.LSTM",
+        ARGUMENTS,
+        {
+            "kernel": Tie("weight_ih_l0", "g i -> i g"),
+            "recurrent_kernel": Tie("weight_hh_l0", "g h -> h g"),
+            "bias": (Tie("bias_ih_l0"), Tie("bias_hh_l0")),
+        },
+        positional=2,
+        fixed=_second_bias,
+        call=_lstm,
+        outputs=_outputs,
+        unsupported=unsupported,
         keeps=always,
         nested=because("torch's fused LSTM has no second derivative with oneDNN and cuDNN"),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from unidl.backends.torch.source.control import CONTROL
 from unidl.backends.torch.source.windows import WINDOWS
 from unidl.codegen.calls import binary, call
+from unidl.codegen.channels import moved_axis, moved_items
 from unidl.codegen.code import UNARY, Code, Value, names_in
 from unidl.codegen.expressions import axes_of, index_text, inline_size, operator, reshaped
 from unidl.codegen.language import Expression, Given
@@ -24,8 +25,10 @@ def _method(name: str) -> Expression:
 
 def _dim(g: Given) -> Any:
     """The axes, all of them by number where they are to be kept."""
-    axes = axes_of(g)
-    return tuple(range(len(g.x.shape))) if axes is None and g.keepdims else axes
+    axes, rank = axes_of(g), len(g.x.shape)
+    if axes is None or not g.first:
+        return tuple(range(rank)) if axes is None and g.keepdims else axes
+    return moved_axis(axes, rank) if isinstance(axes, int) else tuple(moved_axis(axis, rank) for axis in axes)
 
 
 def _reduction(name: str, **more: Any) -> Expression:
@@ -104,9 +107,26 @@ def _transpose(g: Given) -> Code:
     rank = len(g.x.shape)
     axes = tuple(reversed(range(rank))) if g.axes is None else tuple(a % rank for a in g.axes)
     moved = [i for i, a in enumerate(axes) if a != i]
+    if rank == 2 and moved:
+        return Code(f"{g.x:a}.T")
     if len(moved) == 2:
         return call(f"{g.x:a}.transpose", *moved)
     return call(f"{g.x:a}.permute", *axes)
+
+
+def _reshape(g: Given) -> Code:
+    known = g.out.shape
+    batch = str(g.shape[0]) if len(known) == 2 and isinstance(g.shape[0], Value) else ""
+    if len(g.x.shape) > 2 and None not in g.x.shape[1:] and batch == f"{g.x:a}.shape[0]":
+        return call("torch.flatten", g.x, 1)
+    return Code(f"{g.x:a}.reshape({', '.join(map(literal, reshaped(g)))})")
+
+
+def _getitem(g: Given) -> Code:
+    index = g.index if isinstance(g.index, tuple) else (g.index,)
+    if g.first:
+        index = moved_items((*index, *[slice(None)] * (len(g.x.shape) - len(index))))
+    return Code(f"{g.x:a}[{index_text(index)}]")
 
 
 def _squeeze(g: Given) -> Code:
@@ -136,7 +156,7 @@ def _flip(g: Given) -> Code:
 
 
 def _pad(g: Given) -> Code:
-    pairs = list(g.widths)
+    pairs = list(moved_items(g.widths) if g.first else g.widths)
     while pairs and tuple(pairs[0]) == (0, 0):
         pairs.pop(0)
     flat = tuple(width for pair in reversed(pairs) for width in pair)
@@ -160,6 +180,17 @@ def _pairwise(name: str, method: str) -> Expression:
             tensor = g.x if isinstance(g.x, Value) else g.y
             return call(f"{tensor:a}.clamp", **{method: numbers[0]})
         return call(f"torch.{name}", g.x, g.y)
+
+    return written
+
+
+def _logical(name: str, symbol: str) -> Expression:
+    """`x & y`, of truth values."""
+
+    def written(g: Given) -> Code:
+        if all(isinstance(v, Value) and v.dtype == "bool" for v in (g.x, g.y)):
+            return binary(g.x, symbol, g.y)
+        return call(f"torch.logical_{name}", g.x, g.y)
 
     return written
 
@@ -249,7 +280,7 @@ OPS: dict[str, Expression] = {
     "mod": operator("%"), "power": operator("**"), "floor_divide": _floor_divide,
     "negative": lambda g: Code(f"-{g.x.code.within(UNARY)}", UNARY),
     "maximum": _pairwise("maximum", "min"), "minimum": _pairwise("minimum", "max"),
-    **{name: f"torch.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "logical_not", "zeros_like", "ones_like"] if not name.endswith("_like")},
+    **{name: f"torch.{name}({{x}})" for name in ["abs", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "floor", "ceil", "round", "erf", "isnan", "isinf", "isfinite", "sigmoid", "zeros_like", "ones_like"] if not name.endswith("_like")},
     "clip": _clip, "cast": lambda g: g.scope.casted(g.x, g.dtype).code if g.x.dtype != g.dtype else g.x.code,
     # comparison
     "equal": operator("=="), "not_equal": operator("!="), "less": operator("<"), "less_equal": operator("<="),
@@ -257,7 +288,8 @@ OPS: dict[str, Expression] = {
     "bitwise_and": "torch.bitwise_and({x}, {y})", "bitwise_or": "torch.bitwise_or({x}, {y})",
     "bitwise_xor": "torch.bitwise_xor({x}, {y})", "left_shift": "torch.bitwise_left_shift({x}, {y})",
     "right_shift": "torch.bitwise_right_shift({x}, {y})",
-    "logical_and": "torch.logical_and({x}, {y})", "logical_or": "torch.logical_or({x}, {y})",
+    "logical_and": _logical("and", "&"), "logical_or": _logical("or", "|"),
+    "logical_not": lambda g: Code(f"~{g.x.code.within(UNARY)}", UNARY) if g.x.dtype == "bool" else call("torch.logical_not", g.x),
     "logical_xor": "torch.logical_xor({x}, {y})", "where": _where,
     # activation
     "relu": "F.relu({x})", "relu6": "F.relu6({x})", "elu": lambda g: call("F.elu", g.x, alpha=None if g.alpha == 1 else g.alpha),
@@ -289,14 +321,14 @@ OPS: dict[str, Expression] = {
     "random_permutation": lambda g: call("torch.randperm", g.count, device=None if g.like is None else Code(f"{g.like:a}.device")),
     # manipulation
     "size": lambda g: inline_size(g, f"{g.x:a}.numel()"),
-    "reshape": lambda g: Code(f"{g.x:a}.reshape({', '.join(map(literal, reshaped(g)))})"),
+    "reshape": _reshape,
     "transpose": _transpose, "expand_dims": "{x:a}.unsqueeze({axis})", "squeeze": _squeeze,
     "concatenate": _concatenate, "stack": lambda g: call("torch.stack", list(g.xs), dim=g.axis),
     "unstack": "{x:a}.unbind({axis})", "split": _split, "tile": lambda g: call(f"{g.x:a}.repeat", *g.repeats), "repeat": _repeat,
     "broadcast_to": lambda g: call(f"{g.x:a}.expand", *g.shape), "flip": _flip, "roll": "{x:a}.roll({shift}, {axis})",
     "pad_constant": _pad,
     # indexing
-    "getitem": lambda g: Code(f"{g.x:a}[{index_text(g.index)}]"), "dynamic_slice": _dynamic_slice, "take": _take,
+    "getitem": _getitem, "dynamic_slice": _dynamic_slice, "take": _take,
     "take_along_axis": _take_along, "one_hot": _one_hot,
     # sorting
     "sort": _sort, "argsort": _sort, "top_k": _top_k,

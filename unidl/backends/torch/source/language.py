@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
+from unidl.backends.torch.fast_path import torch_class
+from unidl.backends.torch.layers import NATIVES
 from unidl.backends.torch.module import MODULE, module_key
+from unidl.backends.torch.native import make
 from unidl.backends.torch.source.expressions import OPS
-from unidl.backends.torch.source.images import IMAGES
-from unidl.backends.torch.source.layers import LAYERS
 from unidl.backends.torch.source.loop import train_file
-from unidl.backends.torch.source.sequences import SEQUENCES
+from unidl.backends.torch.source.windows import WINDOWS
 from unidl.codegen.author import Author
 from unidl.codegen.calls import binary, call
 from unidl.codegen.classes import Class
@@ -22,8 +26,9 @@ from unidl.codegen.layout import indented, written
 from unidl.codegen.literals import docstring, dtype, literal
 from unidl.codegen.loop import Loop
 from unidl.codegen.pointwise import POINTWISE
-from unidl.description.plan import WeightSpec
+from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.initializers import Constant, Ones, Zeros
+from unidl.native.row import Native
 
 
 class Torch(Language):
@@ -31,16 +36,41 @@ class Torch(Language):
 
     name = "torch"
     title = "torch"
-    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    natives: ClassVar = NATIVES
+    layers: ClassVar = {}
     ops: ClassVar = OPS
     modules: ClassVar = ("torch", "torch.nn.functional", "torch.utils.data", "safetensors.torch")
     trains_with: ClassVar = ("hits",)
     taken: ClassVar = (
-        "torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load", "same_padding", "StepwiseLSTM", "held"
+        "torch", "nn", "F", "load_file", "Path", "WEIGHTS", "load", "pad_same", "held", "causal_mask"
     )  # fmt: skip
     elementwise = POINTWISE
+    windowed = frozenset(WINDOWS)
     channels_first = True
     training_flag = "self.training"
+
+    def defaults(self, name: str) -> dict[str, Any]:
+        """Those of its constructor, and of its parents' constructors to which it passes the rest."""
+        found: dict[str, Any] = {}
+        for cls in reversed(torch_class(name).__mro__):
+            if "__init__" in vars(cls):
+                found |= {key: p.default for key, p in inspect.signature(cls.__init__).parameters.items()}
+        return found
+
+    def fixed(self, tensor: str, value: float) -> list[str]:
+        """`nn.init.zeros_(…).requires_grad_(False)`."""
+        how = {0.0: "zeros_({me}.%s)", 1.0: "ones_({me}.%s)"}.get(value, f"constant_({{me}}.%s, {literal(value)})")
+        return [f"nn.init.{how % tensor}.requires_grad_(False)"]
+
+    def native_tensors(self, native: Native, plan: LayerPlan, dtype: np.dtype) -> dict[str, np.ndarray]:
+        """All that is in the module's state_dict."""
+        fixed = native.fixed_in(plan)
+        with torch.device("meta"):
+            module = make(dataclasses.replace(native, runs=None), plan)
+        return {
+            name: np.full(tensor.shape, fixed[name].value if name in fixed else 0, _numpy_dtype(tensor, dtype))
+            for name, tensor in module.state_dict().items()
+        }
 
     def cast(self, code: Code, wanted: str) -> Code:
         """`x.float()`, `x.long()`, or `x.to(torch.int32)`."""
@@ -154,6 +184,10 @@ def load(path=WEIGHTS):
     model = {model}()
     model.load_state_dict(load_file(path))
     return model.eval()'''
+
+
+def _numpy_dtype(tensor: torch.Tensor, floating: np.dtype) -> np.dtype:
+    return floating if tensor.is_floating_point() else np.dtype(str(tensor.dtype).removeprefix("torch."))
 
 
 def _uses(text: str, word: str) -> bool:
