@@ -101,7 +101,29 @@ def _outputs(native: Native, calling: Calling, *args: Any, **kwargs: Any) -> Any
     return map_nest(lambda output: output.spec, named)
 
 
-class Reading:
+class Definition:
+    """Binds a description that has neither weights nor sublayers, while its forward is written where it is called."""
+
+    locked = True
+    training = False
+
+    def attribute(self, layer: Layer, name: str) -> Any:
+        """None: what it has are plain attributes."""
+        raise layer._no_attribute(name)
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Nothing: no layer is called inside."""
+        raise RuntimeError(f"{type(layer).__name__} is called inside its own code")
+
+    def update(self, name: str, value: Any) -> None:
+        """Nothing: a state stays as it is in inference."""
+
+    def add_weight(self, *_: Any) -> None:
+        """Nothing: setup does not run."""
+        raise RuntimeError("setup does not run while source code is written")
+
+
+class Reading(Definition):
     """Binds a description to the layer's object in source code: its weights are read there.
 
     Args:
@@ -109,38 +131,16 @@ class Reading:
         calling: The layer's call.
     """
 
-    locked = True
-    training = False
-
     def __init__(self, native: Native, calling: Calling) -> None:
         self.native = native
         self.calling = calling
 
     def attribute(self, layer: Layer, name: str) -> Any:
+        """A weight, in canonical layout."""
         plan, scope = self.calling.plan, self.calling.scope
         if name not in plan.weights:
             raise layer._no_attribute(name)
         return canonical(scope, self.native, plan, name, self.calling.me)
-
-    def call(self, layer: Layer, args: Any, kwargs: Any) -> Any:
-        raise RuntimeError("a row's call does not call its layer")
-
-    update = add_weight = call
-
-
-class Definition:
-    """Binds a description whose definition is written where it is called: it has no weights and no sublayers."""
-
-    locked = True
-    training = False
-
-    def attribute(self, layer: Layer, name: str) -> Any:
-        raise layer._no_attribute(name)
-
-    def call(self, *_: Any) -> Any:
-        raise RuntimeError("it is called in its own forward")
-
-    update = add_weight = call
 
 
 def _called(native: Native, calling: Calling) -> Any:

@@ -130,7 +130,7 @@ class Scope(Operations):
         hint = self._branch_name(node) or route[-1]
         if row is None and inlined:
             layer = bind(plan.layer, plan.attributes, Definition())
-            result = self.inline(lambda **given: layer.forward(**given), given)
+            result = self.inline(layer.forward, given)
             self._put(node.outputs, result, hint, free, inline=False)
             return
         if row is None:

@@ -12,33 +12,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from unidl import ops
 
 
-class ArrayFunctions(Protocol):
-    """What reading needs of a library of arrays; `unidl.ops` has it, and so has `NUMPY`."""
-
-    def reshape(self, x: Any, shape: Any) -> Any:
-        """The same numbers in another shape."""
-
-    def transpose(self, x: Any, axes: Any) -> Any:
-        """The axes in another order."""
-
-    def take(self, x: Any, indices: Any, axis: int = 0) -> Any:
-        """Slices of an axis, in the order of the indices."""
-
-
 class _NumPy:
+    """What reading needs of a library of arrays, of NumPy; `unidl.ops` has the same three."""
+
     reshape = staticmethod(np.reshape)
     transpose = staticmethod(np.transpose)
     take = staticmethod(np.take)
 
 
-NUMPY: ArrayFunctions = _NumPy()
+NUMPY: Any = _NumPy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +138,13 @@ class Tie:
             None if len(turned) == len(wanted) else tuple(shape),
         )
 
-    def read(self, native: Any, shape: Sequence[int], functions: ArrayFunctions = ops) -> Any:  # type: ignore[assignment]
+    def read(self, native: Any, shape: Sequence[int], functions: Any = ops) -> Any:
         """The canonical weight in a native tensor; linear, so it serves gradients too.
 
         Args:
             native: A tensor of the native layout: a weight's value, its gradient, or a symbol of it.
             shape: The canonical shape.
-            functions: Where reshape, transpose and take come from.
+            functions: Where reshape, transpose and take come from: `unidl.ops`, or `NUMPY`.
         """
         return self.steps(shape)(native, functions)
 
@@ -215,7 +204,7 @@ class Steps:
     turned: tuple[int, ...] | None = None
     merged: tuple[int, ...] | None = None
 
-    def __call__(self, native: Any, functions: ArrayFunctions) -> Any:
+    def __call__(self, native: Any, functions: Any) -> Any:
         """The canonical weight."""
         if self.split is not None:
             native = functions.reshape(native, self.split)

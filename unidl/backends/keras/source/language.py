@@ -22,12 +22,12 @@ from unidl.codegen.folding import folded
 from unidl.codegen.identifiers import attribute
 from unidl.codegen.inputs import inputs_of
 from unidl.codegen.language import Language
-from unidl.codegen.native import row_of
 from unidl.codegen.layout import indented, written
 from unidl.codegen.literals import docstring, literal, numbered
 from unidl.codegen.loop import Loop
 from unidl.codegen.members import Made, Members
 from unidl.codegen.names import shape_text
+from unidl.codegen.native import row_of
 from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError

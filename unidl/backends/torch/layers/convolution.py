@@ -27,10 +27,10 @@ def pad_same(x, kernel_size, stride, dilation=(1, 1), value=0.0):  # type: ignor
 
     An odd one goes to the end, as in TensorFlow and Keras.
     """
-    widths = []
-    for n, k, s, d in zip(x.shape[2:], kernel_size, stride, dilation):
+    widths = ()
+    for n, k, s, d in zip(x.shape[2:], kernel_size, stride, dilation):  # noqa: B905
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        widths = [total // 2, total - total // 2, *widths]
+        widths = (total // 2, total - total // 2, *widths)
     return F.pad(x, widths, value=value)
 
 
@@ -39,7 +39,7 @@ def _padded_spec(x: Any, *_: Any, **__: Any) -> TensorSpec:
 
 
 def _pad_last(x: torch.Tensor, *args: Any, **named: Any) -> torch.Tensor:
-    padded: torch.Tensor = pad_same(x.permute(0, 3, 1, 2), *args, **named)
+    padded: torch.Tensor = pad_same(x.permute(0, 3, 1, 2), *args, **named)  # type: ignore[no-untyped-call]
     return padded.permute(0, 2, 3, 1)
 
 
@@ -116,9 +116,7 @@ def _odd(layer: Any) -> list[bool]:
 
 def _uncut(plan: LayerPlan, x: Any) -> Output:
     batch, height, width, filters = plan.output_shapes[0]
-    rows, columns = (
-        None if n is None else n + odd for n, odd in zip((height, width), _odd(plan.layer), strict=True)
-    )
+    rows, columns = (None if n is None else n + odd for n, odd in zip((height, width), _odd(plan.layer), strict=True))
     return Output("y", TensorSpec((batch, rows, columns, filters), plan.dtype))
 
 

@@ -53,8 +53,9 @@ class Torch(Language):
         """Those of its constructor, and of its parents' constructors to which it passes the rest."""
         found: dict[str, Any] = {}
         for cls in reversed(torch_class(name).__mro__):
-            if "__init__" in vars(cls):
-                found |= {key: p.default for key, p in inspect.signature(cls.__init__).parameters.items()}
+            constructor = vars(cls).get("__init__")
+            if constructor is not None:
+                found |= {key: p.default for key, p in inspect.signature(constructor).parameters.items()}
         return found
 
     def fixed(self, tensor: str, value: float) -> list[str]:

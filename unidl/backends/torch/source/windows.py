@@ -36,10 +36,11 @@ def _depends(window: Window, lengths: Any) -> bool:
 def _pad(g: Given, x: Value, window: Window, value: float = 0.0, hint: str = "padded") -> Value:
     """The image in a variable, padded as the window says."""
     lengths = x.shape[1:-1]
+    longer: tuple[int | None, ...] = (None,) * len(lengths)
     if _depends(window, lengths):
         if len(lengths) != 2:
             raise g.refuse('padding="same" with strides over an axis of unknown length')
-        code, longer = padding_helper(g.scope, x, window, value), (None, None)
+        code = padding_helper(g.scope, x, window, value)
     else:
         pads = window.pads([n or 0 for n in lengths])
         flat = tuple(width for pair in reversed(pads) for width in pair)
