@@ -16,6 +16,12 @@ EXCEPTIONS = {
     "tensorflow/invariant.py": "only TensorFlow has a loop in the graph, before which something can be made",
     "tensorflow/ops/convolution_gradient.py": "only on TensorFlow is a kernel of a gradient so slow that others are worth having",
     "torch/fast_path.py": "only torch's modules have hooks, for which they are called; where there are none, their function does",
+    "torch/native.py": "torch alone runs layers by rows so far (docs/design/rows.md)",
+    **{
+        f"{backend}/source/{file}.py": "torch's layers are written by their rows (docs/design/rows.md)"
+        for backend in ("keras", "tensorflow")
+        for file in ("layers", "images", "sequences")
+    },
     "torch/inspection/autograd.py": "only torch writes down a graph of each call",
     "keras/engine.py": "only Keras runs on an engine that somebody chooses",
     "keras/vanilla.py": "only Keras' own format names classes, and some lowerings are small subclasses of them",

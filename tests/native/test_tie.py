@@ -90,7 +90,7 @@ def test_any_lengths(heads, width, features, part):
     ],
 )
 def test_a_pattern_whose_axes_do_not_match_is_an_error(pattern, more):
-    with pytest.raises(ValueError, match="axes|order"):
+    with pytest.raises(ValueError, match=r"axes|order"):
         Tie("weight", pattern, **more)
 
 

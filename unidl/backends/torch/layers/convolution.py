@@ -27,10 +27,10 @@ def pad_same(x, kernel_size, stride, dilation=(1, 1), value=0.0):  # type: ignor
 
     An odd one goes to the end, as in TensorFlow and Keras.
     """
-    widths = ()
+    widths = []  # type: ignore[var-annotated]
     for n, k, s, d in zip(x.shape[2:], kernel_size, stride, dilation):  # noqa: B905
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        widths = (total // 2, total - total // 2, *widths)
+        widths = [total // 2, total - total // 2, *widths]
     return F.pad(x, widths, value=value)
 
 
