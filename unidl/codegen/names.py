@@ -16,7 +16,15 @@ HINTS = {
     "random_permutation": "order", "random_dropout": "y", "sigmoid": "gate", "tanh": "y", "arange": "places", "top_k": "top",
     "logical_or": "either", "logical_not": "others", "broadcast_to": "spread", "repeat": "repeated", "pad_constant": "padded",
 }  # fmt: skip
-NEVER_INLINE = ("pad_constant", "random_uniform", "random_normal", "random_randint", "random_permutation", "random_dropout", "softmax")
+NEVER_INLINE = (
+    "pad_constant",
+    "random_uniform",
+    "random_normal",
+    "random_randint",
+    "random_permutation",
+    "random_dropout",
+    "softmax",
+)
 
 
 def variable(name: str) -> Code:
