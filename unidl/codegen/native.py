@@ -118,6 +118,9 @@ class Definition:
     def update(self, name: str, value: Any) -> None:
         """Nothing: a state stays as it is in inference."""
 
+    def add_loss(self, value: Any) -> None:
+        """Nothing: it is no output."""
+
     def add_weight(self, *_: Any) -> None:
         """Nothing: setup does not run."""
         raise RuntimeError("setup does not run while source code is written")
