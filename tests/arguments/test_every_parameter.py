@@ -17,8 +17,10 @@ from tests.arguments.families import (
     DATA,
     FUNCTION,
     NO_FLAG,
+    NO_FUNCTION,
     NO_INTEGER,
     NO_LIST,
+    NO_NAME,
     NO_PATH,
     NO_REAL,
     NO_TEXT,
@@ -31,7 +33,9 @@ from tests.arguments.families import (
     word,
 )  # fmt: skip
 from tests.arguments.public import EXEMPT, Parameter, every_parameter, exempt, things
-from unidl import layers, losses, metrics, optimizers, schedules, settings
+from unidl import callbacks, layers, losses, metrics, optimizers, schedules, settings
+
+HOOKS = [name for name in callbacks.callback.GIVEN if name.startswith("on_")]
 
 # where a parameter's name means something of its own
 SPECIAL: dict[str, Family] = {
@@ -52,7 +56,22 @@ SPECIAL: dict[str, Family] = {
     "unidl.data.Arrays(parts)": Family(Made("x"), ("x", math.nan, OBJECT, np.array(["a"]), np.zeros((0, 3), "float32"), 3)),
     "unidl.data.Arrays(batch_size)": Family(2, (*NO_INTEGER, 0, -1)),
     "unidl.data.Stream(batches)": Family([np.zeros((2, 3))], (3, math.nan, OBJECT, iter([1]), lambda wrong: [])),
-    "unidl.callbacks.EarlyStopping(monitor)": Family("loss", (*NO_TEXT, "")),
+    **{f"unidl.callbacks.{name}(monitor)": Family("loss", (*NO_TEXT, "")) for name in ("EarlyStopping", "ReduceLROnPlateau", "Checkpoint")},
+    "unidl.callbacks.Checkpoint(mode)": Family(None, ("min", *NO_NAME), none=True),  # without a monitor it says nothing
+    "unidl.callbacks.Lambda(every_steps)": Family(None, (2, *NO_INTEGER), none=True),  # without on_steps likewise
+    **{f"unidl.callbacks.Lambda({hook})": Family(None, (*NO_FUNCTION, lambda: None), none=True) for hook in HOOKS},
+    "unidl.callbacks.CSVLogger(separator)": Family(";", (*NO_TEXT, "", "ab", "\n", '"')),
+    "unidl.callbacks.LearningRateFinder(steps)": Family(50, (*NO_INTEGER, 0, 9)),
+    "unidl.callbacks.TensorBoard(histograms)": Family(2, (*NO_INTEGER, 0, -1), none=True),
+    "unidl.callbacks.TensorBoard(images)": Family(None, NO_FUNCTION, none=True),
+    "unidl.callbacks.TensorBoard(hyperparameters)": Family({"a": 1}, (3, "x", [1], OBJECT, {1: 2}, {"a": []}), none=True),
+    "unidl.Trainer.fit(epochs)": Family(1, (*NO_INTEGER, -1), none=True),
+    "unidl.Trainer.fit(max_time)": Family(60.0, (*NO_REAL, 0.0, -1.0), none=True),
+    "unidl.Trainer.fit(validation_split)": Family(0.0, (*NO_REAL, -0.1, 1.0)),
+    "unidl.Trainer.fit(fast_dev_run)": Family(False, ("yes", -1, 0, 2.5, math.nan, [], OBJECT, None)),
+    "unidl.Trainer.fit(overfit_batches)": Family(0, ("x", -1, -0.5, 1.5, math.nan, [], OBJECT, True, None)),
+    "unidl.Trainer.log(value)": Family(0.5, ("x", None, [], OBJECT)),
+    "unidl.Trainer.stop(reason)": Family("x", NO_TEXT),
     "unidl.Model.build(inputs)": Family((3,), ("28", 3, 2.5, math.nan, True, OBJECT, {}, [3], (2.5,), (-1,), (0,), ("a",), (True,), [(3,), (-1,)])),
     "unidl.Model.predict(inputs)": DATA,
     "unidl.Trainer.predict(inputs)": DATA,

@@ -67,6 +67,7 @@ SIGNATURES = {
     "an argument too many": ("Callback", {"on_end": lambda self, trainer, numbers: None}, "on_end(self, trainer)"),
     "Hugging Face's": ("Callback", {"on_epoch_end": lambda self, args, state, control, **kwargs: None}, "on_epoch_end(self, trainer, numbers)"),
     "Lightning's step": ("Trainer", {"training_step": lambda self, batch, batch_idx: None}, "training_step(self, batch)"),
+    "Lightning's validation step": ("Trainer", {"validation_step": lambda self, batch, batch_idx: None}, "validation_step(self, batch)"),
     "a loss of one argument": ("Loss", {"per_example": lambda self, predictions: None}, "per_example(self, targets, predictions)"),
     "a metric without state": ("Metric", {"update": lambda self, y, p: None}, "update(self, state, targets, predictions)"),
     "an optimizer of gradients": ("Optimizer", {"update": lambda self, gradients, variables: None}, "update(self, weight, gradient, state"),

@@ -187,7 +187,7 @@ def test_everything_is_frozen(model, refused):
 
 
 def test_arguments_from_habit(model, refused):
-    signature = "Expected: Trainer.fit(x, y=None, epochs=1, batch_size=32, validation_data=None, …)\n"
+    signature = "Expected: Trainer.fit(x, y=None, epochs=None, batch_size=32, validation_data=None, …)\n"
     refused(
         UnknownArgumentError,
         f"Trainer.fit has no argument 'verbose'.\n{signature}Received: …verbose=1\nFix: Use `progress=` instead of `verbose=`.",
@@ -197,10 +197,10 @@ def test_arguments_from_habit(model, refused):
     )
     refused(
         UnknownArgumentError,
-        f"Trainer.fit has no argument 'validation_split'.\n{signature}…\nFix: Use `validation_data=`, (x, y) cut from your arrays, instead of `validation_split=`.",
+        f"Trainer.fit has no argument 'limit_train_batches'.\n{signature}…\nFix: Use `steps_per_epoch=` instead of `limit_train_batches=`.",
         fit,
         model,
-        fitting={"validation_split": 0.1},
+        fitting={"limit_train_batches": 2},
     )
     text = "Trainer has no argument 'lr'.\nExpected: Trainer(model, loss=None, …)\n…Fix: Use `optimizer=unidl.optimizers.Adam(learning_rate)` instead of `lr=`."
     refused(UnknownArgumentError, text, trainer, model, lr=0.1)

@@ -13,7 +13,7 @@ from unidl import layers, ops
 from unidl.backends import registry
 from unidl.errors import ArgumentError, MissingPackageError, NotBuiltError
 from unidl.insight.plots import curves
-from unidl.insight.plots.layer_graph import layer_graph
+from unidl.inspection.layer_graph import layer_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -88,6 +88,11 @@ def test_a_history(shown):
     assert "Traceback" not in told
 
 
+def test_a_fit_is_one_display(shown):
+    (display,) = [output.data["text/plain"] for output in shown[3] if output.output_type == "display_data"]
+    assert [line.partition("  ")[0] for line in display.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+
+
 def test_a_model_that_is_built(shown):
     data = _data(shown[4])
     assert ">Deeper</td>" in data["text/html"]

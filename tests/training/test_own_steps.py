@@ -34,7 +34,7 @@ def test_nothing_and_plain_numbers(backend):
 
 
 def test_what_is_no_number(backend):
-    with pytest.raises(ShapeError, match=r"training_step returned 'logits', which is no single number"):
+    with pytest.raises(ShapeError, match=r"A step returned or logged 'logits', which is no single number"):
         own(backend, lambda t, loss, logits, y: {"logits": logits}).fit(X, Y, **QUIET)
     with pytest.raises(ShapeError, match=r"Received: str\nFix: ops\.mean\(loss\)"):
         own(backend, lambda t, loss, logits, y: "done").fit(X, Y, **QUIET)

@@ -92,6 +92,10 @@ class Stepper(Protocol):
     """An optimizer at work on some weights."""
 
     @property
+    def slots(self) -> Mapping[str, Slot]:
+        """Weight path -> the weight that it moves."""
+
+    @property
     def wanted(self) -> list[Any]:
         """The parameters or variables by which it wants a gradient."""
 

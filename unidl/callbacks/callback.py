@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unidl.callbacks.monitor import Monitor
 from unidl.capture import told_arguments
 from unidl.subclass import check_methods, check_signatures
 
@@ -27,7 +28,8 @@ GIVEN = {
 class Callback:
     """Called by the Trainer; a subclass defines what it needs.
 
-    Each method gets the Trainer, which has `model`, `epoch`, `steps_taken` and `stop()`.
+    Each method gets the Trainer, which has `model`, `epoch`, `steps_taken`, `optimizers`, whose learning rates may be set,
+    and `stop(reason)`.
     """
 
     @told_arguments
@@ -45,6 +47,11 @@ class Callback:
 
     # after how many optimizer steps on_steps is called; None: never, and many steps may be one call of the framework
     every_steps: int | None = None
+    # whether fit(fast_dev_run=…) calls it: not what writes files, or ends a run by its numbers
+    in_dev_run: bool = True
+    # whether each step logs the norms of its gradients (see GradientNorms)
+    logs_gradient_norms: bool = False
+    watches: Monitor | None = None  # the number of an epoch that it needs, looked for before the first step
 
     def on_start(self, trainer: Any) -> None:
         """Before the first epoch of a `fit`, or before it resumes one."""

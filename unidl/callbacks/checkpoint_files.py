@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from unidl.errors import CheckpointError, CheckpointWarning, FileError, UnidlError
+from unidl.files import opened
 from unidl.models import saving
 
 NAME = re.compile(r"step-([0-9]{1,18})\.unidl")
@@ -23,10 +24,12 @@ class CheckpointFiles:
 
     Args:
         directory: The folder; it need not be there yet.
+        whole: Whether a file holds all of a training; else it is a model alone.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, whole: bool = True) -> None:
         self.directory = directory
+        self.whole = whole
         # name of a file -> (inode, size, time, whether it can be read): each is looked at once
         self._known: dict[str, tuple[int, int, int, bool]] = {}
 
@@ -57,12 +60,20 @@ class CheckpointFiles:
                 )
             yield held
 
-    def keep(self, count: int, written: Path) -> None:
-        """Remove all that are older than so many good ones; `written` is known to be good, and stays."""
+    def keep(self, count: int, written: Path, best: Collection[int] = ()) -> None:
+        """Remove all that are older than so many good ones; `written` is known to be good, and stays.
+
+        Args:
+            count: How many.
+            written: The newest.
+            best: The steps of others that stay.
+        """
         self._remember(written, True)
         kept = 0
-        for _, path in self.newest_first():
+        for steps, path in self.newest_first():
             if kept >= count and path != written:
+                if steps in best:
+                    continue
                 path.unlink(missing_ok=True)  # another process may have been faster
             else:
                 kept += self._is_good(path)
@@ -80,7 +91,7 @@ class CheckpointFiles:
         if known is not None and known[:3] == identity:
             return known[3]
         try:
-            with saving.opened_training(path, "Checkpoint"):
+            with saving.opened_training(path, "Checkpoint") if self.whole else opened(path, "Checkpoint"):
                 good = True
         except FileError:
             good = False

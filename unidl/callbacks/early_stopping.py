@@ -1,29 +1,33 @@
-"""Stop when it gets no better."""
+"""Early stopping."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from unidl.arguments import LARGEST_SIZE, flag, integer, number, one_of, optional, text
+from unidl.arguments import LARGEST_SIZE, flag, integer
 from unidl.callbacks.callback import Callback
+from unidl.callbacks.monitor import Monitor
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 
 
 class EarlyStopping(Callback):
-    """Stop when a number has not got better for some epochs, and take the best weights back.
+    """Stop when a number has not improved for some epochs, and restore the best weights.
+
+    Which number it was, its best value and epoch, and that weights were restored is shown below the progress bar, and in
+    `History.stopped`; `best` and `best_epoch` (counted from 1) have them too.
 
     Args:
         monitor: The number's name; None is "val_loss" where there is validation data, else "loss".
-        patience: Epochs without a better number before it stops.
+        patience: Epochs without a better number before it stops. Epochs without validation do not count for a number of it.
         min_delta: How much better it must be, in the number's units.
-        mode: "min" or "max"; None knows it of a loss and of accuracy, and is refused for another number.
+        mode: "min" or "max"; None knows it of a loss and of accuracy, and raises an error for another number.
         restore_best: Whether the model ends with the weights of its best epoch.
     """
+
+    in_dev_run = False
 
     @told_arguments
     def __init__(
@@ -34,94 +38,85 @@ class EarlyStopping(Callback):
         mode: str | None = None,
         restore_best: bool = True,
     ) -> None:
-        self.monitor = optional(text, self, "monitor", monitor)
+        self.monitor = self.watches = Monitor(self, monitor, mode, min_delta)
         self.patience = integer(self, "patience", patience, 0, LARGEST_SIZE)
-        self.min_delta = number(self, "min_delta", min_delta, least=0)
-        self.mode = optional(one_of, self, "mode", mode, ("min", "max"))
         self.restore_best = flag(self, "restore_best", restore_best)
-        self.best = math.inf
+        self._begin()
+
+    def _begin(self) -> None:
+        self.best: float | None = None
+        self.best_epoch = 0
         self.waited = 0
+        self._name = ""
         self._weights: dict[str, Any] | None = None
-        self._shapes: dict[str, tuple[int, ...]] = {}
-
-    def check(self, names: Collection[str], others: bool) -> None:
-        """Refuse at the beginning of a run what it could not watch at the end of an epoch.
-
-        Args:
-            names: The numbers that its epochs will have.
-            others: Whether they may have others too, as a `training_step` of one's own may give any.
-
-        Raises:
-            ArgumentError: It will have no such number, or it is not known whether more or less of it is better.
-        """
-        if self.monitor is not None and self.monitor not in names and not others:
-            raise self._absent(self.monitor, names)
-        self._larger_is_better(self.monitor or "loss")
 
     def on_start(self, trainer: Any) -> None:
         """Forget what was before."""
-        self.best, self.waited, self._weights = math.inf, 0, None
+        self._begin()
         self._shapes = {path: tuple(slot.shape) for path, slot in trainer.model.weight_slots().items()}
 
     def on_epoch_end(self, trainer: Any, numbers: dict[str, float]) -> None:
         """Compare with the best so far."""
-        name = self.monitor or ("val_loss" if "val_loss" in numbers else "loss")
-        if name not in numbers:
-            raise self._absent(name, numbers)
-        largest = self._larger_is_better(name)
-        value = -numbers[name] if largest else numbers[name]
-        if value < self.best - self.min_delta:
-            self.best, self.waited = value, 0
+        value = self.monitor.value(numbers)
+        if value is None:
+            return
+        self._name = self.monitor.name(numbers)
+        if self.monitor.is_better(value, self.best, self._name):
+            self.best, self.best_epoch, self.waited = value, len(trainer.progress.epochs), 0
             self._weights = trainer.model.weights() if self.restore_best else None
-        else:
-            self.waited += 1
-            if self.waited >= self.patience:
-                trainer.stop()
-
-    def _absent(self, name: str, names: Collection[str]) -> ArgumentError:
-        return ArgumentError(
-            f"EarlyStopping watches {name!r}, which this run does not have.",
-            expected=f"one of {', '.join(names)}",
-            fix="Give validation_data for a val_ number, or name another one.",
-        )
-
-    def _larger_is_better(self, name: str) -> bool:
-        if self.mode is None and not name.endswith(("loss", "accuracy")):
-            raise ArgumentError(
-                f"EarlyStopping cannot know whether more or less of {name!r} is better.",
-                fix='EarlyStopping(…, mode="max") or "min".',
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            best = (
+                "was never a number" if self.best is None else f"was best in epoch {self.best_epoch}: {self.best:.6g}"
             )
-        return self.mode == "max" or (self.mode is None and name.endswith("accuracy"))
+            restored = "; the weights of that epoch are restored" if self._weights is not None else ""
+            trainer.stop(f"EarlyStopping: {self._name!r} {best}{restored}")
 
     def on_end(self, trainer: Any) -> None:
-        """Take the best weights back."""
-        if self._weights is not None:
-            trainer.model.set_weights(self._weights)
+        """Restore the best weights."""
+        if self._weights is None:
+            return
+        trainer.model.set_weights(self._weights)
+        if trainer.progress.stopped is None and self.waited:  # the last epoch was not the best one
+            trainer._say(
+                f"EarlyStopping: the weights of epoch {self.best_epoch} are restored ({self._name!r} {self.best:.6g})"
+            )
 
     def state(self) -> dict[str, Any]:
         """The best so far."""
-        return {"best": self.best, "waited": self.waited, "weights": self._weights}
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self.waited,
+            "name": self._name,
+            "weights": self._weights,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Resume with it.
 
         Raises:
-            ArgumentError: It is not what `state` gave.
+            ArgumentError: It is not what `state` returned.
         """
-        best: Any = state.get("best")
-        waited: Any = state.get("waited")
-        weights: Any = state.get("weights")
-        number = isinstance(best, (int, float)) and not isinstance(best, bool)
-        count = isinstance(waited, int) and not isinstance(waited, bool) and waited >= 0
+        best, weights, name = state.get("best"), state.get("weights"), state.get("name")
+        number = best is None or (isinstance(best, (int, float)) and not isinstance(best, bool))
+        counts = all(_is_count(state.get(key)) for key in ("best_epoch", "waited"))
         kept = weights is None or (
             isinstance(weights, dict)
             and {path: np.shape(array) for path, array in weights.items()} == self._shapes
             and all(getattr(array, "dtype", np.dtype(object)).kind in "biuf" for array in weights.values())
         )
-        if not (number and count and kept and state.keys() == {"best", "waited", "weights"}):
+        if not (number and counts and kept and isinstance(name, str) and state.keys() == self.state().keys()):
             raise ArgumentError(
                 "EarlyStopping was given a state that is none.",
-                expected='{"best": number, "waited": count, "weights": arrays of the model\'s weights, or None}',
+                expected='{"best": number, "best_epoch": count, "waited": count, "name": text, "weights": arrays of the '
+                "model's weights, or None}",
                 received=f"{state!r:.200}",
             )
-        self.best, self.waited, self._weights = best, waited, weights
+        self.best, self.best_epoch, self.waited = best, int(state["best_epoch"]), int(state["waited"])
+        self._name, self._weights = name, weights
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

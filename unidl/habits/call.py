@@ -4,11 +4,12 @@ from __future__ import annotations
 
 _ONE_DEVICE = "Nothing: a model trains on one device, which device= chooses."
 _EPOCHS = "unidl.Trainer.fit(x, y, epochs=…)"
-_STEPS = "unidl.data.Stream(batches, steps=…), given to unidl.Trainer.fit"
 _CALLBACKS = "unidl.Trainer.fit(x, y, callbacks=[…])"
 _CLIP = "optimizer=unidl.optimizers.Adam(clip_norm=…)"
 _CHECKPOINTS = 'unidl.Trainer.fit(x, y, callbacks=[unidl.callbacks.Checkpoint("runs/a")])'
-_LOGGER = "A callback whose on_epoch_end writes numbers; fit returns a history, which has all of them."
+_LOGGER = (
+    'unidl.Trainer.fit(x, y, callbacks=[unidl.callbacks.TensorBoard("runs/a"), unidl.callbacks.CSVLogger("log.csv")])'
+)
 _BATCHES = "unidl.data.Stream(batches), given to unidl.Trainer.fit: an iterable or a function that yields batches"
 
 CALLS: dict[str, dict[str, str]] = {
@@ -44,7 +45,12 @@ CALLS: dict[str, dict[str, str]] = {
         "max_epochs": _EPOCHS,
         "min_epochs": _EPOCHS,
         "num_train_epochs": _EPOCHS,
-        "max_steps": _STEPS,
+        "max_steps": "unidl.Trainer.fit(x, y, max_steps=…)",
+        "max_time": "unidl.Trainer.fit(x, y, max_time=…)",
+        "fast_dev_run": "unidl.Trainer.fit(x, y, fast_dev_run=True)",
+        "overfit_batches": "unidl.Trainer.fit(x, y, overfit_batches=…)",
+        "check_val_every_n_epoch": "unidl.Trainer.fit(x, y, validation_freq=…)",
+        "limit_train_batches": "unidl.Trainer.fit(x, y, steps_per_epoch=…)",
         "batch_size": "unidl.Trainer.fit(x, y, batch_size=…)",
         "callbacks": _CALLBACKS,
         "devices": _ONE_DEVICE,
@@ -56,7 +62,7 @@ CALLS: dict[str, dict[str, str]] = {
         "max_grad_norm": _CLIP,
         "clip_norm": _CLIP,
         "logger": _LOGGER,
-        "log_every_n_steps": "A callback with every_steps, whose on_steps writes numbers.",
+        "log_every_n_steps": "unidl.callbacks.TensorBoard, which writes each step's numbers.",
         "enable_progress_bar": "unidl.Trainer.fit(x, y, progress=True)",
         "enable_checkpointing": _CHECKPOINTS,
         "enable_model_summary": "model.summary()",
@@ -71,13 +77,13 @@ CALLS: dict[str, dict[str, str]] = {
     "fit": {
         "*": "What follows the targets is given by name: fit(x, y, epochs=10, batch_size=32).",
         "verbose": "progress",
-        "validation_split": "validation_data, (x, y) cut from your arrays",
         "val_data": "validation_data",
         "validation_dataloader": "validation_data",
         "val_dataloaders": "validation_data",
         "validation_batch_size": "Nothing: batches of validation_data have at least 256 examples.",
         "validation_steps": "validation_data=unidl.data.Stream(batches, steps=…)",
-        "validation_freq": "Nothing: validation_data is evaluated after each epoch.",
+        "check_val_every_n_epoch": "validation_freq",
+        "limit_train_batches": "steps_per_epoch",
         "num_epochs": "epochs",
         "nb_epoch": "epochs",
         "max_epochs": "epochs",
@@ -92,7 +98,6 @@ CALLS: dict[str, dict[str, str]] = {
         "workers": "Nothing: arrays are cut into batches where they are.",
         "use_multiprocessing": "Nothing: arrays are cut into batches where they are.",
         "max_queue_size": "Nothing: arrays are cut into batches where they are.",
-        "steps_per_epoch": "unidl.data.Stream(batches, steps=…) as x; an epoch over arrays sees every example once",
         "initial_epoch": "Nothing: trainer.epoch goes on counting over calls of fit.",
         "ckpt_path": "resume=True, callbacks=[unidl.callbacks.Checkpoint(folder)]",
     },

@@ -168,15 +168,9 @@ METRICS: dict[str, str] = {
 
 OPTIMIZERS: dict[str, str] = {}
 
-SCHEDULES: dict[str, str] = {
-    "reducelronplateau": 'A callback whose on_epoch_end sets trainer.optimizers["main"].learning_rate to a smaller number.',
-}
+SCHEDULES: dict[str, str] = {}
 
 CALLBACKS: dict[str, str] = {
-    "reducelronplateau": 'A subclass of unidl.callbacks.Callback whose on_epoch_end sets trainer.optimizers["main"].learning_rate to a smaller number.',
-    "csvlogger": "A subclass of unidl.callbacks.Callback whose on_epoch_end writes numbers to a file; fit returns a history, whose epochs have all of them.",
-    "tensorboard": "A subclass of unidl.callbacks.Callback whose on_epoch_end writes numbers with a SummaryWriter of your own.",
-    "tensorboardlogger": "A subclass of unidl.callbacks.Callback whose on_epoch_end writes numbers with a SummaryWriter of your own.",
     "wandblogger": "A subclass of unidl.callbacks.Callback whose on_epoch_end calls wandb.log(numbers).",
     "mlflowlogger": "A subclass of unidl.callbacks.Callback whose on_epoch_end calls mlflow.log_metrics(numbers).",
     "swapemaweights": "A subclass of unidl.callbacks.Callback whose on_steps calls average.copy_from(trainer.model, decay=0.99).",

@@ -51,6 +51,7 @@ class Optimizer(Member, family=OPTIMIZERS, calls=CALLS):
             object.__setattr__(self, name, schedules.get(value))
             if record.constructed:
                 record.arguments[name] = value
+                object.__setattr__(self, "rate_was_set", True)
             return
         if record.constructed and name in inspect.signature(type(self).__init__).parameters:
             raise ArgumentError(
@@ -61,6 +62,7 @@ class Optimizer(Member, family=OPTIMIZERS, calls=CALLS):
             )
         object.__setattr__(self, name, value)
 
+    rate_was_set = False  # whether the learning rate was set since it was made
     state_names: tuple[str, ...] = ()  # one tensor of the weight's shape, starting at zero, for each
 
     def update(

@@ -10,7 +10,7 @@ from unidl.callbacks import Callback, Checkpoint
 from unidl.data import Source
 from unidl.errors import ArgumentError, DataError, FileError, MissingFileError, UnidlError, WeightError
 from unidl.training import state
-from unidl.training.progress import ASKED, Progress
+from unidl.training.progress import Progress
 from unidl.training.saved import Saved
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resum
         CheckpointError: There are checkpoints, and none can be read.
     """
     before, run, held = trainer.progress, Progress(source.describe()), state.states_of(trainer.callbacks)
-    checkpoints = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+    checkpoints = [one for one in callbacks if isinstance(one, Checkpoint) and not one.weights_only]
     if resume and before is None and not checkpoints:
         raise ArgumentError(
             "There is nothing that fit(resume=True) could resume: this Trainer has not run yet.",
@@ -48,7 +48,7 @@ def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resum
         elif resume and before is not None:
             state.restore_callbacks(trainer.callbacks, held)
             trainer.progress = run = before
-    if run.stopped != ASKED:  # a run that a callback ended is at its end
+    if not run.is_at_end():
         run.stopped = None
     return run
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unidl import arguments
-from unidl.callbacks import Callback, EarlyStopping
+from unidl.callbacks import Callback
 from unidl.callbacks.callback import GIVEN
 from unidl.description.plan import LayerPlan
 from unidl.errors import ArgumentError, ShapeError
@@ -57,13 +57,12 @@ def refuse_softmax(reader: Loss | Metric, plan: LayerPlan, output: Any) -> None:
         )
 
 
-def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
+def check_run(callbacks: Any, on_nonfinite: Any) -> None:
     """Refuse arguments of `fit` that are none.
 
     Raises:
-        ArgumentError: The number of epochs is none, or something in the list of callbacks is no callback.
+        ArgumentError: Something in the list of callbacks is no callback.
     """
-    arguments.integer("Trainer.fit", "epochs", epochs, 0)
     arguments.one_of("Trainer.fit", "on_nonfinite", on_nonfinite, ("stop", "go on"))
     if isinstance(callbacks, Callback) or not isinstance(callbacks, (list, tuple)):
         kind = type(callbacks).__name__
@@ -82,13 +81,16 @@ def check_run(epochs: Any, callbacks: Any, on_nonfinite: Any) -> None:
         check_object(callback, Callback, "on_", GIVEN)
 
 
-def check_watched(callbacks: Sequence[Callback], named: Sequence[str], own_step: bool, validated: bool) -> None:
+def check_watched(
+    callbacks: Sequence[Callback], named: Sequence[str], own_step: bool, own_validation: bool, validated: bool
+) -> None:
     """Refuse a callback that watches a number which no epoch will have. Another callback may add numbers of its own.
 
     Args:
         callbacks: Those of the run.
         named: The losses and metrics that the Trainer logs.
         own_step: Whether a subclass takes the steps, which may give any numbers.
+        own_validation: Whether a subclass evaluates, likewise.
         validated: Whether there is validation data.
 
     Raises:
@@ -96,12 +98,12 @@ def check_watched(callbacks: Sequence[Callback], named: Sequence[str], own_step:
     """
     names = [*named, "learning_rate", "seconds", *(f"val_{name}" for name in named if validated)]
     for callback in callbacks:
-        if isinstance(callback, EarlyStopping):
-            held_out = (callback.monitor or "").startswith("val_")
+        if callback.watches is not None:
+            held_out = (callback.watches.given or "").startswith("val_")
             others = any(
                 type(other).on_epoch_end is not Callback.on_epoch_end for other in callbacks if other is not callback
             )
-            callback.check(names, others=(own_step and not held_out) or others)
+            callback.watches.check(names, others=(own_validation and validated if held_out else own_step) or others)
 
 
 def scalar(value: Any) -> Any:

@@ -29,6 +29,7 @@ from unidl.training.checks import scalar
 from unidl.training.compiling import Choice
 from unidl.training.control import Pace, Uninterrupted
 from unidl.training.feed import Feed, Load, fits, is_weighted, part_of
+from unidl.training.gradient_norms import gradient_norms
 from unidl.training.nonfinite import Weights
 from unidl.training.numbers import Numbers, is_shown
 from unidl.training.objective import ADDED, Objective
@@ -49,6 +50,9 @@ class _Now(threading.local):
         self.states: dict[str, Any] = {}  # of the metrics
         self.rates: dict[str, Any] = {}  # by optimizer
         self.numbers: dict[str, Any] = {}  # what the Trainer's own step logs beside the loss
+        self.norms: dict[str, Any] = {}  # of gradients
+        self.by_hand: set[str] = set()  # the names of those that somebody's step logged
+        self.is_taken = False  # whether a step is being taken or evaluated now, which may log
         self.admitted = False  # whether its inputs came through the model's door
 
 
@@ -76,7 +80,9 @@ class Engine:
         self._now = _Now()
         self._changing = threading.RLock()  # evaluations may run in several threads
         self._names: list[str] | None = None  # of the numbers that a training step gives
+        self.logs_gradient_norms = False  # while a callback wants them
         self.measured = False  # whether a training step has added a batch to the metrics
+        self.validated = False  # likewise a validation_step
         self.class_weights: dict[Output, Any] | None = None  # weights by class, on the device, while a fit has some
         self._weighing: Any = None  # what tells them apart from others
         self._programs: dict[Any, Steps] = {}
@@ -155,6 +161,9 @@ class Engine:
             aux, added = aux
             if self.takes_own_step():
                 self.log({ADDED: added})
+        if self.logs_gradient_norms:
+            of = f"{name}/" if len(self.trainer.optimizers) > 1 else ""
+            self._now.norms |= gradient_norms(stepper.slots, stepper.wanted, gradients, of)
         stepper.apply(gradients, self._now.rates[name])
         return (loss, aux) if paired else loss
 
@@ -236,9 +245,35 @@ class Engine:
         """Log numbers of the step that is being taken."""
         self._now.numbers.update(numbers)
 
+    def log_once(self, name: str, value: Any) -> None:
+        """See Trainer.log."""
+        if not self._now.is_taken:
+            raise ArgumentError(
+                "log was called outside a step.",
+                expected="a call in training_step or validation_step of a subclass of unidl.Trainer",
+                fix="In a callback: numbers[name] = value in on_epoch_end(self, trainer, numbers).",
+            )
+        if name in self._now.by_hand:
+            raise ArgumentError(f"{name!r} was logged twice in one step.", fix="Log each number under its own name.")
+        self._now.by_hand.add(name)
+        self._now.numbers[name] = self._number(name, value)
+
+    def _logged(self, result: Any) -> dict[str, Any]:
+        """What a step returned and what it logged, in one."""
+        returned = {} if result is None else result if isinstance(result, dict) else {"loss": result}
+        numbers = {name: self._number(name, value) for name, value in returned.items()}
+        for name in self._now.by_hand & numbers.keys():
+            raise ArgumentError(f"{name!r} was both logged and returned by a step.", fix="Do one of them.")
+        return (
+            numbers | {n: v for n, v in self._now.numbers.items() if n not in numbers} if self._now.numbers else numbers
+        )
+
     def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
         """Add a batch to the metrics."""
-        self.measured = True
+        if in_training_step():
+            self.measured = True
+        else:
+            self.validated = True
         self._now.states = self.objective.measure(self._now.states, targets, predictions, sample_weight)
 
     def weigh_classes(self, tables: dict[Output, np.ndarray] | None) -> None:
@@ -253,16 +288,16 @@ class Engine:
 
     def _train(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         now = self._now
-        now.states, now.rates, now.numbers = dict(states), rates, {}
+        now.states, now.rates, now.numbers, now.norms, now.by_hand = dict(states), rates, {}, {}, set()
         given = batch[0] if len(batch) == 1 else batch  # x alone, or (x, y), as fit was given
-        result = self.trainer.training_step(given)
-        numbers = {} if result is None else result if isinstance(result, dict) else {"loss": result}
-        numbers = {name: self._number(name, value) for name, value in numbers.items()}
-        if now.numbers:
-            numbers = numbers | {name: value for name, value in now.numbers.items() if name not in numbers}
+        now.is_taken = True
+        try:
+            numbers = self._logged(self.trainer.training_step(given))
+        finally:
+            now.is_taken = False
         if self._names is None or self._names != list(numbers):
             self._check_named([name for name in numbers if is_shown(name, numbers)])
-        return now.states, numbers
+        return now.states, numbers | now.norms if now.norms else numbers
 
     def _check_named(self, names: list[str]) -> None:
         """Refuse numbers of a step that are others than those before."""
@@ -277,13 +312,13 @@ class Engine:
             )
 
     def _number(self, name: str, value: Any) -> Any:
-        """What training_step returned under a name, as a scalar tensor."""
+        """What a step returned or logged under a name, as a scalar tensor."""
         if isinstance(value, (bool, int, float, np.generic)):
             return self.backend.to_tensor(float(value), dtype=self.model.precision, device=self.model.device)
         shape = getattr(value, "shape", None)
         if shape is None or len(shape):
             raise ShapeError(
-                f"training_step returned {name!r}, which is no single number.",
+                f"A step returned or logged {name!r}, which is no single number.",
                 expected="scalars: a loss, or a dict of numbers",
                 received=type(value).__name__ if shape is None else f"a tensor of shape {tuple(shape)}",
                 fix=f"ops.mean({name}).",
@@ -295,28 +330,44 @@ class Engine:
             return self._train(batch, states, rates)
 
     def _evaluate(self, batch: Any, states: Any, rates: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        now = self._now
+        now.states, now.numbers, now.by_hand, now.is_taken = dict(states), {}, set(), True
+        try:
+            numbers = self._logged(self.trainer.validation_step(batch[0] if len(batch) == 1 else batch))
+        finally:
+            now.is_taken = False
+        return now.states, numbers
+
+    def validation(self, batch: Any) -> dict[str, Any]:
+        """The Trainer's own validation_step."""
         x, y, *weights = batch
         weight = weights[0] if weights else None
-        now = self._now
-        now.states = dict(states)
         if self.objective.adds:
             predictions, added = gathered(lambda: self.predictions(x), adding_layers(self.model))
         else:
             predictions = self.predictions(x)
         self.measure(y, predictions, weight)
         if not self.objective.parts:
-            return now.states, {}
+            return {}
         value, numbers = self.loss(y, predictions, weight)
         if self.objective.adds:
             value, numbers[ADDED] = plus(value, added)
-        return now.states, {"loss": value, **numbers}
+        return {"loss": value, **numbers}
 
     # -- many steps ------------------------------------------------------------------------------------------------------
 
-    def take_steps(self, load: Load, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
-        """Train on a load; the numbers of each step are read once all were taken."""
+    def take_steps(
+        self, load: Load, states: Any, rates: dict[str, np.ndarray] | None = None
+    ) -> tuple[Any, dict[str, np.ndarray]]:
+        """Train on a load; the numbers of each step are read once all were taken.
+
+        Args:
+            load: The examples.
+            states: The metrics'.
+            rates: The learning rates, (steps,) for each optimizer; None are the optimizers' own.
+        """
         with self.mode(training=True):
-            states, numbers = self._run("train", load, states, self.rates_of(load.count))
+            states, numbers = self._run("train", load, states, rates or self.rates_of(load.count))
         self._count(load.count)
         return states, self._read(load, numbers, self.takes_own_step())
 
@@ -346,7 +397,9 @@ class Engine:
                 states, numbers = self._run("evaluate", load, gathered.states, {})
             gathered.add(self._read(load, numbers, own=bool(numbers)), load.sizes, states, 0.0)
             pace.measured(load.count, time.perf_counter() - started)
-        return self.objective.finished(gathered.means()) | self.results(gathered.states)
+        means = gathered.means()
+        means = self.objective.finished(means) if self.validates_own() else means
+        return means | (self.results(gathered.states) if self.validates_own() or self.validated else {})
 
     def step(self, source: Arrays) -> Numbers:
         """One step on all of a source, its numbers unread."""
@@ -373,7 +426,7 @@ class Engine:
             self.backend.set_random_state(self._native, self.trainer.seed, self.trainer.steps_taken)
         program = self.program(kind, load.data, self.compiles())
         # labels that came through the Trainer were looked at as arrays; what a training_step of the user's own makes of them was not
-        with labels.checked(kind == "evaluate" or self.takes_own_step()):
+        with labels.checked(self.validates_own() if kind == "evaluate" else self.takes_own_step()):
             try:
                 return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
             except self.backend.ERRORS as error:
@@ -384,7 +437,7 @@ class Engine:
 
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""
-        key = (kind, _kind_of(data), self._trained, jit, self._weighing)
+        key = (kind, _kind_of(data), self._trained, jit, self._weighing, self.logs_gradient_norms)
         program = self._programs.get(key)
         return self._made_program(kind, key, data, jit) if program is None else program
 
@@ -467,7 +520,7 @@ class Engine:
 
     def feed(self, source: Source, training: bool, look: Callable[[tuple[Any, ...]], None]) -> Feed:
         """A source's examples on the model's device, to train or to evaluate on; `look` refuses batches of a stream."""
-        through_door = not training or self.takes_own_step()
+        through_door = self.takes_own_step() if training else self.validates_own()
         return Feed(
             source,
             self.put,
@@ -480,6 +533,10 @@ class Engine:
     def takes_own_step(self) -> bool:
         """Whether the Trainer takes its own step, in which the inputs are the model's."""
         return getattr(type(self.trainer).training_step, "of_trainer", False)
+
+    def validates_own(self) -> bool:
+        """Whether the Trainer evaluates by its own validation_step, likewise."""
+        return getattr(type(self.trainer).validation_step, "of_trainer", False)
 
     def admit(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
         """(x,), (x, y) or (x, y, sample_weight) as tensors, the inputs as the model's door makes them."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from unidl.backends.contract import LONGEST
 from unidl.data import Arrays, Source
+from unidl.data.regrouped import Regrouped
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
 
@@ -19,6 +20,7 @@ RESIDENT_BYTES = 2 << 30
 # What is brought to a device at a time of what does not lie there whole.
 CARRIED_BYTES = 64 << 20
 
+Taking = Callable[[int], "Load | None"]  # of the number of steps wanted
 Put = Callable[[Any], Any]  # a nest of arrays as the backend's tensors, or a batch's parts
 
 
@@ -73,13 +75,18 @@ class Feed:
         uniform: bool = False,
     ) -> None:
         self.source = source
+        self._inner = source.inner if isinstance(source, Regrouped) else source
+        self._going_on: tuple[int, int, Taking] | None = (
+            None  # of a Regrouped source: batch, own epoch, what gives the next
+        )
         self._look = look
         self._uniform = uniform
         self._put = put
         self._bring = admit or put
         self._admitted = admit is not None
         self._first: Any = None  # what a stream's batches have alike
-        self._whole = self._bring(source.parts) if resident and isinstance(source, Arrays) else None
+        inner = self._inner
+        self._whole = self._bring(inner.parts) if resident and isinstance(inner, Arrays) else None
 
     @property
     def is_weighted(self) -> bool:
@@ -91,13 +98,43 @@ class Feed:
         """Steps in an epoch, if that can be known."""
         return self.source.steps
 
-    def open(self, epoch: int, start: int) -> Callable[[int], Load | None]:
+    def open(self, epoch: int, start: int) -> Taking:
         """A function of the number of steps wanted, at least 1, that gives as many or fewer; None at the epoch's end."""
-        if not isinstance(self.source, Arrays):
-            batches = self.source.batches(epoch, start)
+        if isinstance(self.source, Regrouped):
+            return self._regrouped(self.source, epoch, start)
+        return self._open(epoch, start)
+
+    def _open(self, epoch: int, start: int) -> Taking:
+        if not isinstance(self._inner, Arrays):
+            batches = self._inner.batches(epoch, start)
             first = next(batches, None)  # now: what was taken before is read and dropped while the source is opened
             return self._stream(batches if first is None else itertools.chain([first], batches))
-        return self._arrays(self.source, self.source.order(epoch), start)
+        return self._arrays(self._inner, self._inner.order(epoch), start)
+
+    def _regrouped(self, source: Regrouped, epoch: int, start: int) -> Taking:
+        """Loads of an epoch that may lie in several of the inner source's; what is open is read on."""
+        at, left = epoch * source.steps + start, source.steps - start
+        if self._going_on is not None and self._going_on[0] == at:
+            _, own, take = self._going_on
+        else:
+            own, first = source.place(epoch, start)
+            take = self._open(own, first)
+
+        def take_on(wanted: int) -> Load | None:
+            nonlocal at, left, own, take
+            if not left:
+                return None
+            load = take(min(wanted, left))
+            if load is None:
+                own, take = own + 1, self._open(own + 1, 0)
+                load = take(min(wanted, left))
+                if load is None:
+                    raise DataError(f"The source had no batch for epoch {own + 1}.", expected="at least one")
+            at, left = at + load.count, left - load.count
+            self._going_on = at, own, take
+            return load
+
+        return take_on
 
     def sample(self) -> Load:
         """One batch, whichever, without taking it from the source."""
@@ -146,7 +183,7 @@ class Feed:
     def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
         orders: dict[int, Any] = {}
         if self._first is None:
-            self._first = self._kind(self.source.sample())
+            self._first = self._kind(self._inner.sample())
         width = 0  # that of the first batch: shorter ones are none for a compiler's program
 
         def take(wanted: int) -> Load | None:
@@ -185,7 +222,8 @@ def part_of(parts: tuple[Any, ...]) -> Callable[[slice], Any]:
 
 def fits(source: Source, on_cpu: bool) -> bool:
     """Whether all examples may lie on the device at once: not what is mapped from a file, nor what fills an accelerator."""
-    parts = list(leaves(source.sample())) if isinstance(source, Arrays) else []
+    inner = source.inner if isinstance(source, Regrouped) else source
+    parts = list(leaves(inner.parts)) if isinstance(inner, Arrays) else []
     if any(isinstance(leaf, np.memmap) for leaf in parts):
         return False
     return on_cpu or sum(leaf.nbytes for leaf in parts) <= RESIDENT_BYTES

@@ -20,8 +20,10 @@ from unidl.training.feed import Feed, Load
 from unidl.training.hooks import Hooks
 from unidl.training.nonfinite import Inputs, cause
 from unidl.training.observing import OBSERVERS
-from unidl.training.progress import ASKED, CTRL_C, Progress
-from unidl.training.rates import last_rates
+from unidl.training.options import Options
+from unidl.training.progress import ASKED, CTRL_C, LIMITS, MAX_STEPS, MAX_TIME, Progress
+from unidl.training.rate_trial import try_rates
+from unidl.training.rates import is_rate, last_rates
 from unidl.training.trial import choose_compiler
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Fit:
         trainer: The Trainer; it takes the steps.
         feed: Examples to train on.
         validation: Examples to evaluate on after each epoch, or None.
-        epochs: Epochs of the whole run, those included that were done before it was gone on with.
+        options: How far it goes.
         hooks: Calls the callbacks.
         bar: Shows how it goes.
         interruption: Notes Ctrl-C, SIGTERM and SIGHUP.
@@ -47,7 +49,7 @@ class Fit:
         trainer: Trainer,
         feed: Feed,
         validation: Feed | None,
-        epochs: int,
+        options: Options,
         hooks: Hooks,
         bar: Bar,
         interruption: Interruption,
@@ -56,7 +58,9 @@ class Fit:
         self.trainer = trainer
         self.feed = feed
         self.validation = validation
-        self.epochs = epochs
+        self.options = options
+        self.started = time.perf_counter()
+        self.unfinished: dict[str, float] | None = None  # the numbers of an epoch that steps or time cut short
         self.hooks = hooks
         self.bar = bar
         self.interruption = interruption
@@ -74,45 +78,68 @@ class Fit:
             TrainingInterrupted: Ctrl-C.
             TrainingTerminated: SIGTERM or SIGHUP.
         """
+        engine = self.trainer.engine
+        self.trainer._trial = lambda rates, factor: try_rates(engine, self.feed, progress, rates, factor)
         try:
             self._run(progress)
         except Exception as error:
             self.hooks.call_all("on_exception", error)
             raise
+        finally:
+            self.trainer._trial = None
 
     def _run(self, progress: Progress) -> None:
         trainer, engine = self.trainer, self.trainer.engine
-        if len(progress.epochs) < self.epochs:
+        epochs, begun = self.options.epochs, progress.steps
+        if self._goes_on(progress):
             self._look_at_weights(progress, must=True)
-        while len(progress.epochs) < self.epochs and progress.stopped is None:
+        while self._goes_on(progress):
             number = len(progress.epochs) + 1
             self.hooks.call("on_epoch_begin")
             engine.look_at_model()
-            self.bar.begin(number, self.epochs, self.feed.steps)
+            self.bar.begin(number, epochs, self.feed.steps, lambda: self._seconds_left(progress, begun))
             if not self._epoch(progress):
                 break
-            numbers = self._numbers(progress)
+            numbers = self._numbers(progress, self.options.validates(number))
             self._warn_of_validation(numbers)
             self._heed(progress)
             progress.end_epoch(numbers)
             trainer.epoch += 1
-            self.bar.end(number, self.epochs, numbers)
+            self.bar.end(number, epochs, numbers)
             self.hooks.call("on_epoch_end", numbers)
-            if trainer.asked_to_stop():
-                progress.stopped = ASKED
+            self._heed_callbacks(progress)
             self._heed(progress)
+        if progress.stopped in LIMITS and progress.position:
+            self.unfinished = self._numbers(progress, validates=True)
+            self.bar.end(len(progress.epochs) + 1, epochs, self.unfinished)
 
-    def _numbers(self, progress: Progress) -> dict[str, float]:
-        """What an epoch is told by, its validation included."""
+    def _goes_on(self, progress: Progress) -> bool:
+        """Whether there is another epoch, or the rest of one."""
+        epochs = self.options.epochs
+        if progress.stopped is not None or (epochs is not None and len(progress.epochs) >= epochs):
+            return False
+        progress.stopped = self._limit(progress)
+        return progress.stopped is None
+
+    def _limit(self, progress: Progress) -> str | None:
+        """Which limit of steps or time is reached."""
+        most, seconds = self.options.max_steps, self.options.max_time
+        if most is not None and progress.steps >= most:
+            return MAX_STEPS
+        if seconds is not None and time.perf_counter() - self.started >= seconds:
+            return MAX_TIME
+        return None
+
+    def _numbers(self, progress: Progress, validates: bool) -> dict[str, float]:
+        """An epoch's logs, those of its validation included."""
         engine = self.trainer.engine
         started = time.perf_counter()
         measured = engine.results(progress.states) if engine.measured else {}
-        validated = {} if self.validation is None else self._validated(self.validation)
+        validated = self._validated(self.validation) if self.validation is not None and validates else {}
         seconds = progress.seconds + time.perf_counter() - started
-        means = progress.means()
-        means = engine.objective.finished(means) if engine.takes_own_step() else means
-        rates = last_rates(self.trainer.optimizers, engine.steps_of)
-        return means | measured | rates | {"seconds": seconds} | validated
+        running = self._running(progress)
+        rates = {name: running.pop(name) for name in list(running) if is_rate(name)}
+        return running | measured | rates | {"seconds": seconds} | validated
 
     def _validated(self, validation: Feed) -> dict[str, float]:
         """The loss and the metrics of the validation data."""
@@ -160,14 +187,18 @@ class Fit:
 
     def _take(self, take: Callable[[int], Load | None], progress: Progress) -> Load | None:
         """Steps up to the next one at which a callback wants control, at most as many as fill the time."""
+        if (limit := self._limit(progress)) is not None and progress.position != self.feed.steps:
+            progress.stopped = limit
+            return None
         due = self.hooks.steps_until_due()
+        if self.options.max_steps is not None and progress.position != self.feed.steps:
+            due.append(self.options.max_steps - progress.steps)
         with self._source_at_fault(progress), self.interruption.waiting():
             return take(min([self.trainer.engine.pace.steps, *due]))
 
     def _look(self, progress: Progress, numbers: dict[str, np.ndarray], load: Load) -> None:
         """What is to be done between two runs of steps."""
-        trainer = self.trainer
-        self.bar.step(progress.position, lambda: _text(progress))
+        self.bar.step(progress.position, lambda: self._running(progress))
         self._look_at_numbers(progress, numbers, load)
         self.hooks.batches(numbers, load.sizes)
         due, kept = self.hooks.due()
@@ -179,9 +210,16 @@ class Fit:
             )
         if progress.stopped is None:  # what is not finite is not kept
             self.hooks.steps(kept, progress.last())
-        if progress.stopped is None and trainer.asked_to_stop():
-            progress.stopped = ASKED
+        self._heed_callbacks(progress)
         self._heed(progress)
+
+    def _heed_callbacks(self, progress: Progress) -> None:
+        """What a callback called `stop` for, if one did."""
+        asked = self.trainer.asked_to_stop()
+        if progress.stopped is None and asked is not None:
+            progress.stopped = asked
+            if asked != ASKED:
+                self.bar.say(f"stopped by {asked.removeprefix(f'{ASKED}: ')}")
 
     def _heed(self, progress: Progress) -> None:
         """Ctrl-C, SIGTERM and SIGHUP, if one came."""
@@ -260,9 +298,26 @@ class Fit:
 
     def steps_left(self, progress: Progress) -> int | None:
         """Steps to the end of the run, if that can be known."""
-        steps = self.feed.steps
-        return None if steps is None else (self.epochs - len(progress.epochs)) * steps - progress.position
+        steps, epochs, most = self.feed.steps, self.options.epochs, self.options.max_steps
+        known = [] if steps is None or epochs is None else [(epochs - len(progress.epochs)) * steps - progress.position]
+        known += [] if most is None else [most - progress.steps]
+        return min(known, default=None)
 
+    def _seconds_left(self, progress: Progress, begun: int) -> float | None:
+        """Seconds to the end of the run at the pace of this call so far, validation and callbacks included, if that can be known.
 
-def _text(progress: Progress) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in progress.last().items())
+        Args:
+            progress: The run.
+            begun: Steps that were taken before this call.
+        """
+        left, passed, done = self.steps_left(progress), time.perf_counter() - self.started, progress.steps - begun
+        seconds = [] if left is None or not done else [passed / done * left]
+        seconds += [] if self.options.max_time is None else [self.options.max_time - passed]
+        return max(0.0, min(seconds)) if seconds else None
+
+    def _running(self, progress: Progress) -> dict[str, float]:
+        """The means of the epoch so far, and the learning rates."""
+        engine = self.trainer.engine
+        means = progress.means()
+        means = engine.objective.finished(means) if engine.takes_own_step() else means
+        return means | last_rates(self.trainer.optimizers, engine.steps_of)

@@ -42,33 +42,42 @@ def _parts(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
     return tuple(part for part in (x, y, sample_weight) if part is not None)
 
 
-def evaluated_source(x: Any, y: Any, sample_weight: Any, batch_size: int) -> Source:
+def evaluated_source(x: Any, y: Any, sample_weight: Any, batch_size: int, compared: bool) -> Source:
     """What `evaluate` was given.
 
     Raises:
         DataError: There are no targets, or the arrays cannot be used.
     """
     if isinstance(x, Source):
-        return held_out(source_of(x, y, sample_weight, batch_size, shuffle=False, seed=0), batch_size)
+        return held_out(source_of(x, y, sample_weight, batch_size, shuffle=False, seed=0), batch_size, compared)
+    if y is None and not compared:
+        return Arrays(x, batch_size=batch_size)
     if y is None:
         raise DataError(
             "evaluate needs targets beside the inputs.",
             expected="evaluate(x, y), or a source of batches (x, y): evaluate(unidl.data.Stream(…))",
             received=f"a {type(x).__name__} alone",
         )
-    return held_out(_parts(x, y, sample_weight), batch_size)
+    return held_out(_parts(x, y, sample_weight), batch_size, compared)
 
 
-def held_out(given: Any, batch_size: int) -> Source:
+def held_out(given: Any, batch_size: int, compared: bool = True) -> Source:
     """What is evaluated on.
+
+    Args:
+        given: validation_data.
+        batch_size: Examples in a batch.
+        compared: Whether outputs are compared with targets; a custom validation_step may need none.
 
     Raises:
         DataError: It is neither (x, y), nor (x, y, sample_weight), nor a source of these, or the arrays cannot be used.
     """
     if isinstance(given, Source):
-        if len(given.sample()) < 2:
+        if compared and len(given.sample()) < 2:
             raise DataError("To evaluate, each batch needs targets.", expected="batches (x, y)", received="x alone")
         return given
+    if not compared and not isinstance(given, tuple):
+        return Arrays(given, batch_size=batch_size)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise DataError(
             "validation_data is a pair.",

@@ -12,6 +12,7 @@ from unidl.callbacks import Callback, Checkpoint
 from unidl.training.step_logs import StepLogs
 
 if TYPE_CHECKING:
+    from unidl.training.bar import Bar
     from unidl.training.trainer import Trainer
 
 
@@ -27,6 +28,16 @@ class Hooks:
         self.trainer = trainer
         self.callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
         self._reads_steps = [c for c in self.callbacks if _defines(c, "on_batches")]
+
+    @contextmanager
+    def shown_by(self, bar: Bar) -> Iterator[None]:
+        """Inside, what callbacks say is shown there, and steps log what callbacks want of them."""
+        trainer, engine = self.trainer, self.trainer.engine
+        trainer._bar, engine.logs_gradient_norms = bar, any(c.logs_gradient_norms for c in self.callbacks)
+        try:
+            yield
+        finally:
+            trainer._bar, engine.logs_gradient_norms = None, False
 
     def call(self, hook: str, *given: Any) -> None:
         """Call a hook of every callback."""
@@ -74,7 +85,8 @@ class Hooks:
 
     def checkpoint(self, other_than: Callback | None = None) -> Checkpoint | None:
         """The first checkpoint from which a run can be resumed."""
-        return next((c for c in self.callbacks if isinstance(c, Checkpoint) and c is not other_than), None)
+        kept = (c for c in self.callbacks if isinstance(c, Checkpoint) and not c.weights_only)
+        return next((c for c in kept if c is not other_than), None)
 
     def _call(self, callback: Callback, hook: str, *given: Any) -> None:
         with self._at_fault(callback, hook):

@@ -14,9 +14,12 @@ from unidl.training.numbers import is_shown, positions_of
 Numbers = dict[str, float]
 
 
-ASKED = "a callback asked for it"  # why a run ended that is not gone on with
+ASKED = "a callback asked for it"  # why a run ended that is not resumed; what the callback says may follow
 CTRL_C = "Ctrl-C"
-ENDED = (ASKED, CTRL_C, "SIGTERM", "SIGHUP")
+MAX_STEPS = "max_steps was reached"
+MAX_TIME = "max_time was reached"
+LIMITS = (MAX_STEPS, MAX_TIME)
+ENDED = (ASKED, CTRL_C, "SIGTERM", "SIGHUP", *LIMITS)
 
 
 def columns_of(epochs: list[Numbers]) -> dict[str, Any]:
@@ -102,11 +105,28 @@ class Progress:
         self.position, self.columns, self.sizes, self.states, self.seconds = 0, {}, [], None, 0.0
 
     def is_broken(self) -> bool:
-        """Whether the run ended with a number that is none."""
-        return self.stopped is not None and self.stopped not in ENDED
+        """Whether the run ended with a number that is not finite."""
+        return self.stopped is not None and not self.stopped.startswith(ENDED)
 
-    def history(self) -> History:
-        """What the run leaves behind; the steps of an epoch that was not finished count too."""
+    def is_at_end(self) -> bool:
+        """Whether a callback ended the run: it is not resumed."""
+        return self.stopped is not None and self.stopped.startswith(ASKED)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the run so far."""
+        return sum(map(len, self.step_loss)) + self.position
+
+    def history(self, unfinished: Numbers | None = None) -> History:
+        """What the run leaves behind; the steps of an epoch that was not finished count too.
+
+        Args:
+            unfinished: The numbers of that epoch.
+        """
         begun = [np.concatenate(self.columns["loss"])] if "loss" in self.columns else []
         each = [*self.step_loss, *begun]
-        return History(list(self.epochs), np.concatenate(each) if each else np.zeros(0), self.stopped)
+        return History(
+            [*self.epochs, *([unfinished] if unfinished else [])],
+            np.concatenate(each) if each else np.zeros(0),
+            self.stopped,
+        )

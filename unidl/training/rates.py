@@ -8,6 +8,7 @@ import numpy as np
 
 from unidl.arguments import number
 from unidl.optimizers import Optimizer
+from unidl.optimizers.past_rates import past_rates
 from unidl.schedules import Constant
 
 MAIN = "main"  # the name of the one optimizer of a Trainer without a training_step of its own
@@ -35,11 +36,9 @@ def rates_of(optimizers: Mapping[str, Optimizer], taken: Mapping[str, int], coun
 
 def last_rates(optimizers: Mapping[str, Optimizer], taken: Mapping[str, int]) -> dict[str, float]:
     """The learning rate of each optimizer's last step, as an epoch logs it: "learning_rate", or "d_learning_rate" of an optimizer "d"."""
+    last = past_rates(optimizers, {name: max(taken.get(name, 0), 1) for name in optimizers}, 1)
     return {
-        "learning_rate" if name == MAIN else f"{name}_learning_rate": float(
-            optimizer.learning_rate(max(taken.get(name, 0) - 1, 0))
-        )
-        for name, optimizer in optimizers.items()
+        "learning_rate" if name == MAIN else f"{name}_learning_rate": float(rates[0]) for name, rates in last.items()
     }
 
 

@@ -39,6 +39,8 @@ def check_fits(trainer: Trainer, saved: Saved) -> None:
         raise damaged("frozen", ", ".join(sorted(unknown)))
     for key, held in saved.optimizers.items():
         check_optimizer(trainer, key, held)
+    if not saved.learning_rates.keys() <= trainer.optimizers.keys():
+        raise damaged("learning_rates", ", ".join(saved.learning_rates))
     if saved.backend == trainer.model.backend and saved.generator is not None:
         _check_generator(trainer, {name: array.read() for name, array in saved.generator.items()})
     progress = saved.progress

@@ -28,6 +28,7 @@ class Saved:
         kinds: Name of an optimizer that has taken a step -> its class.
         optimizers: (its name, path of the part, paths of its weights) -> its state, as Stepper.read gives it.
         steps_of: Name of an optimizer -> steps it took.
+        learning_rates: Name of an optimizer -> its learning rate, where that was set after it was made.
         epoch: Epochs done.
         steps_taken: Optimizer steps done.
         seed: The Trainer's.
@@ -43,6 +44,7 @@ class Saved:
     kinds: dict[str, str]
     optimizers: dict[Key, dict[str, Any]]
     steps_of: dict[str, int]
+    learning_rates: dict[str, float]
     epoch: int
     steps_taken: int
     seed: int
@@ -59,6 +61,8 @@ def checked(saved: Any) -> Saved:
     Raises:
         FileError: Something of it is not what `Trainer.state` gives.
     """
+    if isinstance(saved, Mapping):
+        saved = {"learning_rates": {}, **saved}  # a file may have been written before there were any
     top = _record("the training", saved, [f.name for f in fields(Saved) if f.name != "kinds"])
     kinds, optimizers = _optimizers(top["optimizers"])
     epoch, steps_taken = _count("epoch", top["epoch"]), _count("steps_taken", top["steps_taken"])
@@ -71,6 +75,7 @@ def checked(saved: Any) -> Saved:
         kinds=kinds,
         optimizers=optimizers,
         steps_of=_dict("steps_of", top["steps_of"], _count),
+        learning_rates=_dict("learning_rates", top["learning_rates"], _number),
         epoch=epoch,
         steps_taken=steps_taken,
         seed=_count("seed", top["seed"], 2**63),

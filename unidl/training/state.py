@@ -12,6 +12,8 @@ from unidl.callbacks import Callback
 from unidl.graph.node import map_nest
 from unidl.lazy_array import whole
 from unidl.models.weights import lazy_weights
+from unidl.optimizers import Optimizer
+from unidl.schedules import Constant
 from unidl.training import saved as saved_training
 from unidl.training.progress import Progress, columns_of
 from unidl.training.restorable import check_fits
@@ -41,6 +43,7 @@ def read(trainer: Trainer, lazily: bool = False) -> dict[str, Any]:
             for (name, part, trained), held in held_by
         ],
         "steps_of": dict(engine.steps_of),
+        "learning_rates": set_rates(trainer.optimizers),
         "epoch": trainer.epoch,
         "steps_taken": trainer.steps_taken,
         "seed": trainer.seed,
@@ -110,8 +113,19 @@ def commit(trainer: Trainer, saved: Saved) -> None:
     for key in engine.steppers.keys() - saved.optimizers.keys():
         _begin_anew(engine.steppers[key])
     engine.steps_of = dict(saved.steps_of)
+    for name, rate in saved.learning_rates.items():
+        trainer.optimizers[name].learning_rate = Constant(rate)
     trainer.epoch, trainer.steps_taken, trainer.seed = saved.epoch, saved.steps_taken, saved.seed
     engine.drawn, engine.choice, trainer.progress = drawn, saved.choice, progress
+
+
+def set_rates(optimizers: Mapping[str, Optimizer]) -> dict[str, float]:
+    """The learning rates that were set after an optimizer was made, by a callback or between two fits: the script does not know them."""
+    return {
+        name: one.learning_rate(0)
+        for name, one in optimizers.items()
+        if one.rate_was_set and isinstance(one.learning_rate, Constant)
+    }
 
 
 def states_of(callbacks: Sequence[Callback]) -> list[list[Any]]:

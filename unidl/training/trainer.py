@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from threading import get_ident
 from typing import Any, Self
 
@@ -53,7 +54,9 @@ from unidl.training.history import History
 from unidl.training.hooks import Hooks
 from unidl.training.objective import Objective
 from unidl.training.observing import OBSERVERS
-from unidl.training.progress import Progress
+from unidl.training.options import Options
+from unidl.training.predicting import predict
+from unidl.training.progress import ASKED, Progress
 
 
 class Trainer:
@@ -129,7 +132,9 @@ class Trainer:
         self.callbacks: list[Callback] = []  # of the last call of fit
         self.resuming = False  # whether that call goes on with a run
         self.engine = Engine(self)
-        self._stop = False
+        self._stop: str | None = None
+        self._bar: Bar | None = None  # while a fit runs
+        self._trial: Callable[[np.ndarray, float], np.ndarray] | None = None  # likewise
         self._runs: tuple[int, str] | None = None  # the thread that trains now, and by what
         if model.is_built:
             self._check_built()
@@ -147,7 +152,7 @@ class Trainer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         check_methods(cls, Trainer, hooks="on_")
-        check_signatures(cls, Trainer, {"training_step": ("batch",)})
+        check_signatures(cls, Trainer, dict.fromkeys(("training_step", "validation_step", "predict_step"), ("batch",)))
 
     # -- what a subclass may write ---------------------------------------------------------------------------------------
 
@@ -172,6 +177,34 @@ class Trainer:
             self.engine.log(numbers[0])
         self.engine.measure(y, predictions, weights)
         return value
+
+    def validation_step(self, batch: Any) -> Any:
+        """The evaluation of one batch, for `validation_data` and `evaluate`; returns the loss, or a dict of numbers that are logged.
+
+        A subclass may write its own, in inference mode, as a training_step without `minimize`; `measure` adds to the metrics.
+
+        Args:
+            batch: As in `training_step`.
+        """
+        return self.engine.validation(batch)
+
+    def predict_step(self, batch: Any) -> Any:
+        """The outputs for one batch of inputs, for `predict`; a subclass may write its own, in inference mode.
+
+        Args:
+            batch: Inputs; a tuple for a forward of several arguments.
+        """
+        return self.model(*arguments_of(batch))
+
+    @told_arguments
+    def log(self, name: str, value: Any) -> None:
+        """Log a number of the step that is being taken: as if `training_step` or `validation_step` returned it in its dict.
+
+        Args:
+            name: Its name in the history; of a validation_step "val_" stands before it.
+            value: A scalar tensor, or a Python number.
+        """
+        self.engine.log_once(arguments.text("Trainer.log", "name", name), value)
 
     def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
         """Add a batch to the metrics; inside `training_step`, which else leaves them out of the epoch's numbers.
@@ -233,9 +266,16 @@ class Trainer:
         x: Any,
         y: Any = None,
         *,
-        epochs: int = 1,
+        epochs: int | None = None,
         batch_size: int = 32,
         validation_data: Any = None,
+        validation_split: float = 0.0,
+        validation_freq: int = 1,
+        steps_per_epoch: int | None = None,
+        max_steps: int | None = None,
+        max_time: float | timedelta | None = None,
+        fast_dev_run: bool | int = False,
+        overfit_batches: float = 0,
         class_weight: Mapping[Any, Any] | None = None,
         sample_weight: Any = None,
         shuffle: bool = True,
@@ -250,9 +290,20 @@ class Trainer:
             x: Inputs, with examples along the first axis: an array, a list or dict of them for a forward that takes one nest, a
                 tuple for a forward of several arguments. Or a source of batches (unidl.data.Stream), which has the targets too.
             y: Targets, likewise; None for a training_step that needs none.
-            epochs: Epochs of this call; with `resume` those of the whole run.
+            epochs: Epochs of this call; with `resume` those of the whole run. None is 1, or until `max_steps` or `max_time` is reached.
             batch_size: Examples in a batch; the last batch may have fewer.
             validation_data: What to evaluate on after each epoch: (x, y), (x, y, sample_weight), or a source of batches.
+            validation_split: The fraction of the arrays, their last examples before any shuffling, that is evaluated on instead.
+            validation_freq: Epochs between two evaluations: 2 evaluates every second one.
+            steps_per_epoch: Batches in an epoch, for a source that never ends, or epochs that are shorter or longer than the data: the
+                batches are those of the run without it, in their order, cut into epochs elsewhere.
+            max_steps: Optimizer steps of this call, with `resume` of the whole run, after which it ends.
+            max_time: Seconds, or a datetime.timedelta, after which this call ends, at the next control. An epoch that `max_steps` or
+                `max_time` cuts short is evaluated and in the history; `resume=True` goes on within it.
+            fast_dev_run: True or a number: one epoch of so many batches, and as many to evaluate on, to see that all of it runs;
+                callbacks that write files or stop a run are left out.
+            overfit_batches: Train on the first so many batches alone (a float from 0 to 1: that fraction), in one order: a model that
+                cannot learn them by heart has a fault.
             class_weight: {class: weight}, the weights of examples by their class in the loss; 1 for a class that is not named. For
                 losses by output {output: {class: weight}}. Metrics, and the evaluation, do not take it.
             sample_weight: Weights from 0 up, (batch,), or of each time step, (batch, time); or booleans, a mask: False leaves the
@@ -279,31 +330,55 @@ class Trainer:
             CheckpointError: Checkpoints cannot be written there.
         """
         self._refuse_inside("fit")
-        check_run(epochs, callbacks, on_nonfinite)
+        check_run(callbacks, on_nonfinite)
+        options = Options.checked(
+            epochs=epochs,
+            max_steps=max_steps,
+            max_time=max_time,
+            validation_freq=validation_freq,
+            validation_split=validation_split,
+            steps_per_epoch=steps_per_epoch,
+            fast_dev_run=fast_dev_run,
+            overfit_batches=overfit_batches,
+        )
+        callbacks = options.called(callbacks)
         for name, value in (("shuffle", shuffle), ("progress", progress), ("resume", resume)):
             arguments.flag("Trainer.fit", name, value)
         arguments.positive("Trainer.fit", "batch_size", batch_size)
         source = source_of(x, y, sample_weight, batch_size, shuffle, self.seed)
-        validation = None if validation_data is None else held_out(validation_data, max(batch_size, 256))
+        validation = (
+            None
+            if validation_data is None
+            else held_out(validation_data, max(batch_size, 256), self.engine.validates_own())
+        )
+        source, validation = options.sources(source, validation)
         self._build_for(source)
         with _training(self, "fit"):
             self._prepare(source)
             self._weigh_classes(class_weight)
             if validation is not None:
-                self._check_data(validation.sample(), compared=True)
+                self._check_data(validation.sample(), self._compares(training=False))
             own_step = not self.engine.takes_own_step()
-            check_watched(callbacks, self.objective.names(), own_step, validated=validation is not None)
-            self._stop = False
+            check_watched(
+                callbacks,
+                self.objective.names(),
+                own_step,
+                not self.engine.validates_own(),
+                validated=validation is not None,
+            )
+            self._stop = None
             for observer in OBSERVERS:
                 observer.begins(self, source)
             run = begin(self, source, callbacks, resume)
-            with Bar(progress) as bar, Interruption() as interruption, self.engine.drawing():
-                evaluated = None if validation is None else self._feed(validation, training=False)
-                feed = self._feed(source, training=True)
-                hooks = Hooks(self, callbacks)
-                Fit(self, feed, evaluated, epochs, hooks, bar, interruption, on_nonfinite == "stop").run(run)
-            hooks.end()
-            history = run.history()
+            hooks = Hooks(self, callbacks)
+            with Bar(progress) as bar, hooks.shown_by(bar):
+                with Interruption() as interruption, self.engine.drawing():
+                    evaluated = None if validation is None else self._feed(validation, training=False)
+                    feed = self._feed(source, training=True)
+                    fit = Fit(self, feed, evaluated, options, hooks, bar, interruption, on_nonfinite == "stop")
+                    fit.run(run)
+                hooks.end()
+            history = run.history(fit.unfinished)
             for observer in OBSERVERS:
                 observer.ends(self, history)
         return history
@@ -319,7 +394,7 @@ class Trainer:
             sample_weight: Weights or a mask, as in `fit`.
         """
         arguments.positive("Trainer.evaluate", "batch_size", batch_size)
-        source = evaluated_source(x, y, sample_weight, batch_size)
+        source = evaluated_source(x, y, sample_weight, batch_size, self.engine.validates_own())
         self._build_for(source)
         with (
             reading(self.model._need_built(), "Trainer.evaluate"),
@@ -339,6 +414,8 @@ class Trainer:
             self._build(
                 tuple(np.asarray(a) if not isinstance(a, (list, dict)) else map_nest(np.asarray, a) for a in inputs)
             )
+        if type(self).predict_step is not Trainer.predict_step:
+            return predict(self, inputs, batch_size)
         return self.model.predict(*inputs, batch_size=batch_size)
 
     @told_arguments
@@ -378,17 +455,28 @@ class Trainer:
                 fix="Train another copy there: unidl.Trainer(trainer.model.copy(), …); or call it after the run.",
             )
 
-    def stop(self) -> None:
-        """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so."""
-        self._stop = True
+    @told_arguments
+    def stop(self, reason: str = "") -> None:
+        """End the run, after this step or this epoch; for callbacks. `fit(…, resume=True)` does not go on with a run that ended so.
+
+        Args:
+            reason: Shown below the progress bar, and in `History.stopped`.
+        """
+        arguments.instance("Trainer.stop", "reason", reason, str, "a text")
+        self._stop = f"{ASKED}: {reason}" if reason else ASKED
+
+    def _say(self, text: str) -> None:
+        """Show a line below the progress bar; nothing where `fit(…, progress=False)`."""
+        if self._bar is not None:
+            self._bar.say(text)
 
     @property
     def jit_choice(self) -> Choice | None:
         """What jit="auto" measured and chose; None before it did."""
         return self.engine.choice
 
-    def asked_to_stop(self) -> bool:
-        """Whether a callback has called `stop`."""
+    def asked_to_stop(self) -> str | None:
+        """What a callback called `stop` for; None where none did."""
         return self._stop
 
     # -- going on --------------------------------------------------------------------------------------------------------
@@ -521,7 +609,7 @@ class Trainer:
 
     def _compares(self, training: bool) -> bool:
         """Whether targets reach the loss and the metrics as they are given: a training_step of the user's own may change them."""
-        return not training or self.engine.takes_own_step()
+        return self.engine.takes_own_step() if training else self.engine.validates_own()
 
     def _check_data(self, parts: tuple[Any, ...], compared: bool) -> None:
         if compared:  # else the inputs and targets may be for anything
@@ -567,7 +655,8 @@ class _training(changing):  # noqa: N801  # used as `with _training(…)`; enter
         super().__exit__(*error)
 
 
-Trainer.training_step.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
+for _own in (Trainer.training_step, Trainer.validation_step):
+    _own.of_trainer = True  # type: ignore[attr-defined]  # a subclass' own has no such mark
 
 
 def ambient(model: Model, what: str, purpose: Purpose) -> AbstractContextManager[object]:

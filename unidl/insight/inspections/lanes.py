@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from unidl.backends.contract import Held, Stepper
+from unidl.backends.contract import Held, Slot, Stepper
 from unidl.inspection.lane import Lane
 from unidl.models import Model
 from unidl.training import Trainer
@@ -55,6 +55,11 @@ class MarkedStepper:
     def __init__(self, stepper: Stepper, lane: Lane) -> None:
         self.stepper = stepper
         self.lane = lane
+
+    @property
+    def slots(self) -> Mapping[str, Slot]:
+        """As the other's."""
+        return self.stepper.slots
 
     @property
     def wanted(self) -> list[Any]:

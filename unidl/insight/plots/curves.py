@@ -13,7 +13,8 @@ import numpy as np
 
 from unidl import distribution
 from unidl.backends import registry
-from unidl.errors import MissingPackageError
+from unidl.callbacks import LearningRateFinder
+from unidl.errors import ArgumentError, MissingPackageError
 from unidl.training import History
 from unidl.training.rates import is_rate
 from unidl.visible import visible
@@ -77,6 +78,23 @@ def panels(histories: Mapping[str, History]) -> list[Panel]:
             ]
             found.append(Panel(visible(name), "epoch", tuple(curves)))
     return [panel for panel in found if any(np.isfinite(curve.y).any() for curve in panel.curves)]
+
+
+def range_test(finder: LearningRateFinder) -> Panel:
+    """The loss of each step of a learning-rate range test, and its running mean.
+
+    Raises:
+        ArgumentError: There was none yet.
+    """
+    if not len(finder.losses):
+        raise ArgumentError(
+            "This LearningRateFinder has not run yet.",
+            fix="trainer.fit(…, callbacks=[finder]), then unidl.plot(finder).",
+        )
+    x, mean = np.log10(finder.learning_rates), finder.smoothed()
+    lines = (Curve("loss", 0, False, x, _finite(finder.losses)), Curve("running mean", 1, False, x[: len(mean)], mean))
+    found = "" if finder.suggestion is None else f"; falls fastest at {finder.suggestion:.3g}"
+    return Panel(f"loss{found}", "log10 of the learning rate", lines)
 
 
 def _steps(histories: Mapping[str, History]) -> Panel:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
+from unidl.callbacks import LearningRateFinder
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError
 from unidl.files import checked_path, write_bytes, write_text
 from unidl.insight.drawing import svg
 from unidl.insight.plots import curves
-from unidl.insight.plots.layer_graph import layer_graph, tree
+from unidl.insight.plots.layer_tree import tree
+from unidl.inspection.layer_graph import layer_graph
 from unidl.models import Model
 from unidl.terminal import printable
 from unidl.training import History
@@ -107,15 +109,15 @@ class Plot:
 
 
 @told_arguments
-def plot(what: Model | History | Mapping[str, History]) -> Plot:
-    """A picture of a model's layers, or of the curves of one history or several.
+def plot(what: Model | History | LearningRateFinder | Mapping[str, History]) -> Plot:
+    """A picture of a model's layers, of the curves of one history or several, or of what a learning-rate finder found.
 
     In a notebook it is shown as it stands there, in light or dark. In a terminal `print(unidl.plot(history))` draws the curves with
     characters, and a model's layers as a tree. `.save("x.svg")`, "x.html" or, for curves, "x.png" writes a file.
 
     Args:
         what: A model that is built or knows its inputs; a History; or several by name, {"torch": history, …}, which are laid over one
-            another. Dashed curves were measured on validation data.
+            another. Dashed curves were measured on validation data. Or a callbacks.LearningRateFinder, after `fit`.
 
     Raises:
         MissingPackageError: The packages that draw are not installed; the message names the extra, `plot`.
@@ -133,21 +135,32 @@ def plot(what: Model | History | Mapping[str, History]) -> Plot:
     if isinstance(what, Model):
         graph = layer_graph(what)
         return Plot(f"the layers of {what.name}", lambda: svg(graph), lambda colour: tree(graph), None)
+    if isinstance(what, LearningRateFinder):
+        _need_packages()
+        return _of_curves("a learning-rate range test", [curves.range_test(what)])
     histories = dict(what) if isinstance(what, Mapping) else {"": what}
     for given in histories.values() or [what]:
         if not isinstance(given, History):
             within = "a dict with " if isinstance(what, Mapping) else ""
             raise ArgumentError(
                 "plot does not know what to draw.",
-                expected="a model, a History, or a dict of name -> History",
+                expected="a model, a History, a dict of name -> History, or a LearningRateFinder",
                 received=within + type(given).__name__,
                 fix="plot(trainer.fit(…)) draws the curves, plot(trainer.model) the layers.",
             )
+    _need_packages()
+    title = f"the histories {', '.join(histories)}" if isinstance(what, Mapping) else "a history"
+    return _of_curves(title, curves.panels(histories))
+
+
+def _need_packages() -> None:
     for package in ("matplotlib", "plotille"):
         curves.need(package)
-    drawn = curves.panels(histories)
+
+
+def _of_curves(title: str, drawn: list[curves.Panel]) -> Plot:
     return Plot(
-        f"the histories {', '.join(histories)}" if isinstance(what, Mapping) else "a history",
+        title,
         lambda: curves.picture(drawn, "svg").decode(),
         lambda colour: Text.from_ansi(curves.characters(drawn, colour)),
         lambda: curves.picture(drawn, "png"),
