@@ -188,6 +188,15 @@ def test_targets_that_do_not_fit(backend, targets):
         made(backend).fit(X, targets, **QUIET)
 
 
+def test_a_step_with_all_of_it_is_inspected(backend):
+    t = made(backend, loss_weights={"box": 0.5}, metrics={"class": ["accuracy"]})
+    before = t.model.weights()
+    seen = unidl.inspect(t, (X, BOTH, np.ones(20, "float32")), times=False)
+    assert seen.graphs
+    for path, value in before.items():
+        np.testing.assert_array_equal(t.model.weights()[path], value)
+
+
 # -- what layers add ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ _CHANNELS = "Nothing: unidl infers the input's channels."
 _LAYOUT = "Nothing: data is channels-last on every backend."
 _BATCH_FIRST = "Nothing: the batch axis comes first on every backend."
 _RUNNING = "Nothing: unidl always keeps a moving mean and variance."
-_DECAY = "unidl.optimizers.AdamW(weight_decay=…)"
+_REGULARIZER = "self.add_loss(0.01 * ops.sum(ops.square(self.dense.kernel))) in a model's forward; AdamW(weight_decay=…) decays weights beside the loss"
 _DEVICE = 'model.build(…, device="gpu"), or UNIDL_DEVICE=gpu'
 _PRECISION = 'model.build(…, precision="float64")'
 _SCHEDULE = "learning_rate, with a schedule of unidl.schedules"
@@ -40,8 +40,8 @@ ARGUMENTS: dict[str, str] = {
     "device": _DEVICE,
     "dtype": _PRECISION,
     "trainable": 'model.freeze("path") after building',
-    "kernel_regularizer": _DECAY,
-    "bias_regularizer": _DECAY,
+    "kernel_regularizer": _REGULARIZER,
+    "bias_regularizer": _REGULARIZER,
     "activity_regularizer": "a layer whose forward calls self.add_loss(penalty), divided by the batch",
     "kernel_init": "kernel_initializer",
     "weight_init": "kernel_initializer",

@@ -66,7 +66,7 @@ def compare(
     Args:
         build: A function that makes the Trainer, or a model, which then gets `loss`, `optimizer` and `metrics`; it may be one of a
             notebook. Or the path of a script, which is run as it is; its last Trainer is measured.
-        data: What the Trainer trains on: (x, y), or x, or a source of batches, or a function that gives one of these. None for a script.
+        data: What the Trainer trains on: (x, y, sample_weight), (x, y), or x, or a source of batches, or a function that gives one of these. None for a script.
         backends: Their names; None is all that are installed. One that is missing is a run that failed.
         engines: Engines for the backend that runs on one (Keras): a run for each. None is the engine in force.
         jit: What Trainers are told instead of what the code says; a sequence makes a run of each. None leaves it.

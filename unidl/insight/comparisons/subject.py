@@ -76,7 +76,9 @@ def train(pickled: bytes, data_file: str) -> None:
     made = work.build()
     trainer = made if isinstance(made, Trainer) else Trainer(_model(made), **work.trainer)
     data = data() if callable(data) and not isinstance(data, Source) else data
-    trainer.fit(*(data if isinstance(data, tuple) else (data,)), **{"progress": False, **work.fit})
+    parts = data if isinstance(data, tuple) else (data,)
+    weights = {"sample_weight": parts[2]} if len(parts) == 3 else {}
+    trainer.fit(*(parts[:2] if weights else parts), **{"progress": False, **weights, **work.fit})
 
 
 def _model(made: Any) -> Model:

@@ -39,7 +39,7 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
     Args:
         model: A model; or a Trainer, whose whole step is looked at: forward, loss, backward, update.
         batch: What it is called with: an array, a nest of them, a tuple for a forward of several arguments. For a Trainer what
-            `Trainer.step` takes: (x, y), or x alone.
+            `Trainer.step` takes: (x, y, sample_weight), (x, y), or x alone.
         *others: More of the same, to see in what they differ: a dynamic network may run other layers for them.
         compiler: Whether to ask the framework's compiler too (torch.compile, XLA), which takes seconds.
         times: Whether to measure each layer's seconds, forward and backward.
@@ -87,7 +87,7 @@ def inspect(model: Any, batch: Any, *others: Any, compiler: bool = True, times: 
 def _inspect_step(trainer: Trainer, given: tuple[Any, ...], compiler: bool, times: bool) -> Inspection:
     batches = tuple(batch if isinstance(batch, tuple) else (batch,) for batch in given)
     for batch in batches:
-        if trainer.engine.takes_own_step() and len(batch) != 2:
+        if trainer.engine.takes_own_step() and len(batch) not in (2, 3):
             raise DataError("The Trainer's own step needs inputs and targets.", expected="inspect(trainer, (x, y))")
         source = Arrays(*batch, batch_size=arguments.LARGEST_SIZE)
         trainer._build_for(source)
