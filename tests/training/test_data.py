@@ -44,13 +44,11 @@ class Examples:
 
 OBJECTS = {
     "a dataset": Examples,
-    "a generator": lambda: (batch for batch in [(X, Y)]),
-    "a generator function": lambda: lambda: iter([(X, Y)]),
     "a set": lambda: {1, 2},
     "text": lambda: "abc",
     "nothing": lambda: None,
-    "batches of one length": lambda: [(X[:4], Y[:4]), (X[4:8], Y[4:8])],
-    "batches of different lengths": lambda: [(X[:4], Y[:4]), (X[4:7], Y[4:7])],
+    "batches of different structures": lambda: [(X[:4], Y[:4]), [X[4:7], Y[4:7]]],
+    "functions of other arguments": lambda: lambda number: iter([(X, Y)]),
     "rows of different lengths": lambda: np.array([X[0], X[1][:2]], dtype=object),
     "numbers": lambda: [[1.0, 2.0], [3.0]],
 }
@@ -70,19 +68,6 @@ def test_what_is_no_data(name, backend):
         with pytest.raises(UnidlError):
             enter(given)
         assert not isinstance(given, Examples) or not given.asked  # nobody reads a whole dataset to say so
-
-
-def test_a_torch_dataset_is_told_from_others():
-    torch = pytest.importorskip("torch", reason="torch's own class is what is told")
-
-    class Dataset(Examples, torch.utils.data.Dataset):
-        pass
-
-    with pytest.raises(DataError) as caught:
-        trainer("torch").fit(Dataset(), **QUIET)
-    assert "DataLoader(dataset" in caught.value.fix
-    loader = torch.utils.data.DataLoader(Dataset(), batch_size=4)
-    assert len(trainer("torch").fit(data.Stream(loader), **QUIET).step_loss) == 3
 
 
 # what the second batch is

@@ -11,6 +11,7 @@ import numpy as np
 from unidl import arguments, habits
 from unidl.arguments import flag, positive
 from unidl.capture import told_arguments
+from unidl.data.kinds import is_array
 from unidl.data.source import Source
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
@@ -61,9 +62,7 @@ class Arrays(Source):
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of the examples in an epoch; it depends on the seed and the epoch only."""
-        if not self.shuffle:
-            return np.arange(self.examples)
-        return np.random.Generator(np.random.Philox(key=[self.seed % 2**64, epoch])).permutation(self.examples)
+        return order_of(self.examples, self.shuffle, self.seed, epoch)
 
     @property
     def steps(self) -> int:
@@ -93,9 +92,15 @@ class Arrays(Source):
         }
 
 
+def order_of(examples: int, shuffle: bool, seed: int, epoch: int) -> np.ndarray:
+    """The order of the examples in an epoch, the same for whatever they are kept in."""
+    if not shuffle:
+        return np.arange(examples)
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, epoch])).permutation(examples)
+
+
 # Values that NumPy takes as they are, and what others say that they can be made an array of
 _KNOWN = (np.ndarray, np.generic, array, memoryview, bool, int, float, complex, str, bytes, type(None))
-_AS_ARRAY = ("__array__", "__array_interface__", "__buffer__", "__array_struct__")
 
 _GIVES_BATCHES = ("__iter__", "__getitem__", "__call__")
 
@@ -104,7 +109,7 @@ def array_of(value: Any) -> np.ndarray:
     """The value as an array of numbers with an axis of examples."""
     if hasattr(value, "detach") and hasattr(value, "__array__"):
         value = value.detach()  # a torch tensor, which gives no array while it takes a gradient
-    if not isinstance(value, _KNOWN) and not any(hasattr(value, name) for name in _AS_ARRAY):
+    if not isinstance(value, _KNOWN) and not is_array(value):
         # NumPy would ask it for its items one by one, and raise whatever they raise
         raise DataError(
             "The data is no array of numbers with examples along its first axis.",
@@ -112,16 +117,35 @@ def array_of(value: Any) -> np.ndarray:
             received=f"a {type(value).__name__}",
             fix=_way(value),
         )
-    made = np.asarray(value)
+    made = _made(value)
     made = made if made.dtype.isnative else made.astype(made.dtype.newbyteorder("="))
     if made.dtype.kind not in "biuf" or made.ndim == 0:
         raise DataError(
             "The data is no array of numbers with examples along its first axis.",
             expected="a NumPy array of bool, integers or floats",
-            received=f"{type(value).__name__} of dtype {made.dtype}, shape {made.shape}",
+            received=f"{type(value).__name__} of dtype {made.dtype}, shape {made.shape}"
+            + (f": {columns}" if (columns := _columns(value)) else ""),
             fix=_way(value),
         )
     return made
+
+
+def _made(value: Any) -> np.ndarray:
+    """NumPy's array of it, by the first way that it offers."""
+    if isinstance(value, _KNOWN) or any(hasattr(value, name) for name in ("__array__", "__buffer__")):
+        return np.asanyarray(value) if isinstance(value, np.memmap) else np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    return np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+
+
+def _columns(value: Any) -> str | None:
+    """The columns of a data frame that hold no numbers, in words."""
+    dtypes = getattr(value, "dtypes", None)
+    if dtypes is None or not hasattr(dtypes, "items"):
+        return None
+    odd = [f"{name!r} of {dtype}" for name, dtype in dtypes.items() if getattr(dtype, "kind", "O") not in "biuf"]
+    return f"columns {', '.join(odd)}" if odd else None
 
 
 def _way(value: Any) -> str | None:

@@ -27,6 +27,15 @@ class Regrouped(Source):
         """Batches in an epoch."""
         return self._steps
 
+    @property
+    def given(self) -> Any:
+        """What the inner source reads."""
+        return self.inner.given
+
+    def check_resumable(self) -> None:
+        """As the inner source."""
+        self.inner.check_resumable()
+
     def place(self, epoch: int, start: int) -> tuple[int, int]:
         """Which epoch of the inner source a batch stands in, and how many stand before it there.
 
@@ -35,6 +44,8 @@ class Regrouped(Source):
         Raises:
             DataError: An epoch of the source is empty.
         """
+        if self.inner.goes_on:
+            return epoch, 0
         before = epoch * self._steps + start
         if self.inner.steps is not None:
             return divmod(before, self.inner.steps)

@@ -34,6 +34,22 @@ class Source:
         """Batches in an epoch; None where nobody knows before it ends."""
         return None
 
+    goes_on = (
+        False  # whether each epoch goes on where the last one ended, as an iterator does, which cannot be opened again
+    )
+
+    @property
+    def given(self) -> Any:
+        """What it reads, an object of another library for example; the source itself where there is nothing else."""
+        return self
+
+    def check_resumable(self) -> None:
+        """Refuse to be resumed, where the same epoch would not give the same batches again.
+
+        Raises:
+            DataError: It says how to make it so.
+        """
+
     def describe(self) -> dict[str, Any]:
         """What decides which examples stand in which batch, as plain data: a run goes on only with the same."""
         return {"source": type(self).__name__}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ import numpy as np
 from unidl.arguments import one_of, optional, positive
 from unidl.capture import told_arguments
 from unidl.data.arrays import array_of
+from unidl.data.kinds import library
+from unidl.data.openings import END, OPENINGS, OfIterator, opening
 from unidl.data.source import Source, parts_of
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import leaves, map_nest
-
-_END = object()
 
 
 class Stream(Source):
@@ -65,8 +65,10 @@ class Stream(Source):
             )
         self._names = _names(batches)
         self._batches: Any = batches
+        self._opening = opening(batches)
+        self.goes_on = isinstance(self._opening, OfIterator)
         self.seek = seek
-        self._steps = _length(batches) if steps is None else steps
+        self._steps = self._opening.steps if steps is None else steps
         self._limit = steps
         self._sample: tuple[Any, ...] | None = None
 
@@ -85,10 +87,10 @@ class Stream(Source):
                 fix='Give a function batches(epoch, start), or seek="replay" to read the batches before and drop them.',
             )
         named = {name: value for name, value in (("epoch", epoch), ("start", start)) if name in self._names}
-        opened = iter(self._batches if isinstance(self._batches, Iterable) else self._batches(**named))
+        opened = iter(self._batches(**named)) if self._is_function else self._opening.open(epoch)
         skipped = 0 if seeks else start
         for place in range(skipped):
-            if next(opened, _END) is _END:
+            if next(opened, END) is END:
                 raise DataError(f"The Stream ended after {place} batches, before the {start} that were taken already.")
         limit = None if self._limit is None else self._limit - start
         given = 0
@@ -106,10 +108,24 @@ class Stream(Source):
     def sample(self) -> tuple[Any, ...]:
         """The first batch of the first epoch."""
         if self._sample is None:
-            self._sample = next(self.batches(0), None)
-            if self._sample is None:
+            first: Any = next(self.batches(0), END) if self._is_function else self._opening.peek()
+            if first is END:
                 raise DataError("The Stream has no batch.", expected="at least one")
+            self._sample = first if self._is_function else _batch(first)
         return self._sample
+
+    @property
+    def given(self) -> Any:
+        """What is iterated."""
+        return self._batches
+
+    @property
+    def _is_function(self) -> bool:
+        return not _can_be_iterated(self._batches)
+
+    def check_resumable(self) -> None:
+        """Refuse what would not give the same batches again."""
+        self._opening.check_resumable()
 
     def describe(self) -> dict[str, Any]:
         """Which kind, and how many batches, if they can be known."""
@@ -118,7 +134,7 @@ class Stream(Source):
 
 def _names(batches: Any) -> frozenset[str]:
     """Which of epoch and start the function takes."""
-    if isinstance(batches, Iterable):
+    if _can_be_iterated(batches):
         return frozenset()
     if not callable(batches):
         raise ArgumentError(
@@ -141,14 +157,8 @@ def _names(batches: Any) -> frozenset[str]:
     return frozenset(parameters) & {"epoch", "start"}
 
 
-def _length(batches: Any) -> int | None:
-    """How many batches there are, if that is known: len() of a DataLoader over an iterable, or of a tf.data.Dataset, may refuse."""
-    if not isinstance(batches, Sized):
-        return None
-    try:
-        return len(batches)
-    except TypeError:
-        return None
+def _can_be_iterated(batches: Any) -> bool:
+    return isinstance(batches, Iterable) or library(batches) in OPENINGS
 
 
 def _batch(batch: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ _CHECKPOINTS = 'unidl.Trainer.fit(x, y, callbacks=[unidl.callbacks.Checkpoint("r
 _LOGGER = (
     'unidl.Trainer.fit(x, y, callbacks=[unidl.callbacks.TensorBoard("runs/a"), unidl.callbacks.CSVLogger("log.csv")])'
 )
-_BATCHES = "unidl.data.Stream(batches), given to unidl.Trainer.fit: an iterable or a function that yields batches"
+_BATCHES = "unidl.Trainer.fit(batches): a loader, a dataset, an iterable or a function that yields batches"
 
 CALLS: dict[str, dict[str, str]] = {
     "Sequential": {"*": "The layers stand in one list: unidl.Sequential([first, second])."},

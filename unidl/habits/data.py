@@ -4,10 +4,10 @@ from __future__ import annotations
 
 # the library and the class, of an object or of one it inherits from
 DATA: dict[str, str] = {
-    "torch Dataset": "unidl.data.Stream(torch.utils.data.DataLoader(dataset, batch_size=32)): a Dataset has single examples",
-    "torch DataLoader": "unidl.data.Stream(loader)",
-    "keras PyDataset": "unidl.data.Stream(dataset)",
-    "tensorflow DatasetV2": "unidl.data.Stream(dataset.batch(32)), without batch(…) where it has batches already",
+    "torch Dataset": "unidl.Trainer.fit(dataset, batch_size=32), which reads the targets from it: nothing stands beside it",
+    "torch DataLoader": "unidl.Trainer.fit(loader), which reads the targets from it: nothing stands beside it",
+    "keras PyDataset": "unidl.Trainer.fit(dataset), which reads the targets from it: nothing stands beside it",
+    "tensorflow DatasetV2": "unidl.Trainer.fit(dataset.batch(32)), without batch(…) where it has batches already",
 }
 
 

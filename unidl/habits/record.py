@@ -17,13 +17,13 @@ HISTORY: dict[str, str] = {
 }
 
 SOURCES: dict[str, str] = {
-    "Dataset": "unidl.data.Stream(batches), of anything that gives batches; arrays are given to unidl.Trainer.fit as they are",
-    "DataLoader": "unidl.Trainer.fit(x, y, batch_size=32) for arrays; unidl.data.Stream(loader) for a torch DataLoader",
+    "Dataset": "unidl.Trainer.fit(dataset, batch_size=32) for a torch or Hugging Face Dataset; unidl.Trainer.fit(dataset) for a tf.data.Dataset, which has batches",
+    "DataLoader": "unidl.Trainer.fit(x, y, batch_size=32) for arrays; unidl.Trainer.fit(loader) for a torch DataLoader",
     "TensorDataset": "arrays, given to unidl.Trainer.fit(x, y) as they are",
-    "IterableDataset": "unidl.data.Stream(batches)",
+    "IterableDataset": "unidl.Trainer.fit(dataset, batch_size=32)",
     "LightningDataModule": "unidl.data.Stream(batches)",
-    "PyDataset": "unidl.data.Stream(batches)",
-    "Sequence": "unidl.data.Stream(batches)",
+    "PyDataset": "unidl.Trainer.fit(dataset)",
+    "Sequence": "unidl.Trainer.fit(dataset), of a keras.utils.PyDataset",
     "random_split": "slices of the arrays: unidl.Trainer.fit(x[:900], y[:900], validation_data=(x[900:], y[900:]))",
 }
 

@@ -22,7 +22,7 @@ def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resum
 
     Raises:
         ArgumentError: There is nothing to resume.
-        DataError: The run was begun with other data.
+        DataError: The run was begun with other data, or its source does not give the same batches again.
         CheckpointError: There are checkpoints, and none can be read.
     """
     before, run, held = trainer.progress, Progress(source.describe()), state.states_of(trainer.callbacks)
@@ -32,6 +32,8 @@ def begin(trainer: Trainer, source: Source, callbacks: Sequence[Callback], resum
             "There is nothing that fit(resume=True) could resume: this Trainer has not run yet.",
             fix='callbacks=[callbacks.Checkpoint("runs/a", every_steps=100)] keeps a run beyond its process.',
         )
+    if resume:
+        source.check_resumable()
     with ExitStack() as stack:
         # what ended with a loss that is not finite is no better than what was saved before
         taken = -1 if before is None or before.is_broken() else trainer.steps_taken

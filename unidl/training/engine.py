@@ -36,6 +36,7 @@ from unidl.training.objective import ADDED, Objective
 from unidl.training.outputs import Key as Output
 from unidl.training.progress import Progress
 from unidl.training.rates import rates_of
+from unidl.training.reading import Reading
 from unidl.training.restorable import check_optimizer
 from unidl.training.saved import Key
 
@@ -527,6 +528,7 @@ class Engine:
             self.admit if through_door else None,
             fits(source, self.on_cpu),
             look,
+            functools.partial(Reading, source, self.backend, self.model.device, self.trainer.seed),
             uniform=bool(self.trainer.jit),
         )
 

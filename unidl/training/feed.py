@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from unidl.data import Arrays, Source
 from unidl.data.regrouped import Regrouped
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest
+from unidl.training.stacking import Stacks
 
 # What may lie on an accelerator whole; a CPU's own memory holds the arrays anyway.
 RESIDENT_BYTES = 2 << 30
@@ -61,6 +63,7 @@ class Feed:
             the user's own may do with them as it likes.
         resident: Whether all of an Arrays' examples may lie there at once.
         look: Refuses a batch of a stream that does not fit the loss or the metrics; arrays were looked at as a whole.
+        reading: For an epoch, what a stream is read inside of.
         uniform: Whether a load has batches of one size only. A compiler's program takes no others, and which steps it takes must
             not depend on how many somebody wanted at once.
     """
@@ -72,6 +75,7 @@ class Feed:
         admit: Put | None,
         resident: bool,
         look: Callable[[tuple[Any, ...]], None],
+        reading: Callable[[int], AbstractContextManager[object]],
         uniform: bool = False,
     ) -> None:
         self.source = source
@@ -79,6 +83,7 @@ class Feed:
         self._going_on: tuple[int, int, Taking] | None = (
             None  # of a Regrouped source: batch, own epoch, what gives the next
         )
+        self._reading = reading
         self._look = look
         self._uniform = uniform
         self._put = put
@@ -106,9 +111,7 @@ class Feed:
 
     def _open(self, epoch: int, start: int) -> Taking:
         if not isinstance(self._inner, Arrays):
-            batches = self._inner.batches(epoch, start)
-            first = next(batches, None)  # now: what was taken before is read and dropped while the source is opened
-            return self._stream(batches if first is None else itertools.chain([first], batches))
+            return self._stream(self._inner, epoch, start)
         return self._arrays(self._inner, self._inner.order(epoch), start)
 
     def _regrouped(self, source: Regrouped, epoch: int, start: int) -> Taking:
@@ -180,17 +183,37 @@ class Feed:
 
         return take
 
-    def _stream(self, batches: Iterator[tuple[Any, ...]]) -> Callable[[int], Load | None]:
+    def _stream(self, source: Source, epoch: int, start: int) -> Callable[[int], Load | None]:
         orders: dict[int, Any] = {}
         if self._first is None:
-            self._first = self._kind(self._inner.sample())
+            self._first = self._kind(source.sample())
+        reading = self._reading(epoch)
+        with reading:
+            batches = source.batches(epoch, start)
+            first = next(batches, None)  # now: what was taken before is read and dropped while the source is opened
+        stacks = Stacks(
+            self._of_one_kind(itertools.chain([] if first is None else [first], batches)), self._look, self._uniform
+        )
         width = 0  # that of the first batch: shorter ones are none for a compiler's program
 
         def take(wanted: int) -> Load | None:
             nonlocal width
-            batch = next(batches, None)
-            if batch is None:
+            with reading:
+                stack = stacks.take(wanted)
+            if stack is None:
                 return None
+            count, size, total = len(stack.sizes), stack.sizes[0], sum(stack.sizes)
+            width = width or size
+            if total not in orders:
+                orders[total] = self._put(np.arange(total))
+            data = self._bring(stack.data)
+            width_now = max(size, width) if count == 1 else size
+            return Load(data, orders[total], 0, count, width_now, stack.sizes, self._admitted, part_of(stack.data))
+
+        return take
+
+    def _of_one_kind(self, batches: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for batch in batches:
             if (kind := self._kind(batch)) != self._first:
                 raise DataError(
                     "A batch of the source is of another kind than its sample, the first batch.",
@@ -199,15 +222,7 @@ class Feed:
                     fix="Give every batch the same structure"
                     + ("." if self._admitted else ", number of axes and dtype."),
                 )
-            self._look(batch)
-            size = len(next(iter(leaves(batch))))
-            width = width or size
-            if size not in orders:
-                orders[size] = self._put(np.arange(size))
-            data, order = self._bring(batch), orders[size]
-            return Load(data, order, 0, 1, max(size, width), [size], self._admitted, part_of(batch))
-
-        return take
+            yield batch
 
 
 def is_weighted(source: Source) -> bool:

@@ -8,6 +8,8 @@ from unidl import arguments
 from unidl.backends import registry
 from unidl.backends.device_name import check_name
 from unidl.data import Arrays, Source
+from unidl.data.recognize import is_source
+from unidl.data.recognize import source_of as source_in
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.spec import FLOATS
 from unidl.settings import Choice, chosen_device
@@ -20,7 +22,7 @@ def source_of(x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool
         DataError: Targets or weights stand beside a source, which has them itself, weights have no targets, or the arrays cannot be
             used.
     """
-    if isinstance(x, Source):
+    if is_source(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise DataError(
@@ -29,7 +31,7 @@ def source_of(x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: bool
                     received=name,
                     fix=f"Leave {name} out.",
                 )
-        return x
+        return source_in(x, batch_size, shuffle, seed)
     return Arrays(*_parts(x, y, sample_weight), batch_size=batch_size, shuffle=shuffle, seed=seed)
 
 
@@ -48,7 +50,7 @@ def evaluated_source(x: Any, y: Any, sample_weight: Any, batch_size: int, compar
     Raises:
         DataError: There are no targets, or the arrays cannot be used.
     """
-    if isinstance(x, Source):
+    if is_source(x):
         return held_out(source_of(x, y, sample_weight, batch_size, shuffle=False, seed=0), batch_size, compared)
     if y is None and not compared:
         return Arrays(x, batch_size=batch_size)
@@ -72,10 +74,11 @@ def held_out(given: Any, batch_size: int, compared: bool = True) -> Source:
     Raises:
         DataError: It is neither (x, y), nor (x, y, sample_weight), nor a source of these, or the arrays cannot be used.
     """
-    if isinstance(given, Source):
-        if compared and len(given.sample()) < 2:
+    if is_source(given):
+        source = source_in(given, batch_size)
+        if compared and len(source.sample()) < 2:
             raise DataError("To evaluate, each batch needs targets.", expected="batches (x, y)", received="x alone")
-        return given
+        return source
     if not compared and not isinstance(given, tuple):
         return Arrays(given, batch_size=batch_size)
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):

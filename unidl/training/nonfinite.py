@@ -212,7 +212,7 @@ def _finite_examples(inputs: Any) -> np.ndarray:
 
 
 def _example(load: Load, place: int) -> str:
-    return f"example {place} of the batch" if load.places is None else f"example {load.places[place]}"
+    return f"example {place % load.batch_size} of the batch" if load.places is None else f"example {load.places[place]}"
 
 
 def _which(parts: Any, kind: str) -> str:

@@ -55,7 +55,7 @@ from unidl.training.hooks import Hooks
 from unidl.training.objective import Objective
 from unidl.training.observing import OBSERVERS
 from unidl.training.options import Options
-from unidl.training.predicting import predict
+from unidl.training.predicting import as_inputs, predict
 from unidl.training.progress import ASKED, Progress
 
 
@@ -288,7 +288,9 @@ class Trainer:
 
         Args:
             x: Inputs, with examples along the first axis: an array, a list or dict of them for a forward that takes one nest, a
-                tuple for a forward of several arguments. Or a source of batches (unidl.data.Stream), which has the targets too.
+                tuple for a forward of several arguments. Or what has the targets too: a torch Dataset or DataLoader, a tf.data.Dataset,
+                a keras.utils.PyDataset, a Hugging Face Dataset, a generator, a function that gives batches, a list of
+                batches (x, y), a unidl.data.Stream.
             y: Targets, likewise; None for a training_step that needs none.
             epochs: Epochs of this call; with `resume` those of the whole run. None is 1, or until `max_steps` or `max_time` is reached.
             batch_size: Examples in a batch; the last batch may have fewer.
@@ -388,7 +390,7 @@ class Trainer:
         """Loss and metrics on data, without training.
 
         Args:
-            x: Inputs, or a source of batches (see `fit`).
+            x: Inputs, or what has the targets too (see `fit`).
             y: Targets.
             batch_size: Examples in a batch.
             sample_weight: Weights or a mask, as in `fit`.
@@ -408,15 +410,24 @@ class Trainer:
 
     @told_arguments
     def predict(self, *inputs: Any, batch_size: int = 256) -> Any:
-        """Outputs for arrays of any length, as arrays."""
+        """Outputs, as arrays.
+
+        Args:
+            *inputs: Arrays of any length, as forward takes them; or one source of batches (see `fit`), whose targets are left out.
+            batch_size: Examples at a time.
+        """
         arguments.positive("Trainer.predict", "batch_size", batch_size)
-        if not self.model.is_built:
+        given = as_inputs(inputs, batch_size)
+        if isinstance(given, Source):
+            self._build_for(given)
+        elif not self.model.is_built:
             self._build(
-                tuple(np.asarray(a) if not isinstance(a, (list, dict)) else map_nest(np.asarray, a) for a in inputs)
+                tuple(np.asarray(a) if not isinstance(a, (list, dict)) else map_nest(np.asarray, a) for a in given)
             )
-        if type(self).predict_step is not Trainer.predict_step:
-            return predict(self, inputs, batch_size)
-        return self.model.predict(*inputs, batch_size=batch_size)
+        own = type(self).predict_step is not Trainer.predict_step
+        if own or isinstance(given, Source):
+            return predict(self, given, batch_size, own)
+        return self.model.predict(*given, batch_size=batch_size)
 
     @told_arguments
     def step(self, batch: Any) -> Mapping[str, float]:
