@@ -117,10 +117,10 @@ def test_every_name_given_as_a_text_has_a_right_answer(family):
 
 def _own_words(family):
     return {
-        "losses": unidl.losses.loss.NAMES,
-        "metrics": unidl.metrics.metric.NAMES,
-        "optimizers": unidl.optimizers.optimizer.NAMES,
-        "initializers": unidl.initializers.initializer.NAMES,
+        "losses": unidl.losses.loss.LOSSES.names,
+        "metrics": unidl.metrics.metric.METRICS.names,
+        "optimizers": unidl.optimizers.optimizer.OPTIMIZERS.names,
+        "initializers": unidl.initializers.initializer.INITIALIZERS.names,
         "activations": ops.activation.ACTIVATIONS,
     }[family]
 
