@@ -407,7 +407,7 @@ class IoU(metrics.Metric):
         self.classes = classes
 
     def initial(self) -> dict[str, np.ndarray]:
-        return {"table": np.full((self.classes, self.classes), 1e-3, "float32")}
+        return {"table": np.full((self.classes, self.classes), 1e-3)}  # float64, as NumPy makes it
 
     def update(self, state: Any, targets: Any, predictions: Any) -> Any:
         rows = ops.one_hot(targets, self.classes)

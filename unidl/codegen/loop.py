@@ -207,10 +207,15 @@ def _started(metric: Any) -> dict[str, Any]:
     return {name: placeholder(spec) for name, spec in state_specs(metric).items()}
 
 
+def started(metric: Any) -> dict[str, np.ndarray]:
+    """A metric's state before the first batch, in float32 where it is in float64: NumPy's default, in which the code does not compute."""
+    arrays = {name: np.asarray(value) for name, value in metric.initial().items()}
+    return {name: array.astype("float32") if array.dtype == "float64" else array for name, array in arrays.items()}
+
+
 def state_specs(metric: Any) -> dict[str, TensorSpec]:
     """The shapes and dtypes of a metric's state."""
-    arrays = {name: np.asarray(value) for name, value in metric.initial().items()}
-    return {name: TensorSpec(array.shape, array.dtype.name) for name, array in arrays.items()}
+    return {name: TensorSpec(array.shape, array.dtype.name) for name, array in started(metric).items()}
 
 
 def same_as(value: Any, classes: Iterable[type], methods: Iterable[str]) -> type | None:

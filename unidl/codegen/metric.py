@@ -13,7 +13,7 @@ from unidl.codegen.host_code import PythonCode, function_text, variables_in
 from unidl.codegen.identifiers import distinct, identifier
 from unidl.codegen.layout import tidy
 from unidl.codegen.literals import docstring
-from unidl.codegen.loop import Loop, state_specs
+from unidl.codegen.loop import Loop, started, state_specs
 from unidl.graph.tensor import SymbolicTensor
 
 
@@ -72,5 +72,4 @@ def measure_of(
     texts = ["\n".join(lines), "\n".join(tidy(function_text(code, result, names, tree, casts)))]
     said = next(iter((cls.__doc__ or "").strip().splitlines()), "")
     doc = docstring(said if 0 < len(said) <= 76 else f"{cls.__name__}.")
-    start = {name: np.asarray(value) for name, value in metric.initial().items()}
-    return Measure(metric.name, loop.author.name(cls.__name__), doc, start, called, result, texts)
+    return Measure(metric.name, loop.author.name(cls.__name__), doc, started(metric), called, result, texts)

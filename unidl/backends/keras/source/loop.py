@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from unidl.backends.keras.source.metric import as_labels, measure
-from unidl.backends.keras.source.optimizer import optimizer
+from unidl.backends.keras.source.optimizer import REGISTERED, optimizer
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
 from unidl.codegen.layout import indented, tidy
 from unidl.codegen.literals import docstring, literal
 from unidl.codegen.loop import MEANS, Loop, is_plain_accuracy, names_text, own_loss, values_of
 
-SMOOTHED = '''def loss_function(targets, predictions):
+SMOOTHED = '''@keras.saving.register_keras_serializable()
+def loss_function(targets, predictions):
     """Cross entropy of class numbers, smoothed."""
     targets = ops.one_hot(ops.cast(targets, "int32"), {classes})
     return keras.losses.categorical_crossentropy(
         targets, predictions, from_logits={logits}, label_smoothing={smoothing}
     )'''
 
-SMOOTHED_SOME = '''def loss_function(targets, predictions):
+SMOOTHED_SOME = '''@keras.saving.register_keras_serializable()
+def loss_function(targets, predictions):
     """Cross entropy of integer labels, smoothed; {left_out} is left out."""
     counts = ops.cast(ops.not_equal(targets, {left_out}), predictions.dtype)
     targets = ops.one_hot(ops.cast(targets, "int32"), {classes})
@@ -31,7 +33,7 @@ def _loss(loop: Loop) -> tuple[Code, list[str], str]:
     """The expression, functions that it needs, and what to say of it."""
     if own_loss(loop):
         name, lines = loop.function(loop.loss, "loss_function", first=as_labels(loop))
-        return Code(name), ["\n".join(lines)], ""
+        return Code(name), ["\n".join([REGISTERED, *lines])], ""
     smoothing, left_out = getattr(loop.loss, "label_smoothing", 0.0), getattr(loop.loss, "ignore_index", None)
     if loop.binary:
         smoothed = {"from_logits": True, "label_smoothing": smoothing or None}
@@ -62,7 +64,7 @@ def train_file(loop: Loop) -> str:
             metrics.append(call("keras.metrics.SparseCategoricalAccuracy", name=metric.name))
         elif type(metric) in MEANS:
             name, lines = loop.function(values_of(metric), metric.name, first=as_labels(loop))
-            functions.append("\n".join(lines))
+            functions.append("\n".join([REGISTERED, *lines]))
             metrics.append(Code(name) if name == metric.name else _renamed(name, metric.name))
         else:
             name, texts = measure(loop, metric)

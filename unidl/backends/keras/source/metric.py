@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unidl.backends.keras.source.optimizer import REGISTERED
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code
 from unidl.codegen.host_code import OpsCode
@@ -41,16 +42,16 @@ def measure(loop: Loop, metric: Any) -> tuple[str, list[str]]:
         "    ]",
         "",
         "def update_state(self, targets, predictions, sample_weight=None):",
-        "    state = [part.value for part in self.state]",
+        "    state = [ops.convert_to_tensor(part) for part in self.state]",
         f"    after = {made.update}(*state, targets, predictions)",
         "    for part, value in zip(self.state, after):",
         "        part.assign(ops.cast(value, part.dtype))",
         "",
         *(_reset(list(made.start.values())) if any(array.any() for array in made.start.values()) else []),
         "def result(self):",
-        f"    return {made.result}(*(part.value for part in self.state))",
+        f"    return {made.result}(*(ops.convert_to_tensor(part) for part in self.state))",
     ]
-    head = ["@keras.saving.register_keras_serializable()", f"class {made.class_name}(keras.metrics.Metric):"]
+    head = [REGISTERED, f"class {made.class_name}(keras.metrics.Metric):"]
     return made.class_name, [*made.texts, "\n".join([*head, *tidy(indented(body))])]
 
 
