@@ -185,6 +185,16 @@ def test_the_finder_s_rate_is_trained_with_and_drawn():
     assert "running mean" in picture
 
 
+def test_a_found_rate_survives_a_kill(tmp_path):
+    def make():
+        return [callbacks.LearningRateFinder(1e-4, 100.0, steps=40), callbacks.LearningRateMonitor()]
+
+    (_, _, (found, rates)), (_, _, (again, others)) = resumed("torch", tmp_path, make)
+    assert again.suggestion == found.suggestion
+    np.testing.assert_array_equal(again.losses, found.losses)
+    np.testing.assert_array_equal(others.learning_rates["main"], rates.learning_rates["main"])
+
+
 def test_a_finder_without_a_slope_says_so():
     trainer = made("torch")
     with pytest.raises(ArgumentError, match="found no learning rate at which the loss falls"):

@@ -191,11 +191,27 @@ def test_fast_dev_run_is_one_short_epoch_without_files(given, steps, tmp_path):
         callbacks.TensorBoard(tmp_path / "c"),
     ]
     history = made().fit(
-        X, Y, epochs=50, max_steps=9, validation_data=(X, Y), fast_dev_run=given, callbacks=[each, *writes], **QUIET
+        X,
+        Y,
+        epochs=50,
+        max_steps=9,
+        validation_data=(X, Y),
+        fast_dev_run=given,
+        resume=True,
+        callbacks=[each, *writes],
+        **QUIET,
     )
     assert (len(history.epochs), len(history.step_loss)) == (1, steps)
     assert "val_loss" in called[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_an_input_that_is_not_finite_is_seen_in_epochs_of_another_length():
+    x = X.copy()
+    x[20] = np.nan
+    with pytest.warns(unidl.errors.NonFiniteWarning, match="example 20"):
+        history = made().fit(x, Y, steps_per_epoch=4, shuffle=False, **QUIET)
+    assert history.stopped == "'loss' is nan at step 3"
 
 
 @pytest.mark.parametrize(("given", "batches"), [(2, 2), (0.5, 3)])

@@ -54,7 +54,7 @@ class Load:
 
 
 class Feed:
-    """Gives loads of one epoch after another.
+    """Gives loads of one epoch after another. `inner` is the source behind one whose epochs have another length.
 
     Args:
         source: Where the examples come from.
@@ -79,7 +79,7 @@ class Feed:
         uniform: bool = False,
     ) -> None:
         self.source = source
-        self._inner = source.inner if isinstance(source, Regrouped) else source
+        self.inner = source.inner if isinstance(source, Regrouped) else source
         self._going_on: tuple[int, int, Taking] | None = (
             None  # of a Regrouped source: batch, own epoch, what gives the next
         )
@@ -90,7 +90,7 @@ class Feed:
         self._bring = admit or put
         self._admitted = admit is not None
         self._first: Any = None  # what a stream's batches have alike
-        inner = self._inner
+        inner = self.inner
         self._whole = self._bring(inner.parts) if resident and isinstance(inner, Arrays) else None
 
     @property
@@ -110,9 +110,9 @@ class Feed:
         return self._open(epoch, start)
 
     def _open(self, epoch: int, start: int) -> Taking:
-        if not isinstance(self._inner, Arrays):
-            return self._stream(self._inner, epoch, start)
-        return self._arrays(self._inner, self._inner.order(epoch), start)
+        if not isinstance(self.inner, Arrays):
+            return self._stream(self.inner, epoch, start)
+        return self._arrays(self.inner, self.inner.order(epoch), start)
 
     def _regrouped(self, source: Regrouped, epoch: int, start: int) -> Taking:
         """Loads of an epoch that may lie in several of the inner source's; what is open is read on."""

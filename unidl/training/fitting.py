@@ -66,7 +66,7 @@ class Fit:
         self.interruption = interruption
         self.stop_at_nonfinite = stop_at_nonfinite
         self.weights = trainer.engine.weights
-        self.inputs = Inputs(trainer.engine, feed.source) if trainer.engine.takes_own_step() else None
+        self.inputs = Inputs(trainer.engine, feed.inner) if trainer.engine.takes_own_step() else None
         self.warned = False  # of a loss or weight that is not finite, once
         self.warned_of_metrics = False
         self.looked = False

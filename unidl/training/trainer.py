@@ -371,7 +371,7 @@ class Trainer:
             self._stop = None
             for observer in OBSERVERS:
                 observer.begins(self, source)
-            run = begin(self, source, callbacks, resume)
+            run = begin(self, source, callbacks, resume and not options.fast_dev_run)
             hooks = Hooks(self, callbacks)
             with Bar(progress) as bar, hooks.shown_by(bar):
                 with Interruption() as interruption, self.engine.drawing():
@@ -545,6 +545,7 @@ class Trainer:
         new.__dict__.update(self.__dict__)
         new.model = convert(self.model, backend, device, precision)
         new.callbacks, new._runs, new.objective = [], None, copy.copy(self.objective)
+        new._bar = new._trial = None
         new.engine = Engine(new)
         new.restore({**self.state(), "callbacks": [], "choice": None})
         return new

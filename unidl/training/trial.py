@@ -41,9 +41,9 @@ def choose_compiler(engine: Engine, feed: Feed, progress: Progress, steps: int |
 
 def _batches(engine: Engine, feed: Feed, progress: Progress) -> Load:
     """The next batches, full ones, as a compiler's program takes them; of a source that cannot be opened twice a sample."""
-    if not isinstance(feed.source, Arrays):
+    if not isinstance(feed.inner, Arrays):
         return feed.sample()
-    full = feed.source.examples // feed.source.batch_size - progress.position
+    full = feed.inner.examples // feed.inner.batch_size - (progress.position if feed.inner is feed.source else 0)
     load = feed.open(engine.trainer.epoch, progress.position)(max(1, min(full, AT_ONCE)))
     return load or feed.sample()
 
