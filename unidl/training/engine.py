@@ -263,11 +263,10 @@ class Engine:
         """What a step returned and what it logged, in one."""
         returned = {} if result is None else result if isinstance(result, dict) else {"loss": result}
         numbers = {name: self._number(name, value) for name, value in returned.items()}
-        for name in self._now.by_hand & numbers.keys():
-            raise ArgumentError(f"{name!r} was both logged and returned by a step.", fix="Do one of them.")
-        return (
-            numbers | {n: v for n, v in self._now.numbers.items() if n not in numbers} if self._now.numbers else numbers
-        )
+        now = self._now
+        if now.by_hand and (twice := now.by_hand & numbers.keys()):
+            raise ArgumentError(f"{min(twice)!r} was both logged and returned by a step.", fix="Do one of them.")
+        return numbers | {n: v for n, v in now.numbers.items() if n not in numbers} if now.numbers else numbers
 
     def measure(self, targets: Any, predictions: Any, sample_weight: Any = None) -> None:
         """Add a batch to the metrics."""
