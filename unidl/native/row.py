@@ -131,9 +131,10 @@ class Native:
         return {name: _value(argument, plan) for name, argument in self.arguments.items()}
 
     def ties(self, plan: LayerPlan) -> dict[str, tuple[Tie, ...]]:
-        """The ties of the weights that a layer has, and of those of its children that the row names."""
+        """The ties of the weights that a layer has, in its order, and of those of its children that the row names."""
         ties = self.weights(plan) if callable(self.weights) else self.weights
-        return {name: _several(tie) for name, tie in ties.items() if weight_of(plan, name) is not None}
+        names = [*(name for name in plan.weights if name in ties), *(name for name in ties if name not in plan.weights)]
+        return {name: _several(ties[name]) for name in names if weight_of(plan, name) is not None}
 
     def fixed_in(self, plan: LayerPlan) -> Mapping[str, Fixed]:
         """The native tensors of a layer that have a constant value."""
