@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unidl.data.arrays import array_of, order_of
+from unidl.data.reading import looking
 from unidl.data.source import Source, parts_of
 from unidl.errors import DataError
 from unidl.graph.node import leaves, pack
@@ -67,7 +68,8 @@ class Examples(Source):
     def sample(self) -> tuple[Any, ...]:
         """The first examples."""
         if self._sample is None:
-            self._sample = self.read(list(range(min(self.batch_size, self.examples))))
+            with looking(self.dataset):
+                self._sample = self.read(list(range(min(self.batch_size, self.examples))))
         return self._sample
 
     def describe(self) -> dict[str, Any]:
@@ -130,7 +132,8 @@ class ExampleStream(Source):
     def sample(self) -> tuple[Any, ...]:
         """The first batch of the first epoch."""
         if self._sample is None:
-            self._sample = next(self.batches(), None)
+            with looking(self.dataset):
+                self._sample = next(self.batches(), None)
             if self._sample is None:
                 raise DataError(
                     "There is no example.", expected="at least one", received=f"an empty {_name(self.dataset)}"

@@ -1,6 +1,6 @@
 """How an epoch of an iterable is opened, by what it is: so that the same epoch gives the same batches again.
 
-While batches are read, the generators of Python, NumPy and torch are seeded from (seed, epoch) (see unidl.training.reading). What has a
+While batches are read, the generators of Python, NumPy and torch are seeded from (seed, epoch) (see unidl.data.reading). What has a
 generator of its own is seeded from these when it is opened.
 """
 

@@ -14,6 +14,7 @@ from unidl.capture import told_arguments
 from unidl.data.arrays import array_of
 from unidl.data.kinds import library
 from unidl.data.openings import END, OPENINGS, OfIterator, opening
+from unidl.data.reading import looking
 from unidl.data.source import Source, parts_of
 from unidl.errors import ArgumentError, DataError
 from unidl.graph.node import leaves, map_nest
@@ -108,7 +109,8 @@ class Stream(Source):
     def sample(self) -> tuple[Any, ...]:
         """The first batch of the first epoch."""
         if self._sample is None:
-            first: Any = next(self.batches(0), END) if self._is_function else self._opening.peek()
+            with looking(self.given):
+                first: Any = next(self.batches(0), END) if self._is_function else self._opening.peek()
             if first is END:
                 raise DataError("The Stream has no batch.", expected="at least one")
             self._sample = first if self._is_function else _batch(first)

@@ -14,6 +14,7 @@ import numpy as np
 from unidl.backends.contract import Backend, Generator, Slot, Stepper, Steps
 from unidl.capture import Record
 from unidl.data import Arrays, Source
+from unidl.data.reading import Reading
 from unidl.errors import ArgumentError, FileError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
@@ -36,7 +37,6 @@ from unidl.training.objective import ADDED, Objective
 from unidl.training.outputs import Key as Output
 from unidl.training.progress import Progress
 from unidl.training.rates import rates_of
-from unidl.training.reading import Reading
 from unidl.training.restorable import check_optimizer
 from unidl.training.saved import Key
 
@@ -527,7 +527,7 @@ class Engine:
             self.admit if through_door else None,
             fits(source, self.on_cpu),
             look,
-            functools.partial(Reading, source, self.backend, self.model.device, self.trainer.seed),
+            functools.partial(Reading, source.given, self.backend, self.model.device, self.trainer.seed),
             uniform=bool(self.trainer.jit),
         )
 

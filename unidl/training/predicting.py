@@ -10,11 +10,11 @@ import numpy as np
 from unidl.data import Arrays, Source
 from unidl.data.arrays import array_of
 from unidl.data.kinds import is_array
+from unidl.data.reading import Reading
 from unidl.data.recognize import is_source, source_of
 from unidl.errors import DataError
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.models.calling import reading
-from unidl.training.reading import Reading
 
 if TYPE_CHECKING:
     from unidl.training.trainer import Trainer
@@ -78,7 +78,7 @@ def _read(trainer: Trainer, source: Source) -> Iterator[tuple[Any, ...]]:
         yield from source.batches()
         return
     built = trainer.model._need_built()
-    inside = Reading(source, built.backend, built.device, trainer.seed, 0)
+    inside = Reading(source.given, built.backend, built.device, trainer.seed, 0)
     batches = source.batches(0)
     while True:
         with inside:

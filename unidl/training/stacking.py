@@ -45,7 +45,7 @@ class Stacks:
     def __init__(self, batches: Iterator[Batch], check: Callable[[Batch], None], uniform: bool) -> None:
         self._batches, self._check, self._uniform = batches, check, uniform
         self._waiting: list[Batch] = []  # read, and not given yet
-        self._error: Exception | None = None  # what comes behind these
+        self._error: BaseException | None = None  # what comes behind these
         self._ended = False
         self._alone = 0  # batches to come that are given one by one
 
@@ -92,7 +92,7 @@ class Stacks:
             return None
         try:
             return self._read()
-        except Exception as error:  # noqa: BLE001  # whatever somebody else's code raises; it is raised again when its batch is wanted
+        except BaseException as error:  # noqa: BLE001  # whatever it raises, Ctrl-C too: again when its batch is wanted
             self._error = error
             return None
 
