@@ -163,6 +163,7 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", "pytest", "tests/benchmarks", *only, env=env)
     session.run("python", "tests/benchmarks/import_time.py", success_codes=[0, 1])
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
+    session.run("python", "-m", "tests.benchmarks.files", "--write", env=QUIET)
     session.run("python", "-m", "tests.benchmarks.kernels")
     session.run("python", "-m", "tests.benchmarks.page_faults", "unet", "torch")
     session.run("python", "-m", "tests.benchmarks.page_faults", "lstm", "keras", env={"KERAS_BACKEND": "torch"})

@@ -31,6 +31,15 @@ def pieces_of(shape: tuple[int, ...], itemsize: int) -> Iterator[Index]:
             yield (*before, slice(start, min(start + rows, shape[axis - 1])), *rest)
 
 
+def shape_of_piece(shape: tuple[int, ...], index: Index) -> tuple[int, ...]:
+    """The shape of a piece."""
+    if index == (...,):
+        return shape
+    return tuple(
+        [len(range(*part.indices(n))) for part, n in zip(index, shape, strict=True) if isinstance(part, slice)]
+    )
+
+
 class LazyArray:
     """An array of which a piece at a time is made.
 

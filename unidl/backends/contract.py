@@ -215,6 +215,9 @@ class Backend(Protocol):
     def to_numpy(self, tensor: Tensor) -> np.ndarray:
         """A tensor, or a variable, as an array, off its device and graph."""
 
+    def blank(self, shape: tuple[int, ...], dtype: str) -> Tensor:
+        """Zeros, to be written over: with no memory of their own before, if this framework can."""
+
     def fill(self, tensor: Any, array: LazyArray) -> None:
         """Overwrite a tensor or variable of the array's shape, with no second copy of the array in memory."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from unidl.arguments import number
 from unidl.capture import told_arguments
-from unidl.initializers.initializer import Initializer
+from unidl.initializers.initializer import Initializer, Stream
 
 
 class Constant(Initializer):
@@ -22,9 +22,9 @@ class Constant(Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = number(self, "value", value)
 
-    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        """The constant array."""
-        return np.full(shape, self.value, "float64")
+    def _stream(self, shape: tuple[int, ...], generator: np.random.Generator) -> Stream:
+        """The number, again and again."""
+        return lambda count: np.full(count, self.value, "float64")
 
 
 class Zeros(Initializer):
@@ -32,9 +32,9 @@ class Zeros(Initializer):
 
     name = "zeros"
 
-    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        """The array of zeros."""
-        return np.zeros(shape)
+    def _stream(self, shape: tuple[int, ...], generator: np.random.Generator) -> Stream:
+        """Zeros."""
+        return np.zeros
 
 
 class Ones(Initializer):
@@ -42,6 +42,6 @@ class Ones(Initializer):
 
     name = "ones"
 
-    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        """The array of ones."""
-        return np.ones(shape)
+    def _stream(self, shape: tuple[int, ...], generator: np.random.Generator) -> Stream:
+        """Ones."""
+        return np.ones

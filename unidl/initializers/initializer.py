@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from unidl.arguments import number, owner_name, shown
 from unidl.capture import told_arguments
 from unidl.errors import ArgumentError, ShapeError, UnknownArgumentError
 from unidl.family import Family
+from unidl.lazy_array import Index, LazyArray, pieces_of, shape_of_piece
 
 INITIALIZERS: Family[Initializer] = Family(
     "initializer",
@@ -21,6 +24,9 @@ INITIALIZERS: Family[Initializer] = Family(
     "an object of unidl.initializers, a number or an array",
     aliases=habits.INITIALIZERS,
 )
+
+
+Stream = Callable[[int], np.ndarray]  # the next so many values, float64
 
 
 class Initializer:
@@ -38,6 +44,10 @@ class Initializer:
 
     def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """A float64 array of that shape."""
+        return self._stream(shape, generator)(math.prod(shape)).reshape(shape)
+
+    def _stream(self, shape: tuple[int, ...], generator: np.random.Generator) -> Stream:
+        """A function that gives the next so many of the array's values, in row-major order."""
         raise UnknownArgumentError(f"{type(self).__name__} has no __call__(shape, generator).")
 
     def __repr__(self) -> str:
@@ -118,14 +128,41 @@ def checked_initializer(owner: Any, name: str, value: Any) -> Any:
 
 
 def draw(initializer: Initializer, shape: tuple[int, ...], dtype: str, seed: int, path: str) -> np.ndarray:
-    """A weight's first value: it depends on the seed and the weight's path and on nothing else.
+    """A weight's first value: it depends on the seed and the weight's path and on nothing else."""
+    return Drawn(initializer, shape, dtype, seed, path).read()
+
+
+class Drawn(LazyArray):
+    """A weight's first value, drawn when it is read: a piece at a time, if the initializer can draw one value after the other.
 
     The generator is Philox with the key BLAKE2b(seed, path). Values are drawn in float64 and rounded once.
     """
-    digest = hashlib.blake2b(f"{int(seed)}\x00{path}".encode(), digest_size=16).digest()
-    generator = np.random.Generator(np.random.Philox(key=np.frombuffer(digest, np.uint64)))
-    value = np.asarray(initializer(shape, generator))
-    if value.shape != shape:
-        raise ShapeError(f"{initializer!r} gave another shape.", expected=str(shape), received=str(value.shape))
-    # NumPy has no bfloat16: the backend rounds it
-    return value.astype("float32" if dtype == "bfloat16" else dtype)
+
+    def __init__(self, initializer: Initializer, shape: tuple[int, ...], dtype: str, seed: int, path: str) -> None:
+        # NumPy has no bfloat16: the backend rounds it
+        super().__init__(shape, "float32" if dtype == "bfloat16" else dtype, self._all_at, in_pieces=False)
+        self._initializer = initializer
+        digest = hashlib.blake2b(f"{int(seed)}\x00{path}".encode(), digest_size=16).digest()
+        self._key = np.frombuffer(digest, np.uint64)
+
+    def _all_at(self, index: Index) -> np.ndarray:
+        value = np.asarray(self._initializer(self.shape, self._generator()))
+        if value.shape != self.shape:
+            raise ShapeError(
+                f"{self._initializer!r} gave another shape.", expected=str(self.shape), received=str(value.shape)
+            )
+        part: np.ndarray = value[index].astype(self.dtype)
+        return part
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=self._key))
+
+    def pieces(self) -> Iterator[tuple[Index, np.ndarray]]:
+        """(index, piece) in row-major order."""
+        if type(self._initializer).__call__ is not Initializer.__call__:
+            yield from super().pieces()
+            return
+        following = self._initializer._stream(self.shape, self._generator())
+        for index in pieces_of(self.shape, self.dtype.itemsize):
+            shape = shape_of_piece(self.shape, index)
+            yield index, following(math.prod(shape)).astype(self.dtype).reshape(shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from unidl.arguments import number, one_of
 from unidl.capture import told_arguments
-from unidl.initializers.initializer import Initializer
+from unidl.initializers.initializer import Initializer, Stream
 from unidl.initializers.random import standard_truncated_normal
 
 # Standard deviation of a standard normal cut at two deviations: the drawn values are divided by it.
@@ -44,17 +44,18 @@ class VarianceScaling(Initializer):
         self.mode = one_of(self, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         self.distribution = one_of(self, "distribution", distribution, ("uniform", "truncated_normal", "normal"))
 
-    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        """The draw."""
+    def _stream(self, shape: tuple[int, ...], generator: np.random.Generator) -> Stream:
+        """The draws."""
         fan_in, fan_out = fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return generator.uniform(-limit, limit, shape)
+            return lambda count: generator.uniform(-limit, limit, count)
         if self.distribution == "normal":
-            return generator.normal(0.0, math.sqrt(variance), shape)
-        return math.sqrt(variance) / _CUT_DEVIATION * standard_truncated_normal(shape, generator)
+            return lambda count: generator.normal(0.0, math.sqrt(variance), count)
+        following, factor = standard_truncated_normal(math.prod(shape), generator), math.sqrt(variance) / _CUT_DEVIATION
+        return lambda count: factor * following(count)
 
 
 class GlorotUniform(VarianceScaling):

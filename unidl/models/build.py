@@ -22,7 +22,7 @@ from unidl.description.trace import Tracer
 from unidl.errors import ArgumentError, BackendMismatchError, NotPortableError, ShapeError, UnidlError, WeightError
 from unidl.graph.spec import FLOATS
 from unidl.graph.tensor import SymbolicTensor
-from unidl.initializers import draw
+from unidl.initializers.initializer import Drawn
 from unidl.lazy_array import Array, lazy
 from unidl.models.input import to_specs
 from unidl.ops.portable import inside_control_flow
@@ -398,8 +398,7 @@ def _draw_weights(built: Built, shared: set[int]) -> None:
         for name, weight in part.weights.items():
             path = weight_path(part, name)
             try:
-                value = draw(weight.initializer, weight.shape, weight.dtype, built.seed, path)
+                slots[path].fill(Drawn(weight.initializer, weight.shape, weight.dtype, built.seed, path))
             except UnidlError as error:
                 error.locate(f"In {part.title}, weight {name!r}")
                 raise
-            slots[path].write(value)

@@ -37,6 +37,7 @@ from unidl.backends.keras.tensor import TENSOR_TYPES as TENSOR_TYPES
 from unidl.backends.keras.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.keras.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.keras.tensor import at_hand as at_hand
+from unidl.backends.keras.tensor import blank as blank
 from unidl.backends.keras.tensor import ensure_shape as ensure_shape
 from unidl.backends.keras.tensor import fill as fill
 from unidl.backends.keras.tensor import finite as finite

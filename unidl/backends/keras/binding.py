@@ -7,7 +7,7 @@ from typing import Any
 
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.module import Adapter, Part, adapter_class, attribute_name, call_native, layer_name, mode
-from unidl.backends.keras.weight import Slot
+from unidl.backends.keras.weight import Blank, Slot
 from unidl.backends.lowering import Lowering
 from unidl.description import added
 from unidl.description.held import held
@@ -127,7 +127,7 @@ def make_adapter(plan: LayerPlan, device: str, reason: str) -> Adapter:
     for name, weight in plan.weights.items():
         variable = adapter.add_weight(
             shape=weight.shape,
-            initializer="zeros",
+            initializer=Blank(),
             dtype=weight.dtype,
             trainable=weight.trainable,
             autocast=False,

@@ -19,7 +19,7 @@ from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_g
 from unidl.backends.keras.layers import LOWERINGS
 from unidl.backends.keras.module import Adapter, Part, call_native, functional, input_name, layer_name
 from unidl.backends.keras.prediction import predicted
-from unidl.backends.keras.weight import Slot
+from unidl.backends.keras.weight import Slot, build_blank, set_to_zero
 from unidl.backends.lowering import Lowering, Way, choose
 from unidl.description.control_flow import FIX
 from unidl.description.plan import Call, LayerPlan
@@ -109,11 +109,10 @@ def made_by(lowering: Lowering, plan: LayerPlan) -> Any:
     layer = lowering.make(plan)
     if isinstance(layer, Nested):
         layer.described = (plan, lowering)
-    if not layer.built:
-        # a layer of whom the weights alone are read needs no shape
-        layer.build(map_nest(lambda t: t.shape, plan.calls[0].args[0]) if plan.calls else None)
-    for variable in layer.weights:
-        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
+    if layer.built:
+        set_to_zero(layer)
+    else:  # a layer of whom the weights alone are read needs no shape
+        build_blank(layer, map_nest(lambda t: t.shape, plan.calls[0].args[0]) if plan.calls else None)
     return layer
 
 

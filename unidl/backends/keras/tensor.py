@@ -85,6 +85,12 @@ def plain(value: Any) -> Any:
     return keras.ops.cast(value, value.dtype) if isinstance(value, keras.Variable) else value
 
 
+def blank(shape: tuple[int, ...], dtype: str) -> Any:
+    """Zeros, as the engine's own backend makes them."""
+    own = own_backend()
+    return keras.ops.zeros(shape, dtype) if own is None else own.blank(shape, dtype)
+
+
 def fill(tensor: Any, array: LazyArray) -> None:
     """Overwrite a variable of Keras', or of the engine's own, as the engine's own backend does."""
     own = own_backend()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from unidl.backends.keras.engine import keras
-from unidl.backends.keras.tensor import fill, plain
+from unidl.backends.keras.engine import ENGINE, keras
+from unidl.backends.keras.tensor import blank, fill, plain
 from unidl.errors import NativeStructureError
 from unidl.lazy_array import LazyArray
 
@@ -103,3 +104,63 @@ class Held:
 def read(variable: Any, index: Any) -> Any:
     """The value of a variable, or of a part of it."""
     return keras.ops.stop_gradient(keras.ops.copy(keras.ops.convert_to_tensor(variable)[index]))
+
+
+class Blank(keras.initializers.Zeros):
+    """Zeros that are to be overwritten.
+
+    Args:
+        shapes: Gets the shape of each array that is made.
+        instead_of: The initializer whose attribute it takes meanwhile.
+    """
+
+    def __init__(self, shapes: list[tuple[int, ...]] | None = None, instead_of: Any = None) -> None:
+        self.shapes = [] if shapes is None else shapes
+        self.instead_of = instead_of
+
+    def __call__(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
+        """The zeros."""
+        self.shapes.append(tuple(shape))
+        return blank(tuple(shape), keras.backend.standardize_dtype(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments: a layer clones its initializers for the layers inside it."""
+        return {"shapes": self.shapes, "instead_of": self.instead_of}
+
+
+def build_blank(layer: Any, *shapes: Any) -> None:
+    """Build a layer with weights that are zero; its own initializers are as before afterwards.
+
+    Keras' layers have their initializers as attributes named `*_initializer`. Where the shapes that those made are not the shapes of
+    the weights, some weight is made in another way (an LSTM's bias, of two initializers), and all are set to zero.
+    """
+    made: list[tuple[int, ...]] = []
+    for part in _parts(layer):
+        for name, value in list(vars(part).items()):
+            if name.endswith("initializer") and isinstance(value, keras.initializers.Initializer):
+                setattr(part, name, Blank(made, value))
+    try:
+        layer.build(*shapes)
+    finally:
+        for part in _parts(layer):  # those too that were made meanwhile, with clones from the layer around them
+            for name, value in list(vars(part).items()):
+                if isinstance(value, Blank):
+                    setattr(part, name, value.instead_of)
+    if Counter(made) != Counter(tuple(variable.shape) for variable in layer.weights):
+        set_to_zero(layer)
+
+
+def set_to_zero(layer: Any) -> None:
+    """Overwrite all weights."""
+    for variable in layer.weights:
+        variable.assign(blank(tuple(variable.shape), variable.dtype))
+
+
+def _parts(layer: Any) -> list[Any]:
+    """The layer and the layers that it holds as attributes."""
+    found = [layer]
+    for part in found:  # which grows meanwhile
+        # torch keeps modules apart from other attributes
+        held = [*vars(part).values(), *(part.children() if ENGINE == "torch" else ())]
+        found += [v for v in held if isinstance(v, keras.layers.Layer) and not any(v is known for known in found)]
+    return found

@@ -38,6 +38,7 @@ from unidl.backends.tensorflow.tensor import ERRORS as ERRORS
 from unidl.backends.tensorflow.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.tensorflow.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.tensorflow.tensor import at_hand as at_hand
+from unidl.backends.tensorflow.tensor import blank as blank
 from unidl.backends.tensorflow.tensor import ensure_shape as ensure_shape
 from unidl.backends.tensorflow.tensor import fill as fill
 from unidl.backends.tensorflow.tensor import finite as finite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,13 +86,14 @@ def _lent(array: np.ndarray, dtype: str | None, share: bool) -> tf.Tensor:
 
 
 def fill(tensor: tf.Variable, array: LazyArray) -> None:
-    """Overwrite a variable; the memory that the array is read into becomes the variable's own."""
-    dtype = array.dtype.name
-    if dtype in LENT and array.nbytes:
-        whole = array.read(_room(array.shape, array.dtype))
-        value = tf.experimental.dlpack.from_dlpack(whole.__dlpack__())
+    """Overwrite a variable; of a large array the memory that it is read into becomes the variable's own.
+
+    Of others TensorFlow makes a copy: in memory that it has from the variable written before.
+    """
+    if array.dtype.name in LENT and array.nbytes >= LARGE:
+        value = tf.experimental.dlpack.from_dlpack(array.read(_room(array.shape, array.dtype)).__dlpack__())
     else:
-        value = tf.convert_to_tensor(array.read())
+        value = tf.constant(array.read())
     tensor.assign(value if tensor.dtype == value.dtype else tf.cast(value, tensor.dtype))
 
 
@@ -113,10 +114,20 @@ def _aligned(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return copy
 
 
-def _room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+LARGE = 2**20  # bytes of which no second copy is made, not for a moment; of so many the system has pages of zeros
+
+
+def blank(shape: tuple[int, ...], dtype: str) -> tf.Tensor:
+    """Zeros; large ones take no memory before they are written, for TensorFlow gives none back."""
+    if dtype not in LENT or math.prod(shape) * np.dtype(dtype).itemsize < LARGE or not is_only_device():
+        return tf.zeros(shape, dtype)
+    return tf.experimental.dlpack.from_dlpack(_room(shape, np.dtype(dtype), np.zeros).__dlpack__())
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype, make: Callable[..., np.ndarray] = np.empty) -> np.ndarray:
     """Memory for an array, which begins where TensorFlow wants it."""
     size = math.prod(shape) * dtype.itemsize
-    room = np.empty(size + ALIGNED, np.uint8)
+    room = make(size + ALIGNED, np.uint8)
     start = -_address(room) % ALIGNED
     return room[start : start + size].view(dtype).reshape(shape)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from unidl.backends.tensorflow.tensor import fill
+from unidl.backends.tensorflow.tensor import blank, fill
 from unidl.errors import NativeStructureError
 from unidl.lazy_array import LazyArray
 
@@ -18,7 +18,10 @@ def make_variable(shape: Any, dtype: Any, device: str, name: str, trainable: boo
     """
     with tf.init_scope(), tf.device(device):
         return tf.Variable(
-            tf.zeros(shape, dtype), trainable=trainable, name=name, experimental_enable_variable_lifting=False
+            blank(tuple(tf.TensorShape(shape).as_list()), tf.as_dtype(dtype).name),
+            trainable=trainable,
+            name=name,
+            experimental_enable_variable_lifting=False,
         )
 
 

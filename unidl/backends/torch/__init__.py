@@ -35,6 +35,7 @@ from unidl.backends.torch.tensor import ERRORS as ERRORS
 from unidl.backends.torch.tensor import accepts_tensors_of as accepts_tensors_of
 from unidl.backends.torch.tensor import arrays_to_tensors as arrays_to_tensors
 from unidl.backends.torch.tensor import at_hand as at_hand
+from unidl.backends.torch.tensor import blank as blank
 from unidl.backends.torch.tensor import ensure_shape as ensure_shape
 from unidl.backends.torch.tensor import fill as fill
 from unidl.backends.torch.tensor import finite as finite

@@ -87,6 +87,11 @@ def _plain(array: Any) -> np.ndarray:
     return np.array(native_array(array), dtype=dtype, order="C")
 
 
+def blank(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    """Zeros."""
+    return torch.zeros(shape, dtype=dtype_of(dtype))
+
+
 @torch.no_grad()
 def fill(tensor: torch.Tensor, array: LazyArray) -> None:
     """Overwrite a tensor, or what a view of one shows, piece by piece."""
