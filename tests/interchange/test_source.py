@@ -39,7 +39,7 @@ def nested(structure, arrays):
 
 def flat(nest):
     if isinstance(nest, dict):
-        return [leaf for item in nest.values() for leaf in flat(item)]
+        return [leaf for _, item in sorted(nest.items()) for leaf in flat(item)]  # Keras on torch sorts the keys itself
     if isinstance(nest, (list, tuple)):
         return [leaf for item in nest for leaf in flat(item)]
     return [np.asarray(nest.detach() if hasattr(nest, "detach") else nest)]
@@ -97,6 +97,13 @@ def run(fresh, backend, what, cases, tmp_path):
     return json.loads(told.read_text())
 
 
+def by_key(nest):
+    """Dicts in the order of their keys."""
+    if isinstance(nest, dict):
+        return {key: by_key(item) for key, item in sorted(nest.items())}
+    return type(nest)(map(by_key, nest)) if isinstance(nest, (list, tuple)) else nest
+
+
 def ejected(model, backend, inputs, folder, name):
     """The model's folder, its inputs beside it, as a case; and what it predicts."""
     unidl.eject(model, backend, folder)
@@ -121,7 +128,7 @@ def test_every_layer_and_model_agrees_alone(backend, fresh, tmp_path):
         made[name] = make().build(*shapes, backend="torch", seed=3), inputs
     for number, (name, (model, inputs)) in enumerate(made.items()):
         cases.append(ejected(model, backend, inputs, tmp_path / f"case{number}", name))
-        expected[name] = [np.asarray(y) for y in leaves(model.predict(*inputs))]
+        expected[name] = [np.asarray(y) for y in leaves(by_key(model.predict(*inputs)))]
     told = run(fresh, backend, RUN, cases, tmp_path)
     assert told == {}, "\n".join(f"{name}: {text}" for name, text in told.items())
     for case in cases:

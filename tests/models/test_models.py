@@ -150,6 +150,18 @@ def test_freeze_takes_weights_out_of_training(backend):
     )
 
 
+def test_outputs_have_the_order_in_which_they_are_written(backend):
+    inputs = unidl.Input((3,), name="x")
+    of = {name: layers.Dense(units)(inputs) for units, name in enumerate("cab", start=1)}
+    outputs = {"c": of["c"], "a": [of["a"], {"z": of["b"], "y": of["c"]}]}
+    x = np.ones((2, 3), "float32")
+    for m in (unidl.Model(inputs, outputs).build(backend=backend), unidl.Model(inputs, of).build(backend=backend)):
+        for found in (m.predict(x), m(x), m.predict(np.repeat(x, 3, axis=0), batch_size=2)):
+            assert next(iter(found)) == "c"
+            if isinstance(found["a"], list):
+                assert list(found["a"][1]) == ["z", "y"]
+
+
 def test_outputs_at_shares_the_layers(backend):
     m = Sequential([Sequential([layers.Dense(4), layers.Dense(3)], name="body"), layers.Dense(2)]).build(
         (6,), backend=backend

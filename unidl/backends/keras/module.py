@@ -233,6 +233,15 @@ def call_native(native: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **mo
     # Keras takes a single output out of its list
     if isinstance(outputs, (list, tuple)) and len(outputs) == 1:
         return pack(outputs, [result])
+    return result if hasattr(result, "shape") else _as_written(result, outputs)
+
+
+def _as_written(result: Any, outputs: Any) -> Any:
+    """The keys of dicts in the order of the description: Keras on torch sorts them."""
+    if isinstance(outputs, dict):
+        return {key: _as_written(result[key], part) for key, part in outputs.items()}
+    if isinstance(outputs, (list, tuple)):
+        return type(result)(_as_written(one, part) for one, part in zip(result, outputs, strict=True))
     return result
 
 
