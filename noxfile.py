@@ -165,6 +165,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/benchmarks/run.py", *(session.posargs or ["--write"]))
     session.run("python", "-m", "tests.benchmarks.files", "--write", env=QUIET)
     session.run("python", "-m", "tests.benchmarks.kernels")
+    for backend in ("torch", "tensorflow", "keras"):
+        session.run("python", "-m", "tests.benchmarks.streams", backend)
     session.run("python", "-m", "tests.benchmarks.page_faults", "unet", "torch")
     session.run("python", "-m", "tests.benchmarks.page_faults", "lstm", "keras", env={"KERAS_BACKEND": "torch"})
 
