@@ -208,13 +208,14 @@ def layer_normalization(draw: Any) -> Case:
 
 
 @st.composite
-def lstm(draw: Any) -> Case:
+def recurrent(draw: Any, cls: Any = layers.LSTM) -> Case:
     batch, time, units = draw(BATCHES), draw(SIZES), draw(SIZES)
     activation, gates = draw(st.sampled_from([("tanh", "sigmoid")] * 3 + [("relu", "hard_sigmoid"), (bent, "sigmoid")]))
     given = {n: draw(FLAGS) for n in ("use_bias", "return_sequences", "return_state", "go_backwards")}
     named: dict[str, Any] = {}
     if draw(FLAGS):
-        named["initial_state"] = (reals(batch, units), reals(batch, units, seed=1))
+        first = reals(batch, units)
+        named["initial_state"] = (first, reals(batch, units, seed=1)) if cls is layers.LSTM else first
     how = draw(st.sampled_from(["plain", "plain", "mask", "lengths"]))
     if how == "mask":
         named["mask"] = truths((batch, time), draw(st.integers(0, 9)))
@@ -222,8 +223,18 @@ def lstm(draw: Any) -> Case:
         named["lengths"] = np.array(
             [draw(st.integers(0, time)) for _ in range(batch)], draw(st.sampled_from(["int32", "int64"]))
         )
-    layer = layers.LSTM(units, activation, gates, **given)
+    layer = cls(units, activation, gates, **given)
     return case(layer, draw(inputs((batch, time, draw(SIZES)), integers=True)), named=named)
+
+
+@st.composite
+def bidirectional(draw: Any) -> Case:
+    inner = draw(recurrent(draw(st.sampled_from([layers.LSTM, layers.GRU]))))
+    named = dict(inner.named)
+    if "initial_state" in named:
+        named["initial_state"] = (named["initial_state"],) * 2
+    layer = layers.Bidirectional(inner.layer, draw(st.sampled_from(["concat", "sum", "mul", "ave"])))
+    return case(layer, *inner.inputs, named=named)
 
 
 @st.composite
@@ -302,7 +313,9 @@ DRAWN: dict[type, st.SearchStrategy[Case]] = {
     layers.GlobalAveragePooling2D: global_pooling(layers.GlobalAveragePooling2D),
     layers.BatchNormalization: batch_normalization(),
     layers.LayerNormalization: layer_normalization(),
-    layers.LSTM: lstm(),
+    layers.LSTM: recurrent(),
+    layers.GRU: recurrent(layers.GRU),
+    layers.Bidirectional: bidirectional(),
     layers.MultiHeadAttention: attention(),
     layers.Add: merging(layers.Add),
     layers.Subtract: merging(layers.Subtract, most=2),

@@ -193,6 +193,47 @@ CASES = [
             ),
         )
     ),
+    *(
+        case if case.name in SECOND else replace(case, second=False)
+        for case in (
+            Case("last state", layers.GRU(3), (normal(2, 5, 4),)),
+            Case("all states", layers.GRU(3, return_sequences=True, return_state=True), (normal(2, 5, 4),)),
+            Case("no bias", layers.GRU(3, use_bias=False), (normal(2, 5, 4),)),
+            Case("backwards", layers.GRU(3, return_sequences=True, go_backwards=True), (normal(2, 5, 4),)),
+            Case(
+                "other activations",
+                layers.GRU(3, activation="relu", recurrent_activation="hard_sigmoid"),
+                (normal(2, 5, 4),),
+                ways={"torch": "torch.nn.GRU has no activations but tanh and sigmoid"},
+            ),
+            Case(
+                "from a state",
+                layers.GRU(3, return_state=True),
+                (normal(2, 5, 4),),
+                named={"initial_state": normal(2, 3)},
+            ),
+            Case(
+                "mask, from a state",
+                layers.GRU(3, return_sequences=True),
+                (normal(3, 5, 4),),
+                named={"mask": nowhere_at(truths(3, 5), (0, 0)), "initial_state": normal(3, 3)},
+                ways={"torch": "torch.nn.GRU knows no mask"},
+            ),
+            Case("lengths", layers.GRU(3), (normal(3, 5, 4),), named={"lengths": np.array([5, 0, 3])}),
+            Case("LSTM", layers.Bidirectional(layers.LSTM(3)), (normal(2, 5, 4),)),
+            Case(
+                "sequences, states",
+                layers.Bidirectional(layers.LSTM(3, return_sequences=True, return_state=True)),
+                (normal(2, 5, 4),),
+            ),
+            Case(
+                "GRU, the mean, a mask",
+                layers.Bidirectional(layers.GRU(3, return_sequences=True), "ave"),
+                (normal(3, 5, 4),),
+                named={"mask": truths(3, 5)},
+            ),
+        )
+    ),
     Case("self", layers.MultiHeadAttention(2, 4), (normal(2, 5, 8),)),
     Case("no bias", layers.MultiHeadAttention(4, 2, use_bias=False), (normal(2, 5, 8),)),
     Case("elsewhere", layers.MultiHeadAttention(2, 4), (normal(2, 5, 8), normal(2, 3, 8))),

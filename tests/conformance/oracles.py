@@ -167,6 +167,41 @@ def lstm(
     return (y, h, c) if layer.return_state else y
 
 
+def gru(layer: Any, w: Weights, x: np.ndarray, initial_state: Any = None, mask: Any = None, lengths: Any = None) -> Any:
+    if lengths is not None:
+        mask = np.arange(x.shape[1]) < lengths[:, None]
+    mask = np.ones(x.shape[:2], bool) if mask is None else mask
+    h = np.zeros((len(x), layer.units)) if initial_state is None else initial_state
+    outputs = []
+    for t in reversed(range(x.shape[1])) if layer.go_backwards else range(x.shape[1]):
+        x_z, x_r, x_n = np.split(x[:, t] @ w["kernel"] + w.get("bias", 0.0), 3, axis=-1)
+        h_z, h_r, h_n = np.split(h @ w["recurrent_kernel"] + w.get("recurrent_bias", 0.0), 3, axis=-1)
+        z, r = applied(layer.recurrent_activation, x_z + h_z), applied(layer.recurrent_activation, x_r + h_r)
+        new = applied(layer.activation, x_n + r * h_n)
+        h = np.where(mask[:, t, None], z * h + (1 - z) * new, h)
+        outputs.append(h)
+    y = np.stack(outputs, 1) if layer.return_sequences else h
+    return (y, h) if layer.return_state else y
+
+
+def bidirectional(layer: Any, w: Weights, x: np.ndarray, initial_state: Any = None, **named: Any) -> Any:
+    parts = []
+    for key, child, state in zip(
+        ("forward_layer", "backward_layer"),
+        (layer.forward_layer, layer.backward_layer),
+        initial_state or (None, None),
+        strict=True,
+    ):
+        own = {name.removeprefix(f"{key}/"): value for name, value in w.items() if name.startswith(key)}
+        found = ORACLES[type(child)](child, own, x, state, **named)
+        y, *states = found if isinstance(found, tuple) else (found,)
+        parts.append((y[:, ::-1] if child.go_backwards and child.return_sequences else y, states))
+    (y, states), (z, others) = parts
+    merges = {"concat": lambda: np.concatenate([y, z], -1), "sum": lambda: y + z, "mul": lambda: y * z}
+    merged = merges.get(layer.merge_mode, lambda: (y + z) / 2)()
+    return (merged, *states, *others) if states else merged
+
+
 def attention(
     layer: Any,
     w: Weights,
@@ -213,6 +248,8 @@ ORACLES: dict[type, Any] = {
     layers.Dropout: lambda layer, w, x: x,
     layers.Embedding: lambda layer, w, x: w["embeddings"][x],
     layers.LSTM: lstm,
+    layers.GRU: gru,
+    layers.Bidirectional: bidirectional,
     layers.MultiHeadAttention: attention,
     layers.Activation: lambda layer, w, x: applied(layer.activation, x),
     layers.ReLU: lambda layer, w, x: relu(x),

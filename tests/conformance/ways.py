@@ -56,6 +56,8 @@ WAYS: dict[type, dict[str, str]] = {
         "tensorflow": f"{KERNELS}.recurrent.BlockLSTM",
         "tensorflow float64": "tf.raw_ops.BlockLSTM serves float32 alone",
     },
+    layers.GRU: {"torch": "torch.nn.GRU"},
+    layers.Bidirectional: {},
     layers.MultiHeadAttention: {
         "torch": "torch.nn.MultiheadAttention",
         "keras": "keras.layers.MultiHeadAttention",

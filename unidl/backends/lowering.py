@@ -16,6 +16,7 @@ from unidl.within import within
 if TYPE_CHECKING:
     from unidl.backends.contract import Slot
     from unidl.description.plan import LayerPlan
+    from unidl.native.row import Native
 
 
 def _never(plan: LayerPlan) -> str | None:
@@ -103,13 +104,18 @@ def definitions_only() -> within[bool]:
     return within(_definitions_only, True)
 
 
-# (layer class, backend) -> lowering, added by users with `unidl.lowering`
-ADDED: dict[tuple[type, str], Lowering] = {}
+# (layer class, backend) -> lowering, or the row that it follows from, added by users with `unidl.lowering`
+ADDED: dict[tuple[type, str], Lowering | Native] = {}
+ROWS_ON = ("torch",)  # backends that make a lowering of a row
 
 
 @told_arguments
-def lowering(layer: type, backend: str) -> Callable[[type], type]:
-    """Decorate a class that says how a backend runs a layer of one's own with something of the framework's.
+def lowering(layer: type, backend: str) -> Callable[[Any], Any]:
+    """Decorate a class that says how a backend runs a custom layer with something of the framework's; or call it with a row.
+
+    On torch a row (`unidl.native.row.Native`) is enough, and `unidl.source` writes the layer by it, too:
+
+        unidl.lowering(Bilinear, "torch")(Native("nn.Bilinear", {...}, {"kernel": Tie("weight")}, call=...))
 
     The class is never made; it holds functions that take no `self`:
 
@@ -157,16 +163,24 @@ def lowering(layer: type, backend: str) -> Callable[[type], type]:
         )
     registry.check_known(Choice(backend, "the argument backend="))
 
-    def add(functions: type) -> type:
+    def add(functions: Any) -> Any:
+        if not isinstance(functions, type) and hasattr(functions, "class_of"):
+            if backend not in ROWS_ON:
+                raise ArgumentError(
+                    f"A row says how torch runs {layer.__name__}, and the backend is {backend!r}.",
+                    expected="functions make(plan), call(layer, native, *inputs), and where there are weights slots(plan, native)",
+                )
+            ADDED[layer, backend] = functions
+            return functions
         missing = [name for name in ("make", "call") if not callable(getattr(functions, name, None))]
         if missing:
             raise ArgumentError(
-                f"The lowering {functions.__name__} of {layer.__name__} has no {' and no '.join(missing)}.",
+                f"The lowering {getattr(functions, '__name__', functions)} of {layer.__name__} has no {' and no '.join(missing)}.",
                 expected="functions make(plan), call(layer, native, *inputs), and where there are weights slots(plan, native)",
             )
         ADDED[layer, backend] = Lowering(
-            functions.make,  # type: ignore[attr-defined]
-            functions.call,  # type: ignore[attr-defined]
+            functions.make,
+            functions.call,
             getattr(functions, "slots", _no_slots),
             getattr(functions, "refuses", _never),
             nested=getattr(functions, "nested", _never),
@@ -182,7 +196,8 @@ def row_of(table: Mapping[type, Lowering], backend: str, cls: type) -> tuple[Low
     A subclass is served by its parent's lowering only where it changed neither setup nor forward.
     """
     for base in cls.__mro__:
-        lowering = ADDED.get((base, backend)) or table.get(base)
+        added = ADDED.get((base, backend))
+        lowering = table.get(base) if added is None else _lowering_of(added, backend)
         if lowering is None:
             continue
         # a subclass that redefines what is computed is no longer what the lowering computes
@@ -190,6 +205,13 @@ def row_of(table: Mapping[type, Lowering], backend: str, cls: type) -> tuple[Low
             return None, f"{cls.__name__} changes {base.__name__}"
         return lowering, ""
     return None, f"{backend} has no lowering of {cls.__name__}"
+
+
+def _lowering_of(added: Lowering | Native, backend: str) -> Lowering:
+    if isinstance(added, Lowering):
+        return added
+    found: Lowering = registry.load(backend).lowering_of(added)  # type: ignore[attr-defined]
+    return found
 
 
 def choose(table: Mapping[type, Lowering], backend: str, plan: LayerPlan) -> tuple[Lowering | None, str]:

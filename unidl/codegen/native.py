@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unidl.backends.lowering import ADDED
 from unidl.codegen.calls import call
 from unidl.codegen.code import Code, Value, names_in
 from unidl.codegen.language import Arrays, Calling, Making, Row
@@ -47,7 +48,8 @@ def row_of(language: Language, plan: LayerPlan) -> Row | None:
     """
     cls = type(plan.layer)
     for base in cls.__mro__:
-        native = language.natives.get(base)
+        added = ADDED.get((base, language.name))
+        native = added if isinstance(added, Native) else language.natives.get(base)
         row = language.layers.get(base) if native is None else row_for(language, native)
         if row is not None:
             changed = any(getattr(cls, name, None) is not getattr(base, name, None) for name in ("setup", "forward"))

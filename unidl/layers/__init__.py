@@ -7,10 +7,12 @@ from unidl.layers.activation import ReLU as ReLU
 from unidl.layers.activation import Softmax as Softmax
 from unidl.layers.attention import MultiHeadAttention as MultiHeadAttention
 from unidl.layers.batch_normalization import BatchNormalization as BatchNormalization
+from unidl.layers.bidirectional import Bidirectional as Bidirectional
 from unidl.layers.convolution import Conv2D as Conv2D
 from unidl.layers.dense import Dense as Dense
 from unidl.layers.dropout import Dropout as Dropout
 from unidl.layers.embedding import Embedding as Embedding
+from unidl.layers.gru import GRU as GRU
 from unidl.layers.layer_normalization import LayerNormalization as LayerNormalization
 from unidl.layers.merging import Add as Add
 from unidl.layers.merging import Average as Average

@@ -1,4 +1,4 @@
-"""Recurrent layers: LSTM."""
+"""LSTM, and what recurrent layers share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,64 @@ class ForgetOnes(Initializer):
         return value
 
 
-class LSTM(Layer):
+class Recurrent(Layer):
+    """What recurrent layers share: their arguments, and the walk through the steps."""
+
+    def _configure(self, units: Any, activation: Any, recurrent_activation: Any, **more: Any) -> None:
+        """Store the arguments that all have."""
+        self.units = positive(self, "units", units)
+        self.activation = ops.get_activation(activation)
+        self.recurrent_activation = ops.get_activation(recurrent_activation)
+        self.use_bias = flag(self, "use_bias", more["use_bias"])
+        self.return_sequences = flag(self, "return_sequences", more["return_sequences"])
+        self.return_state = flag(self, "return_state", more["return_state"])
+        self.go_backwards = flag(self, "go_backwards", more["go_backwards"])
+
+    def _features(self, shape: Shape) -> int:
+        """The length of the input's last axis; for `setup`."""
+        self.check_rank(shape, 3, "(batch, time, features)", most=3)
+        return self.check_known(shape, -1, "feature")
+
+    def _mask(self, x: Any, mask: Any, lengths: Any) -> Any:
+        """Which steps count, (batch, time), or None.
+
+        Raises:
+            ArgumentError: Both mask and lengths are given.
+        """
+        if mask is not None and lengths is not None:
+            kind = type(self).__name__
+            raise ArgumentError(
+                f"{kind} takes a mask or lengths, not both.", fix="mask = mask & (arange(time) < lengths)"
+            )
+        if lengths is None:
+            return mask
+        steps = ops.arange(ops.shape(x)[1], dtype=ops.dtype(lengths), like=lengths)  # (time,)
+        return ops.expand_dims(steps, 0) < ops.expand_dims(lengths, 1)  # (batch, time)
+
+    def _walk(self, cell: Any, gates: Any, state: tuple[Any, ...], mask: Any) -> Any:
+        """The layer's outputs, from the steps in the order in which they are computed.
+
+        Args:
+            cell: `cell(state, gates of one step)` -> the next state, whose first part is the output.
+            gates: The inputs' part of the gates, (batch, time, n).
+            state: What to start from, each (batch, units).
+            mask: Which steps count, (batch, time), or None.
+        """
+
+        def step(state: Any, inputs: Any) -> Any:
+            new = cell(state, inputs[0])
+            if mask is not None:
+                counts = ops.expand_dims(inputs[1], -1)  # (batch, 1)
+                new = tuple([ops.where(counts, after, before) for after, before in zip(new, state, strict=True)])
+            return new, new[0]
+
+        over = (gates,) if mask is None else (gates, mask)
+        state, sequence = ops.scan(step, tuple(state), over, axis=1)
+        y = sequence if self.return_sequences else state[0]
+        return (y, *state) if self.return_state else y
+
+
+class LSTM(Recurrent):
     """Long short-term memory over the second axis.
 
         i, f, g, o = split(x[t] @ kernel + h @ recurrent_kernel + bias)
@@ -82,22 +139,23 @@ class LSTM(Layer):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
     ) -> None:
-        self.units = positive(self, "units", units)
-        self.activation = ops.get_activation(activation)
-        self.recurrent_activation = ops.get_activation(recurrent_activation)
-        self.use_bias = flag(self, "use_bias", use_bias)
+        self._configure(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+        )
         self.unit_forget_bias = flag(self, "unit_forget_bias", unit_forget_bias)
-        self.return_sequences = flag(self, "return_sequences", return_sequences)
-        self.return_state = flag(self, "return_state", return_state)
-        self.go_backwards = flag(self, "go_backwards", go_backwards)
         self.kernel_initializer = checked_initializer(self, "kernel_initializer", kernel_initializer)
         self.recurrent_initializer = checked_initializer(self, "recurrent_initializer", recurrent_initializer)
         self.bias_initializer = checked_initializer(self, "bias_initializer", bias_initializer)
 
     def setup(self, shape: Shape) -> None:
         """kernel (inputs, 4 * units), recurrent_kernel (units, 4 * units) and bias (4 * units,); gates i, f, g, o."""
-        self.check_rank(shape, 3, "(batch, time, features)", most=3)
-        inputs = self.check_known(shape, -1, "feature")
+        inputs = self._features(shape)
         self.add_weight("kernel", (inputs, 4 * self.units), self.kernel_initializer)
         self.add_weight("recurrent_kernel", (self.units, 4 * self.units), self.recurrent_initializer)
         if self.use_bias:
@@ -106,14 +164,10 @@ class LSTM(Layer):
 
     def forward(self, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None) -> Any:
         """A scan over time."""
-        if mask is not None and lengths is not None:
-            raise ArgumentError("LSTM takes a mask or lengths, not both.", fix="mask = mask & (arange(time) < lengths)")
+        mask = self._mask(x, mask, lengths)
         gates = ops.matmul(x, self.kernel)  # (batch, time, 4 * units): all steps at once
         if self.use_bias:
             gates = ops.add(gates, self.bias)
-        if lengths is not None:
-            steps = ops.arange(ops.shape(x)[1], dtype=ops.dtype(lengths), like=lengths)  # (time,)
-            mask = ops.expand_dims(steps, 0) < ops.expand_dims(lengths, 1)  # (batch, time)
         if self.go_backwards:
             gates = ops.flip(gates, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
@@ -122,18 +176,11 @@ class LSTM(Layer):
             initial_state = (zeros, zeros)
         recurrent = self.recurrent_kernel  # read once, not at each step
 
-        def step(state: Any, inputs: Any) -> Any:
+        def cell(state: Any, gates: Any) -> Any:
             h, c = state  # each (batch, units)
-            z = inputs[0] + ops.matmul(h, recurrent)  # (batch, 4 * units)
+            z = gates + ops.matmul(h, recurrent)  # (batch, 4 * units)
             i, f, g, o = ops.split(z, 4, axis=-1)  # each (batch, units)
             c_new = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(g)
-            h_new = self.recurrent_activation(o) * self.activation(c_new)
-            if mask is not None:
-                counts = ops.expand_dims(inputs[1], -1)  # (batch, 1)
-                h_new, c_new = ops.where(counts, h_new, h), ops.where(counts, c_new, c)
-            return (h_new, c_new), h_new
+            return self.recurrent_activation(o) * self.activation(c_new), c_new
 
-        over = (gates,) if mask is None else (gates, mask)
-        (h, c), sequence = ops.scan(step, tuple(initial_state), over, axis=1)
-        y = sequence if self.return_sequences else h
-        return (y, h, c) if self.return_state else y
+        return self._walk(cell, gates, initial_state, mask)

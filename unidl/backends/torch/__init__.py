@@ -20,6 +20,7 @@ from unidl.backends.torch.gradient import jit as jit
 from unidl.backends.torch.gradient import value_and_grad as value_and_grad
 from unidl.backends.torch.module import reset_mode as reset_mode
 from unidl.backends.torch.module import set_mode as set_mode
+from unidl.backends.torch.native import lowering_of as lowering_of
 from unidl.backends.torch.ops import OPS as OPS
 from unidl.backends.torch.optimizers import optimizer as optimizer
 from unidl.backends.torch.program import build as build

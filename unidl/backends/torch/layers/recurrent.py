@@ -1,4 +1,4 @@
-"""LSTM: nn.LSTM, whose second bias stays zero."""
+"""LSTM: nn.LSTM, whose second bias stays zero. GRU: nn.GRU, whose gates have another order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unidl import ops
 from unidl.backends.lowering import always, because, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec
-from unidl.layers import LSTM
+from unidl.layers import GRU, LSTM
 from unidl.native.helper import Helper
 from unidl.native.row import Fixed, Native, Output, length
 from unidl.native.tie import Tie
@@ -87,21 +87,60 @@ def _second_bias(plan: LayerPlan) -> dict[str, Fixed]:
     return {"bias_hh_l0": Fixed(0.0, "two biases; only their sum counts, so the second one stays 0")}
 
 
-ROWS: dict[type, Native] = {
-    LSTM: Native(
-        "nn.LSTM",
-        ARGUMENTS,
-        {
-            "kernel": Tie("weight_ih_l0", "g i -> i g"),
-            "recurrent_kernel": Tie("weight_hh_l0", "g h -> h g"),
-            "bias": (Tie("bias_ih_l0"), Tie("bias_hh_l0")),
-        },
-        positional=2,
-        fixed=_second_bias,
-        call=_lstm,
-        outputs=_outputs,
-        unsupported=unsupported,
-        keeps=always,
-        nested=because("torch's fused LSTM has no second derivative with oneDNN and cuDNN"),
-    )
-}
+LSTM_ROW = Native(
+    "nn.LSTM",
+    ARGUMENTS,
+    {
+        "kernel": Tie("weight_ih_l0", "g i -> i g"),
+        "recurrent_kernel": Tie("weight_hh_l0", "g h -> h g"),
+        "bias": (Tie("bias_ih_l0"), Tie("bias_hh_l0")),
+    },
+    positional=2,
+    fixed=_second_bias,
+    call=_lstm,
+    outputs=_outputs,
+    unsupported=unsupported,
+    keeps=always,
+    nested=because("torch's fused LSTM has no second derivative with oneDNN and cuDNN"),
+)
+
+# -- GRU ---------------------------------------------------------------------------------------------------------------------
+
+_GATES = {"g": ("rzn", "zrn")}
+
+
+def _gru(layer: Any, native: Any, x: Any, initial_state: Any = None, mask: None = None, lengths: Any = None) -> Any:
+    """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
+    if layer.go_backwards:
+        x = ops.flip(x, axis=1)
+    sequence, h = native(x) if initial_state is None else native(x, initial_state[None])  # h: (1, batch, units)
+    if lengths is not None:
+        states = HELD(sequence, lengths, *([] if initial_state is None else [initial_state]))
+        return states[:, 1:] if layer.return_sequences else states[:, -1]
+    y = sequence if layer.return_sequences else h[0]
+    return (y, h[0]) if layer.return_state else y
+
+
+def _gru_outputs(plan: LayerPlan, x: Any, *_: Any) -> Any:
+    sequence, (h, _) = _outputs(plan, x)
+    return sequence, h
+
+
+GRU_ROW = Native(
+    "nn.GRU",
+    ARGUMENTS,
+    {
+        "kernel": Tie("weight_ih_l0", "(g u) i -> i (g u)", order=_GATES),
+        "recurrent_kernel": Tie("weight_hh_l0", "(g u) h -> h (g u)", order=_GATES),
+        "bias": Tie("bias_ih_l0", "(g u) -> (g u)", order=_GATES),
+        "recurrent_bias": Tie("bias_hh_l0", "(g u) -> (g u)", order=_GATES),
+    },
+    positional=2,
+    call=_gru,
+    outputs=_gru_outputs,
+    unsupported=unsupported,
+    keeps=always,
+    nested=because("torch's fused GRU has no second derivative with oneDNN and cuDNN"),
+)
+
+ROWS: dict[type, Native] = {LSTM: LSTM_ROW, GRU: GRU_ROW}
