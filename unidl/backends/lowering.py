@@ -106,16 +106,15 @@ def definitions_only() -> within[bool]:
 
 # (layer class, backend) -> lowering, or the row that it follows from, added by users with `unidl.lowering`
 ADDED: dict[tuple[type, str], Lowering | Native] = {}
-ROWS_ON = ("torch",)  # backends that make a lowering of a row
 
 
 @told_arguments
 def lowering(layer: type, backend: str) -> Callable[[Any], Any]:
     """Decorate a class that says how a backend runs a custom layer with something of the framework's; or call it with a row.
 
-    On torch a row (`unidl.native.row.Native`) is enough, and `unidl.source` writes the layer by it, too:
+    Where the backend runs layers by rows (docs/design/rows.md), a row is enough, and `unidl.source` writes the layer by it, too:
 
-        unidl.lowering(Bilinear, "torch")(Native("nn.Bilinear", {...}, {"kernel": Tie("weight")}, call=...))
+        unidl.lowering(Bilinear, backend)(Native("nn.Bilinear", {...}, {"kernel": Tie("weight")}, call=...))
 
     The class is never made; it holds functions that take no `self`:
 
@@ -165,11 +164,6 @@ def lowering(layer: type, backend: str) -> Callable[[Any], Any]:
 
     def add(functions: Any) -> Any:
         if not isinstance(functions, type) and hasattr(functions, "class_of"):
-            if backend not in ROWS_ON:
-                raise ArgumentError(
-                    f"A row says how torch runs {layer.__name__}, and the backend is {backend!r}.",
-                    expected="functions make(plan), call(layer, native, *inputs), and where there are weights slots(plan, native)",
-                )
             ADDED[layer, backend] = functions
             return functions
         missing = [name for name in ("make", "call") if not callable(getattr(functions, name, None))]
@@ -210,7 +204,14 @@ def row_of(table: Mapping[type, Lowering], backend: str, cls: type) -> tuple[Low
 def _lowering_of(added: Lowering | Native, backend: str) -> Lowering:
     if isinstance(added, Lowering):
         return added
-    found: Lowering = registry.load(backend).lowering_of(added)  # type: ignore[attr-defined]
+    derive = getattr(registry.load(backend), "lowering_of", None)
+    if derive is None:
+        raise ArgumentError(
+            f"The backend {backend!r} makes no lowering of a row.",
+            expected="a class with make(plan), call(layer, native, *inputs), and where there are weights slots(plan, native)",
+            fix="@unidl.lowering(…) on such a class.",
+        )
+    found: Lowering = derive(added)
     return found
 
 

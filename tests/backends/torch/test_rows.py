@@ -12,10 +12,13 @@ import unidl
 from tests.conformance.case import trial
 from tests.conformance.layer_cases import CASES
 from unidl import layers
+from unidl.backends import lowering
 from unidl.backends.torch.layers import NATIVES, attention, convolution, recurrent
 from unidl.backends.torch.source import SOURCE
 from unidl.codegen.native import row_of
-from unidl.errors import FileError
+from unidl.errors import ArgumentError, FileError
+from unidl.native.row import Native, length
+from unidl.native.tie import Tie
 
 ROWS = {cls.__name__: (cls, row) for cls, row in NATIVES.items()}
 
@@ -109,3 +112,63 @@ def test_what_is_fixed_does_not_train():
         assert not module.weight.requires_grad
         assert bool((module.weight == 1).all())
         assert bool((module.bias != 0).any())
+
+
+class Bilinear(unidl.Layer):
+    def __init__(self, units):
+        self.units = units
+
+    def setup(self, shape):
+        self.add_weight("kernel", (shape[-1], shape[-1], self.units))
+
+    def forward(self, x):
+        return unidl.ops.einsum("bi,iju,bj->bu", x, self.kernel, x)
+
+
+def test_a_row_serves_a_users_own_layer(monkeypatch):
+    monkeypatch.setattr(lowering, "ADDED", dict(lowering.ADDED))
+    monkeypatch.setattr("unidl.codegen.native.ADDED", lowering.ADDED)
+    row = Native(
+        "nn.Bilinear",
+        {
+            "in1_features": length("kernel", 0),
+            "in2_features": length("kernel", 1),
+            "out_features": "units",
+            "bias": (False,),
+        },
+        {"kernel": Tie("weight", "u i j -> i j u")},
+        positional=3,
+        call=lambda layer, native, x: native(x, x),
+    )
+    assert unidl.lowering(Bilinear, "torch")(row) is row
+    proofs = unidl.testing.check_layer(Bilinear(3), (4, 5), backends=["torch"])
+    assert {proof.native for proof in proofs} == {"torch.nn.Bilinear"}
+    text = unidl.source(unidl.Sequential([unidl.Input((5,)), Bilinear(3)]), "torch")
+    assert "self.bilinear = nn.Bilinear(5, 5, 3, bias=False)" in text
+    assert "return self.bilinear(x, x)" in text
+    unidl.lowering(Bilinear, "tensorflow")(row)
+    with pytest.raises(ArgumentError, match="makes no lowering of a row"):
+        unidl.Sequential([Bilinear(3)]).build((5,), backend="tensorflow")
+
+
+def test_gates_in_another_order_are_trained_saved_and_read(tmp_path):
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    y = np.zeros((4, 2), "float32")
+    model = unidl.Sequential([layers.GRU(2)]).build((5, 3), backend="torch", seed=1)
+    module = nn.GRU(3, 2, batch_first=True)
+    unidl.load_weights(model, module.state_dict(), names={"": "gru"})
+    np.testing.assert_allclose(model.predict(x), module(torch.from_numpy(x))[1][0].detach().numpy(), atol=1e-6)
+    written = dict(model.weights())
+    model.set_weights({key: value + 1 for key, value in written.items()})
+    model.set_weights(written)
+    np.testing.assert_allclose(model.predict(x), module(torch.from_numpy(x))[1][0].detach().numpy(), atol=1e-6)
+    trainer = unidl.Trainer(model, loss="mse", optimizer="adam")
+    trainer.fit(x, y, epochs=2, progress=False)
+    trainer.save(tmp_path / "here")
+    trainer.fit(x, y, epochs=2, progress=False, shuffle=False)
+    again = unidl.Trainer(
+        unidl.Sequential([layers.GRU(2)]).build((5, 3), backend="torch", seed=2), loss="mse", optimizer="adam"
+    )
+    again.restore(tmp_path / "here")
+    again.fit(x, y, epochs=2, progress=False, shuffle=False)
+    np.testing.assert_allclose(again.model.predict(x), model.predict(x), atol=1e-6)
