@@ -169,10 +169,7 @@ CASES = [
                 layers.LSTM(3, return_sequences=True),
                 (normal(3, 5, 4),),
                 named={"mask": nowhere_at(truths(3, 5), (0, 0)), "initial_state": (normal(3, 3), normal(3, 3, seed=1))},
-                ways={
-                    **NO_MASK,
-                    "keras": "keras.layers.LSTM gives zeros, not the initial state, before the first step that counts",
-                },
+                ways=NO_MASK,
             ),
             Case(
                 "lengths", layers.LSTM(3), (normal(3, 5, 4),), named={"lengths": np.array([5, 0, 3])}, ways=TO_THE_END

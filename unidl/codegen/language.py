@@ -251,6 +251,10 @@ class Language(ABC):
         """The defaults of the parameters of a class of the framework's."""
         return {}
 
+    def argument(self, making: Making, value: Any) -> Any:
+        """An argument of a constructor, as the framework takes it."""
+        return value
+
     def constructor(self, making: Making, name: str, args: list[Any], kwargs: dict[str, Any]) -> Code:
         """The expression that makes an object of a class of the framework's."""
         return call(name, *args, **kwargs)
@@ -262,6 +266,10 @@ class Language(ABC):
     def native_tensors(self, native: Native, plan: LayerPlan, dtype: np.dtype) -> Arrays:
         """The tensors of a layer's object that are not its weights, by their names in the weights' file; others may be among them."""
         return {}
+
+    def tensor_name(self, native: Native, plan: LayerPlan, tensor: str) -> str:
+        """The name that a tensor of a layer's object has in the weights' file; `tensor` is its path of attributes."""
+        return tensor
 
     # -- names -----------------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def _made(language: Language, native: Native, making: Making) -> str:
     """The constructor with the arguments that are not the class' defaults; what is fixed is fixed behind it."""
     plan, name = making.plan, native.class_of(making.plan)
     defaults = language.defaults(name)
-    given = list(native.given(plan).items())
+    given = [(key, language.argument(making, value)) for key, value in native.given(plan).items()]
     positional = [value for _, value in given[: native.positional]]
     named = {key: value for key, value in given[native.positional :] if value != defaults.get(key, _NO_DEFAULT)}
     making.note = "; ".join(native.notes(plan))
@@ -150,13 +150,14 @@ class Reading(Definition):
 
 def _called(native: Native, calling: Calling) -> Any:
     plan, scope = calling.plan, calling.scope
+    activated = native.activation and native.activation not in native.given(plan)
     if native.is_direct(plan):
         y = calling.of(*calling.args.values())
-        return calling.activated(y) if native.activation else y
+        return calling.activated(y) if activated else y
     layer = bind(plan.layer, plan.attributes, Reading(native, calling))
     found = NativeObject(native, calling)
     y = scope.inline(partial(_run, native, layer, found), calling.args)
-    return scope.apply(getattr(layer, native.activation), y) if native.activation else y
+    return scope.apply(getattr(layer, native.activation), y) if activated else y
 
 
 def _run(native: Native, layer: Layer, found: NativeObject, **given: Any) -> Any:
@@ -213,10 +214,10 @@ def _arrays(language: Language, native: Native, plan: LayerPlan, weights: Arrays
     dtype = next(iter(weights.values())).dtype if weights else np.dtype("float32")
     found = language.native_tensors(native, plan, dtype)
     for name, (tie, *_) in native.ties(plan).items():
-        value = np.asarray(weights[name])
-        if tie.native not in found:
-            found[tie.native] = np.zeros(tie.native_shape(value.shape), value.dtype)
-        tie.write(found[tie.native], value)
+        value, stored = np.asarray(weights[name]), language.tensor_name(native, plan, tie.native)
+        if stored not in found:
+            found[stored] = np.zeros(tie.native_shape(value.shape), value.dtype)
+        tie.write(found[stored], value)
     return found
 
 

@@ -70,7 +70,11 @@ class Scope(Operations):
         if isinstance(node, WeightRead):
             self.bind(node.outputs, self._weight(node))
         elif isinstance(node, OpCall) and isinstance(node.op, (NativeObject, Helper)):
-            self._put(node.outputs, written_object(self, node), node.op.name, [])
+            written = written_object(self, node)
+            if isinstance(written, Value) and not self.readers.get(id(node.outputs)):
+                self.bind(node.outputs, written)  # the layer's output, whose name its owner knows
+            else:
+                self._put(node.outputs, written, "y" if isinstance(node.op, NativeObject) else node.op.name, [])
         elif isinstance(node, OpCall):
             self._op(node)
         elif isinstance(node, LayerCall):

@@ -33,10 +33,15 @@ class Helper(Op):
         super().__init__(function, rule, composed=True)
         self.run = run or function
         self.layout = layout
-        self.text = re.sub(r"  # (type: ignore|noqa).*", "", textwrap.dedent(inspect.getsource(function)))
+        self.text = printed(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns; on symbolic tensors, what stands for it."""
         if isinstance(args[0], SymbolicTensor):
             return super().__call__(*args, **kwargs)
         return self.run(*args, **kwargs)
+
+
+def printed(thing: Any) -> str:
+    """The text of a function or class, without what is said to checkers."""
+    return re.sub(r"  # (type: ignore|noqa|fmt: ).*", "", textwrap.dedent(inspect.getsource(thing)))

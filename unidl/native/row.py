@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,16 @@ class Difference:
     """What the native form does otherwise than the definition, and where it matters.
 
     Args:
-        kind: "training" (the gradient or what training draws), "ties" (the gradient where values are equal), "float64" or
-            "range" (some inputs round otherwise).
+        kind: "training" (the gradient or what training draws), "ties" (the gradient where values are equal), "errors" (what
+            becomes of inputs that unidl refuses), "float64" or "range" (some inputs round otherwise), "integers" (of inputs),
+            "mask" (positions that a mask leaves out), "export", or "function" (one of the user's that has no name).
         reason: A sentence without its full stop: the note in source code, and the reason for which the definition runs.
+        noted: Whether source code says so; not where it has no such difference.
     """
 
     kind: str
     reason: str
+    noted: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Native:
         positional: How many arguments, from the first, source code writes without their names.
         fixed: Native tensor -> its constant value, where it is no weight of the layer.
         layout: Where the class wants the channels: FIRST, EITHER or LAST (where unidl has them).
-        activation: The attribute with the function that is applied to what the object returns; "" for none.
+        activation: The attribute with the function that is applied to what the object returns; "" for none. A class of which it is
+            an argument applies it itself, where the framework has that function.
         call: `call(layer, native, *inputs)` in `ops`, where more happens than `native(x)`: run with the framework's object,
             traced with a stand-in when source code is written. `native` takes and returns channels last.
         direct: Whether `native(x)` and the activation are the whole call, for a layer that has a `call` for other cases.
@@ -92,7 +96,9 @@ class Native:
             hand-written models have its layout then. None: where it computes the layer.
         nested: The reason why the definition runs while a gradient is taken inside a gradient, or None.
         differs: Differences that the definition does not have. Running tolerates none.
-        runs: The subclass that is made to run, where it repairs a difference or is faster.
+        runs: The subclass that is made to run, where it repairs a difference or is faster; or a function of the plan that says which.
+        repairs: The kinds of differences that what runs does not have.
+        shapes: `shapes(plan)`: for what Keras builds the object, where that is more than the shape of its first input.
         runner: `runner(native, *inputs)` calls the object when it runs, where that repairs a difference.
         written: Whether source code makes the object; else it has the definition's ops.
         implied: Attributes of the object that must have these values; of another object nothing is known.
@@ -113,7 +119,9 @@ class Native:
     keeps: Callable[[LayerPlan], bool] | None = None
     nested: Callable[[LayerPlan], str | None] = _none
     differs: Callable[[LayerPlan], Sequence[Difference]] = _nothing
-    runs: type | None = None
+    runs: type | Callable[[LayerPlan], type | None] | None = None
+    repairs: tuple[str, ...] = ()
+    shapes: Callable[[LayerPlan], Sequence[Any]] | None = None
     runner: Callable[..., Any] | None = None
     written: bool = True
     implied: Mapping[str, Any] = field(default_factory=dict)
@@ -144,16 +152,24 @@ class Native:
         """Whether the object called on the one input, and the activation, are the whole call."""
         return self.call is None or (self.direct is not None and self.direct(plan))
 
+    def runs_as(self, plan: LayerPlan) -> type | None:
+        """The subclass that runs a layer; None for the class itself."""
+        return self.runs if self.runs is None or isinstance(self.runs, type) else self.runs(plan)
+
+    def refuses(self, plan: LayerPlan, tolerated: Collection[str]) -> str | None:
+        """The reason why this form does not serve a use that tolerates differences of these kinds, or None."""
+        reason = self.unsupported(plan)
+        if reason is None:
+            reason = next((d.reason for d in self.differs(plan) if d.kind not in tolerated), None)
+        return reason
+
     def refuses_to_run(self, plan: LayerPlan) -> str | None:
         """The reason why the definition runs in this form's place, or None."""
-        reason = self.unsupported(plan)
-        if reason is None and self.runs is None:
-            reason = next((difference.reason for difference in self.differs(plan)), None)
-        return reason
+        return self.refuses(plan, self.repairs)
 
     def notes(self, plan: LayerPlan) -> list[str]:
         """What a reader of source code is to know: differences, and why a tensor is constant."""
-        notes = [difference.reason for difference in self.differs(plan)]
+        notes = [difference.reason for difference in self.differs(plan) if difference.noted]
         return [*notes, *(fixed.note for fixed in self.fixed_in(plan).values() if fixed.note)]
 
 

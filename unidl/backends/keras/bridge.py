@@ -40,9 +40,11 @@ def foreign(plan: LayerPlan) -> Foreign:
     if found is None:
         return Foreign({name: weight.shape for name, weight in plan.weights.items()}, dict)
     layer, slots = found
-    names = {slot.name.replace(".", "/"): name for name, slot in slots.items()}
+    names: dict[str, list[str]] = {}
+    for name, slot in slots.items():
+        names.setdefault(slot.name.replace(".", "/"), []).append(name)
     aliases = {}
-    for own, name in names.items():
+    for own, (name, *_) in names.items():
         part, _, last = own.rpartition("/")
         holder = getattr(layer, part) if part else layer
         kept = [*holder._trainable_variables, *holder._non_trainable_variables]  # as Keras numbers them in its files
@@ -50,8 +52,8 @@ def foreign(plan: LayerPlan) -> Foreign:
         aliases[f"{part}/vars/{place}".lstrip("/")] = own
         aliases |= {f"{old}/{last}".lstrip("/"): own for old, new in LEGACY.items() if new == part}
     return Foreign(
-        {own: plan.weights[name].shape for own, name in names.items()},
-        lambda arrays: {names[own]: array for own, array in arrays.items()},
+        {own: tuple(slots[name].native.shape) for own, (name, *_) in names.items()},
+        lambda arrays: {name: slots[name].canonical(array) for own, array in arrays.items() for name in names[own]},
         aliases,
         ("seed_generator/vars/0",),
     )

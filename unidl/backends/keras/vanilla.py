@@ -7,10 +7,11 @@ training (a moving variance, the generator of a dropout, the gradient at a tie) 
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -19,16 +20,12 @@ import numpy as np
 import unidl.backends.keras as backend
 from unidl.backends.keras.binding import child_of
 from unidl.backends.keras.deferred import Deferred, Length, plainly
-from unidl.backends.keras.engine import ENGINE, keras
-from unidl.backends.keras.layers import LOWERINGS
-from unidl.backends.keras.layers.attention import attention_slots, call_attention, make_attention, refuses_bias
-from unidl.backends.keras.layers.convolution import make_convolution
-from unidl.backends.keras.layers.core import activation_name, call_activated, call_layer, common, own_slots
-from unidl.backends.keras.layers.normalization import make_batch_normalization, make_layer_normalization
-from unidl.backends.keras.layers.recurrent import call_lstm, lstm_slots, make_lstm
+from unidl.backends.keras.engine import keras
+from unidl.backends.keras.layers import NATIVES
 from unidl.backends.keras.module import functional, input_name, layer_name, spec_of
+from unidl.backends.keras.native import initializers_of, lowering_of
 from unidl.backends.keras.program import made_by, name_operations, slots
-from unidl.backends.lowering import Lowering, always, choose, keeper
+from unidl.backends.lowering import Lowering, choose, keeper
 from unidl.description.layer import Layer, bind
 from unidl.description.plan import LayerPlan
 from unidl.description.trace import ChildKey
@@ -36,92 +33,43 @@ from unidl.description.unreached import unreached
 from unidl.errors import ExportError
 from unidl.graph.node import LayerCall, Node, OpCall, Placeholder, WeightRead, leaves, map_nest, symbols
 from unidl.graph.tensor import SymbolicTensor
-from unidl.layers import (
-    LSTM,
-    BatchNormalization,
-    Conv2D,
-    Embedding,
-    GlobalMaxPooling2D,
-    LayerNormalization,
-    Maximum,
-    Minimum,
-    MultiHeadAttention,
-)
+from unidl.layers import Embedding
 from unidl.models.input_names import input_names
+from unidl.native.row import Native
 from unidl.ops import op
 
-# -- where inference differs from the table of lowerings ---------------------------------------------------------------------
+# -- what a file tolerates ---------------------------------------------------------------------------------------------------
+
+TOLERATED = ("training", "ties", "errors", "integers")
 
 
-def refuses_axes(plan: LayerPlan) -> str | None:
-    """Keras on torch takes the axes for trailing ones."""
-    axes, rank = plan.attributes["axes"], len(plan.input_shapes[0])
-    if ENGINE == "torch" and axes != tuple(range(rank - len(axes), rank)):
-        return "on torch, keras.layers.LayerNormalization takes trailing axes only"
-    return None
-
-
-def refuses_masks(plan: LayerPlan) -> str | None:
-    """Keras' attention looks everywhere where a place may look nowhere."""
-    if any(True for call in plan.calls for _ in symbols(plan.arguments(call).get("mask"))):
-        return "keras.layers.MultiHeadAttention looks everywhere where a place may look nowhere"
-    return refuses_bias(plan)
-
-
-def call_masked_lstm(
-    layer: LSTM, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None
-) -> Any:
-    """(batch, time, inputs) -> as the layer is configured; its mask goes no further."""
-    ops = keras.ops
-    if lengths is not None:
-        count = ops.cumsum(ops.ones_like(x[:, :, 0], dtype="int64"), axis=1)  # (batch, time): 1, 2, …
-        mask = ops.less_equal(count, ops.expand_dims(ops.cast(lengths, "int64"), 1))
-    y = call_lstm(layer, native, x, initial_state, mask)
-    if mask is None:
-        return y
-    y = map_nest(ops.copy, y)  # an operation hands no mask on
-    if initial_state is None:
-        return y
-    output, *state = y if layer.return_state else (y,)
-    output = _from_the_state(layer, output, mask, initial_state[0])
-    return (output, *state) if layer.return_state else output
-
-
-def _from_the_state(layer: LSTM, y: Any, mask: Any, h: Any) -> Any:
-    """The initial state, where Keras gives zeros because no step has counted yet."""
-    ops = keras.ops
-    if not layer.return_sequences:
-        return ops.where(ops.any(mask, axis=1, keepdims=True), y, h)  # (batch, units)
-    mask = ops.flip(mask, 1) if layer.go_backwards else mask
-    counted = ops.cumsum(ops.cast(mask, "int64"), axis=1) > 0  # (batch, time)
-    return ops.where(ops.expand_dims(counted, -1), y, ops.expand_dims(h, 1))  # (batch, time, units)
-
-
-def refuses_activation(plan: LayerPlan) -> str | None:
-    """An activation that Keras has not."""
-    layer: LSTM = plan.layer  # type: ignore[assignment]
-    names = (activation_name(layer.activation, plan), activation_name(layer.recurrent_activation, plan))
-    return "keras.activations has none that computes its activation" if None in names else None
-
-
-def global_max(plan: LayerPlan) -> Any:
-    """Its value at a tie is the same, whichever pixel it took."""
-    layer: GlobalMaxPooling2D = plan.layer  # type: ignore[assignment]
-    return keras.layers.GlobalMaxPooling2D(data_format="channels_last", keepdims=layer.keepdims, **common(plan))
+def refuses(row: Native, plan: LayerPlan) -> str | None:
+    """Why Keras' class does not stand in a file; rounding counts where there are operations that do not."""
+    return row.refuses(plan, (*TOLERATED, "float64") if plan.weights else TOLERATED)
 
 
 INFERENCE: dict[type, Lowering] = {
-    **LOWERINGS,
-    Conv2D: Lowering(make_convolution, call_activated, own_slots),
-    BatchNormalization: Lowering(make_batch_normalization, call_layer, own_slots),
-    LayerNormalization: Lowering(make_layer_normalization, call_layer, own_slots, refuses_axes, keeps=always),
-    LSTM: Lowering(make_lstm, call_masked_lstm, lstm_slots, refuses_activation, keeps=always),
-    MultiHeadAttention: Lowering(make_attention, call_attention, attention_slots, refuses_masks, keeps=always),
-    GlobalMaxPooling2D: Lowering(global_max, call_layer),
-    Maximum: Lowering(lambda plan: keras.layers.Maximum(**common(plan)), call_layer),
-    Minimum: Lowering(lambda plan: keras.layers.Minimum(**common(plan)), call_layer),
+    layer: replace(lowering_of(row), refuses=partial(refuses, row)) for layer, row in NATIVES.items()
 }
 """How plain Keras runs each layer in inference."""
+
+
+class Unmasked:
+    """A layer of Keras' own that is given a mask, in a call whose outputs hand none on to the layers behind it.
+
+    Args:
+        layer: The layer.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.layer, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = self.layer(*args, **kwargs)
+        return outputs if kwargs.get("mask") is None else map_nest(keras.ops.copy, outputs)
 
 
 CUSTOM = (
@@ -196,7 +144,7 @@ class Player:
         """One call of a layer."""
         lowering, why, vanilla = self._made(part)
         if lowering is not None:
-            return lowering.call(layer, vanilla, *args, **kwargs)
+            return lowering.call(layer, Unmasked(vanilla), *args, **kwargs)
         self._check(part.plan, why)
         with _telling(part.plan):
             return self._definition(part, layer, args, kwargs)
@@ -301,12 +249,8 @@ def own_class(cls: type) -> Any:
 
 def initializers(plan: LayerPlan, cls: Any) -> dict[str, Any]:
     """What Keras would draw the weights from, should somebody start anew: the description's, by name, else Keras' own."""
-    found = {}
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():
-        if name.endswith("_initializer"):
-            wanted = getattr(plan.layer, name, None)
-            found[name] = wanted if isinstance(wanted, str) else parameter.default
-    return found
+    wanted = {name: getattr(plan.layer, name, None) for name in initializers_of(cls)}
+    return {name: wanted[name] if isinstance(wanted[name], str) else usual for name, usual in initializers_of(cls).items()}
 
 
 @contextmanager

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from unidl.backends.keras.engine import ENGINE, keras
-from unidl.backends.keras.tensor import blank, fill, plain
+from unidl.backends.keras.tensor import blank, fill, plain, to_numpy
 from unidl.errors import NativeStructureError
 from unidl.lazy_array import LazyArray
+from unidl.native.tie import NUMPY, Tie
 
 
 class Slot:
-    """One canonical weight in a layer's variable. Keras' layouts are the canonical ones.
+    """One canonical weight that is a layer's variable.
 
     Args:
         layer: The layer that holds it.
@@ -48,6 +51,10 @@ class Slot:
         """The tensor as it is: the layout is canonical."""
         return tensor
 
+    def canonical(self, array: np.ndarray) -> np.ndarray:
+        """The weight in an array of the native layout."""
+        return array
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape now."""
@@ -75,6 +82,55 @@ class Slot:
         return Held(tensor)
 
 
+class TiedSlot(Slot):
+    """One canonical weight in a layer's variable, as a tie says.
+
+    Args:
+        layer: The layer that holds it.
+        tie: Where the weight is.
+        shape: Its canonical shape.
+    """
+
+    def __init__(self, layer: Any, tie: Tie, shape: tuple[int, ...]) -> None:
+        super().__init__(layer, tie.native)
+        self.tie = tie
+        self._shape = shape
+
+    def canonical(self, array: np.ndarray) -> np.ndarray:
+        """The weight in an array of the native layout."""
+        read: np.ndarray = self.tie.read(array, self._shape, NUMPY)
+        return read
+
+    def view(self, tensor: Any) -> Any:
+        """The canonical weight in a tensor of the native layout; gradients go through it."""
+        return self.tie.read(tensor, self._shape, keras.ops)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its canonical shape."""
+        return self._shape
+
+    def value(self) -> Any:
+        """The weight as a forward reads it."""
+        return self.view(super().value())
+
+    def read(self, index: Any = ...) -> Any:
+        """The value now, without gradient."""
+        return self.view(super().read())[index]
+
+    def write(self, value: Any) -> None:
+        """Overwrite the value; what belongs to other weights of the variable stays."""
+        write(self.tie, self._variable(), value)
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        self.write(array.read())
+
+    def held(self, tensor: Any) -> Held:
+        """Another variable of the native layout."""
+        return TiedHeld(tensor, self.tie, self._shape)
+
+
 class Held:
     """An optimizer's state of one weight.
 
@@ -99,6 +155,41 @@ class Held:
     def fill(self, array: LazyArray) -> None:
         """Overwrite the value."""
         fill(self.variable, array)
+
+
+class TiedHeld(Held):
+    """Likewise, in a variable of a layout of its own.
+
+    Args:
+        variable: The variable.
+        tie: Where the weight's state is in it.
+        shape: Its canonical shape.
+    """
+
+    def __init__(self, variable: Any, tie: Tie, shape: tuple[int, ...]) -> None:
+        super().__init__(variable)
+        self.tie = tie
+        self._shape = shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its canonical shape."""
+        return self._shape
+
+    def read(self, index: Any = ...) -> Any:
+        """The value now."""
+        return self.tie.read(super().read(), self._shape, keras.ops)[index]
+
+    def fill(self, array: LazyArray) -> None:
+        """Overwrite the value."""
+        write(self.tie, self.variable, array.read())
+
+
+def write(tie: Tie, variable: Any, value: Any) -> None:
+    """Put a canonical value into a variable, which may hold other weights, too."""
+    native = np.array(to_numpy(variable))
+    tie.write(native, np.asarray(to_numpy(value), native.dtype))
+    variable.assign(keras.ops.convert_to_tensor(native, variable.dtype))
 
 
 def read(variable: Any, index: Any) -> Any:

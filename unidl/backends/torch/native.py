@@ -55,7 +55,7 @@ def lowering_of(row: Native, direct: bool = False) -> RowLowering:
 
 def make(row: Native, plan: LayerPlan) -> nn.Module:
     """The module of a layer; images' kernels are stored channels-last, and what is fixed takes no gradient."""
-    cls = row.runs or torch_class(row.class_of(plan))
+    cls = row.runs_as(plan) or torch_class(row.class_of(plan))
     typed = {"dtype": getattr(torch, plan.dtype)} if row.weights else {}
     module = cls(**row.given(plan), **typed)
     for name in row.fixed_in(plan):

@@ -4,56 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from unidl.backends.keras.engine import ENGINE, keras
-from unidl.backends.keras.layers.core import activation_name, call_activated, common, own_slots
-from unidl.backends.lowering import Lowering
+from unidl.backends.keras.engine import ENGINE
+from unidl.backends.keras.layers.core import LAST, same, tied
 from unidl.description.plan import LayerPlan
 from unidl.layers import Conv2D, Conv2DTranspose
+from unidl.native.row import Difference, Native, one
+
+WINDOW: dict[str, Any] = {
+    "filters": "filters",
+    "kernel_size": one("kernel_size"),
+    "strides": one("strides"),
+    "padding": "padding",
+    **LAST,
+}
 
 
-def make_convolution(plan: LayerPlan) -> Any:
-    """kernel (height, width, channels / groups, filters), as in Keras."""
-    layer: Conv2D = plan.layer  # type: ignore[assignment]
-    return keras.layers.Conv2D(
-        layer.filters,
-        layer.kernel_size,
-        strides=layer.strides,
-        padding=layer.padding,
-        data_format="channels_last",
-        dilation_rate=layer.dilation_rate,
-        groups=layer.groups,
-        activation=activation_name(layer.activation, plan),
-        use_bias=layer.use_bias,
-        kernel_initializer="zeros",
-        **common(plan),
-    )
+def _differs(plan: LayerPlan) -> list[Difference]:
+    """A kernel of one filter is no matrix that torch's convolution knows."""
+    if ENGINE == "torch" and plan.attributes["filters"] == 1:
+        reason = "on torch, Keras lays out a kernel of one filter so that torch can refuse its gradient"
+        return [Difference("training", reason)]
+    return []
 
 
-def refuses(plan: LayerPlan) -> str | None:
-    """Why Keras' own cannot serve this layer."""
-    layer: Conv2D = plan.layer  # type: ignore[assignment]
-    if ENGINE == "torch" and layer.filters == 1:
-        return "on torch, Keras lays out a kernel of one filter so that torch can refuse its gradient"
-    return None
-
-
-def make_transposed(plan: LayerPlan) -> Any:
-    """kernel (height, width, filters, channels), as in Keras."""
-    layer: Conv2DTranspose = plan.layer  # type: ignore[assignment]
-    return keras.layers.Conv2DTranspose(
-        layer.filters,
-        layer.kernel_size,
-        strides=layer.strides,
-        padding=layer.padding,
-        data_format="channels_last",
-        activation=activation_name(layer.activation, plan),
-        use_bias=layer.use_bias,
-        kernel_initializer="zeros",
-        **common(plan),
-    )
-
-
-TABLE: dict[type, Lowering] = {
-    Conv2D: Lowering(make_convolution, call_activated, own_slots, refuses),
-    Conv2DTranspose: Lowering(make_transposed, call_activated, own_slots),
+ROWS: dict[type, Native] = {
+    Conv2D: Native(
+        "layers.Conv2D",
+        {**WINDOW, "dilation_rate": one("dilation_rate"), **same("groups", "activation", "use_bias")},
+        tied("kernel", "bias"),
+        positional=2,
+        activation="activation",
+        differs=_differs,
+    ),
+    Conv2DTranspose: Native(
+        "layers.Conv2DTranspose",
+        {**WINDOW, **same("activation", "use_bias")},
+        tied("kernel", "bias"),
+        positional=2,
+        activation="activation",
+    ),
 }

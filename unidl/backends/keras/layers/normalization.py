@@ -7,16 +7,19 @@ from typing import Any
 
 from unidl.backends.keras.binding import Nested
 from unidl.backends.keras.engine import ENGINE, keras
-from unidl.backends.keras.layers.core import call_layer, common, own_slots
-from unidl.backends.lowering import Lowering, refuses_integers
+from unidl.backends.keras.layers.core import of_float64, of_integers, same, tied
+from unidl.backends.lowering import always, refuses_integers
 from unidl.description.plan import LayerPlan
 from unidl.graph.nesting import is_nested
 from unidl.layers import BatchNormalization, LayerNormalization
+from unidl.native.row import Difference, Native
+
+_IN_FLOAT32 = "Keras normalises in float32 inside"
 
 
-def refuses_float64(plan: LayerPlan) -> str | None:
-    """Both normalise in float32, whatever their dtype is."""
-    return "Keras normalises in float32 inside" if plan.dtype == "float64" else refuses_integers(plan)
+def _nested_moments(plan: LayerPlan) -> str | None:
+    """Keras' moments are TensorFlow's."""
+    return "tf.nn.moments stops a gradient, so that its second derivative is wrong" if ENGINE == "tensorflow" else None
 
 
 # -- BatchNormalization ------------------------------------------------------------------------------------------------------
@@ -39,28 +42,21 @@ class UnbiasedBatchNormalization(Nested, keras.layers.BatchNormalization):
         return y
 
 
-def make_batch_normalization(plan: LayerPlan) -> Any:
-    """Over the last axis; `momentum` is the weight of the old value in both."""
-    layer: BatchNormalization = plan.layer  # type: ignore[assignment]
-    return UnbiasedBatchNormalization(
-        axis=-1,
-        momentum=layer.momentum,
-        epsilon=layer.epsilon,
-        center=layer.center,
-        scale=layer.scale,
-        **common(plan),
-    )
+_BIASED = Difference(
+    "training", "Keras' moving_variance follows the biased variance of a batch, unidl's the unbiased one"
+)
 
+BATCH_NORMALIZATION = Native(
+    "layers.BatchNormalization",
+    same("momentum", "epsilon", "center", "scale"),  # momentum is the weight of the old value in both
+    tied("gamma", "beta", "moving_mean", "moving_variance"),
+    differs=lambda plan: [_BIASED, *of_float64(plan, _IN_FLOAT32), *of_integers(plan)],
+    nested=_nested_moments,
+    runs=UnbiasedBatchNormalization,
+    repairs=("training",),
+)
 
 # -- LayerNormalization ------------------------------------------------------------------------------------------------------
-
-
-def refuses_layer_normalization(plan: LayerPlan) -> str | None:
-    """On torch, Keras hands the axes to a kernel that knows trailing ones only."""
-    axes, rank = plan.attributes["axes"], len(plan.input_shapes[0])
-    if ENGINE == "torch" and axes != tuple(range(rank - len(axes), rank)):
-        return "on torch, keras.layers.LayerNormalization takes trailing axes only"
-    return refuses_float64(plan)
 
 
 class TwiceDifferentiableLayerNormalization(Nested, keras.layers.LayerNormalization):
@@ -71,37 +67,39 @@ class TwiceDifferentiableLayerNormalization(Nested, keras.layers.LayerNormalizat
         return self.of_definition(inputs) if is_nested() else super().call(inputs)
 
 
-def make_layer_normalization(plan: LayerPlan) -> Any:
-    """Over the same axes."""
-    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
-    cls = TwiceDifferentiableLayerNormalization if nested_layer(plan) else keras.layers.LayerNormalization
-    return cls(
-        axis=list(plan.attributes["axes"]),
-        epsilon=layer.epsilon,
-        center=layer.center,
-        scale=layer.scale,
-        **common(plan),
-    )
+def _axis(plan: LayerPlan) -> int | list[int]:
+    axes = plan.attributes["axes"]
+    return -1 if axes == (_rank(plan) - 1,) else axes[0] if len(axes) == 1 else list(axes)
 
 
-def nested_moments(plan: LayerPlan) -> str | None:
-    """Keras' moments are TensorFlow's."""
-    return "tf.nn.moments stops a gradient, so that its second derivative is wrong" if ENGINE == "tensorflow" else None
+def _rank(plan: LayerPlan) -> int:
+    return len(plan.input_shapes[0])
 
 
-def nested_layer(plan: LayerPlan) -> str | None:
+def _unsupported(plan: LayerPlan) -> str | None:
+    """On torch, Keras hands the axes to a kernel that knows trailing ones only; integers it rounds the results to."""
+    axes, rank = plan.attributes["axes"], _rank(plan)
+    if ENGINE == "torch" and axes != tuple(range(rank - len(axes), rank)):
+        return "on torch, keras.layers.LayerNormalization takes trailing axes only"
+    return refuses_integers(plan)
+
+
+def _nested(plan: LayerPlan) -> str | None:
     """On torch, Keras hands a scale that is None to torch's own."""
-    layer: LayerNormalization = plan.layer  # type: ignore[assignment]
-    if ENGINE == "torch" and layer.center and not layer.scale:
+    if ENGINE == "torch" and plan.attributes["center"] and not plan.attributes["scale"]:
         return "torch's layer_norm has no second derivative with an offset and no scale"
-    return nested_moments(plan)
+    return _nested_moments(plan)
 
 
-TABLE: dict[type, Lowering] = {
-    BatchNormalization: Lowering(
-        make_batch_normalization, call_layer, own_slots, refuses_float64, nested=nested_moments
-    ),
-    LayerNormalization: Lowering(
-        make_layer_normalization, call_layer, own_slots, refuses_layer_normalization, nested=nested_layer
-    ),
-}
+LAYER_NORMALIZATION = Native(
+    "layers.LayerNormalization",
+    {"axis": _axis, **same("epsilon", "center", "scale")},
+    tied("gamma", "beta"),
+    unsupported=_unsupported,
+    differs=lambda plan: of_float64(plan, _IN_FLOAT32),
+    keeps=always,
+    nested=_nested,
+    runs=lambda plan: TwiceDifferentiableLayerNormalization if _nested(plan) else None,
+)
+
+ROWS: dict[type, Native] = {BatchNormalization: BATCH_NORMALIZATION, LayerNormalization: LAYER_NORMALIZATION}

@@ -5,82 +5,100 @@ from __future__ import annotations
 from typing import Any
 
 from unidl.backends.keras.engine import keras
-from unidl.backends.keras.layers.core import activation_name, common
-from unidl.backends.keras.weight import Slot
-from unidl.backends.lowering import Lowering, refuses_integers
-from unidl.description.plan import Call, LayerPlan
+from unidl.backends.keras.layers.activation import no_name
+from unidl.backends.keras.layers.core import of_integers, same
+from unidl.backends.keras.native import activation_name
+from unidl.backends.lowering import always
+from unidl.description.plan import LayerPlan
+from unidl.graph.spec import TensorSpec
 from unidl.layers import LSTM
+from unidl.native.helper import Helper
+from unidl.native.row import Difference, Native, Output
+from unidl.native.tie import Tie
+from unidl.ops import flip
+
+layers, ops = keras.layers, keras.ops  # as in the source code that has the class and the helpers
 
 
-def given(plan: LayerPlan, call: Call) -> set[str]:
-    """The names of a call's inputs that are not None."""
-    return {name for name, value in plan.arguments(call).items() if value is not None}
+class MaskedLSTM(layers.LSTM):
+    """An LSTM whose mask does not reach the layers behind it."""
+
+    def compute_mask(self, *_):  # type: ignore[no-untyped-def]
+        return None
 
 
-def refuses_lstm(plan: LayerPlan) -> str | None:
-    """Keras gives zeros before the first step that counts, even beside an initial state."""
-    layer: LSTM = plan.layer  # type: ignore[assignment]
-    if None in (activation_name(layer.activation, plan), activation_name(layer.recurrent_activation, plan)):
-        return "keras.activations has none that computes its activation"
-    for names in (given(plan, call) for call in plan.calls):
-        if "initial_state" in names and names & {"mask", "lengths"}:
-            return "keras.layers.LSTM gives zeros, not the initial state, before the first step that counts"
-    return refuses_integers(plan)
+def within(sequence, lengths):  # type: ignore[no-untyped-def]
+    """True at the leading steps that count, (batch, time)."""
+    steps = ops.cumsum(ops.ones_like(sequence[:, :, 0], dtype="int64"), axis=1)
+    return ops.less_equal(steps, ops.expand_dims(ops.cast(lengths, "int64"), 1))
 
 
-class MaskedLSTM(keras.layers.LSTM):
-    """An LSTM that takes lengths too, and does not hand its mask on to the layers behind it."""
-
-    def call(
-        self, sequences: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None, training: bool = False
-    ) -> Any:
-        """(batch, time, inputs) -> as the layer is configured."""
-        if lengths is not None:
-            steps = keras.ops.arange(keras.ops.shape(sequences)[1], dtype="int64")  # (time,)
-            lengths = keras.ops.expand_dims(keras.ops.cast(lengths, "int64"), 1)  # (batch, 1)
-            mask = keras.ops.less(keras.ops.expand_dims(steps, 0), lengths)  # (batch, time)
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
-
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None, **_: Any) -> Any:
-        """As without lengths."""
-        return super().compute_output_shape(sequences_shape, initial_state_shape)
-
-    def compute_mask(self, *_: Any) -> None:
-        """None: a mask is given to each layer that is to have one."""
+def from_state(y, mask, state):  # type: ignore[no-untyped-def]
+    """The initial state before the first step that counts, where Keras gives zeros."""
+    if len(y.shape) == 2:
+        return ops.where(ops.any(mask, axis=1, keepdims=True), y, state)
+    begun = ops.cumsum(ops.cast(mask, "int64"), axis=1) > 0  # (batch, time)
+    return ops.where(ops.expand_dims(begun, -1), y, ops.expand_dims(state, 1))
 
 
-def make_lstm(plan: LayerPlan) -> Any:
-    """kernel (inputs, 4 * units) and one bias, as in Keras; the gates have the same order."""
-    layer: LSTM = plan.layer  # type: ignore[assignment]
-    cls = MaskedLSTM if any({"mask", "lengths"} & given(plan, call) for call in plan.calls) else keras.layers.LSTM
-    return cls(
-        layer.units,
-        activation=activation_name(layer.activation, plan),
-        recurrent_activation=activation_name(layer.recurrent_activation, plan),
-        use_bias=layer.use_bias,
-        unit_forget_bias=layer.unit_forget_bias,
-        return_sequences=layer.return_sequences,
-        return_state=layer.return_state,
-        go_backwards=layer.go_backwards,
-        kernel_initializer="zeros",
-        recurrent_initializer="zeros",
-        **common(plan),
-    )
+WITHIN = Helper(within, lambda sequence, lengths: TensorSpec(sequence.shape[:2], "bool"))
+FROM_STATE = Helper(from_state, lambda y, mask, state: y.spec)
 
 
-def call_lstm(
-    layer: LSTM, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None
-) -> Any:
+def _lstm(layer: Any, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None) -> Any:
     """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
-    state = None if initial_state is None else list(initial_state)
-    masks = {name: value for name, value in (("mask", mask), ("lengths", lengths)) if value is not None}
-    result = native(x, initial_state=state, **masks)
-    return tuple(result) if layer.return_state else result
+    if lengths is not None:
+        mask = WITHIN(x, lengths)
+    if initial_state is None:
+        result = native(x) if mask is None else native(x, mask=mask)
+        return tuple(result) if layer.return_state else result
+    if mask is None:
+        result = native(x, initial_state=list(initial_state))
+        return tuple(result) if layer.return_state else result
+    result = native(x, initial_state=list(initial_state), mask=mask)
+    y, *state = result if layer.return_state else [result]
+    backwards = layer.go_backwards and layer.return_sequences
+    y = FROM_STATE(y, flip(mask, 1) if backwards else mask, initial_state[0])
+    return (y, *state) if layer.return_state else y
 
 
-def lstm_slots(plan: LayerPlan, native: Any) -> dict[str, Slot]:
-    """The cell's variables."""
-    return {name: Slot(native, f"cell.{name}") for name in plan.weights}
+def _outputs(plan: LayerPlan, x: Any, **_: Any) -> Any:
+    (batch, time), units = x.shape[:2], plan.attributes["units"]
+    state = TensorSpec((batch, units), plan.dtype)
+    y = Output("y", TensorSpec((batch, time, units), plan.dtype) if plan.attributes["return_sequences"] else state)
+    return [y, Output("h", state), Output("c", state)] if plan.attributes["return_state"] else y
 
 
-TABLE: dict[type, Lowering] = {LSTM: Lowering(make_lstm, call_lstm, lstm_slots, refuses_lstm)}
+def masks_on(plan: LayerPlan) -> bool:
+    """Whether Keras would hand a mask on to what takes the outputs."""
+    calls = [plan.arguments(call) for call in plan.calls]
+    masked = any(given.get(name) is not None for given in calls for name in ("mask", "lengths"))
+    return masked and bool(plan.attributes["return_sequences"])
+
+
+def _differs(plan: LayerPlan) -> list[Difference]:
+    names = [activation_name(plan.attributes[name], plan) for name in ("activation", "recurrent_activation")]
+    own = [no_name("keras.activations has none that computes its activation")] if None in names else []
+    return own + of_integers(plan)
+
+
+ARGUMENTS: dict[str, Any] = same("units", "activation", "recurrent_activation", "use_bias")
+RETURNED: dict[str, Any] = same("return_sequences", "return_state", "go_backwards")
+
+ROWS: dict[type, Native] = {
+    LSTM: Native(
+        lambda plan: "MaskedLSTM" if masks_on(plan) else "layers.LSTM",
+        {
+            **ARGUMENTS,
+            "unit_forget_bias": lambda plan: plan.attributes["unit_forget_bias"] or not plan.attributes["use_bias"],
+            **RETURNED,
+        },
+        {name: Tie(f"cell.{name}") for name in ("kernel", "recurrent_kernel", "bias")},
+        positional=1,
+        call=_lstm,
+        outputs=_outputs,
+        differs=_differs,
+        keeps=always,
+        runs=lambda plan: MaskedLSTM if masks_on(plan) else None,
+    )
+}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any, ClassVar
 
 import numpy as np
 
 from unidl.backends.keras.engine import keras
+from unidl.backends.keras.layers import CLASSES, NATIVES
 from unidl.backends.keras.module import MODULE, input_name, named
+from unidl.backends.keras.native import ACTIVATIONS, keras_class
 from unidl.backends.keras.source.expressions import OPS
-from unidl.backends.keras.source.images import IMAGES
-from unidl.backends.keras.source.layers import LAYERS, called
 from unidl.backends.keras.source.loop import train_file
-from unidl.backends.keras.source.sequences import SEQUENCES
 from unidl.codegen.author import Author
 from unidl.codegen.calls import call
 from unidl.codegen.classes import Class, class_name
@@ -21,7 +21,7 @@ from unidl.codegen.code import Code, Line, Value
 from unidl.codegen.folding import folded
 from unidl.codegen.identifiers import attribute
 from unidl.codegen.inputs import inputs_of
-from unidl.codegen.language import Language
+from unidl.codegen.language import Language, Making
 from unidl.codegen.layout import indented, written
 from unidl.codegen.literals import docstring, literal, numbered
 from unidl.codegen.loop import Loop
@@ -32,12 +32,18 @@ from unidl.codegen.scope import Scope
 from unidl.description.plan import LayerPlan, WeightSpec
 from unidl.errors import SourceError
 from unidl.graph.node import LayerCall, OpCall, WeightRead, ancestors, leaves, map_nest, symbols
+from unidl.graph.spec import TensorSpec
 from unidl.graph.tensor import SymbolicTensor
 from unidl.initializers import Constant, Ones, Zeros
+from unidl.native.helper import printed
+from unidl.native.row import Native
 
 # what a functional model cannot hold: it needs a layer around it
 _IN_LAYERS = ("random_", "scan", "while_loop", "cond", "zeros", "ones", "full", "arange", "eye", "linspace", "tensor")
 
+
+# attributes of Keras' layers -> the names of the layers there; others are called like "lstm_cell"
+PARTS = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
 
 _BUILT = ".build(None)"
 
@@ -47,15 +53,44 @@ class Keras(Language):
 
     name = "keras"
     title = "Keras"
-    layers: ClassVar = {**LAYERS, **IMAGES, **SEQUENCES}
+    natives: ClassVar = NATIVES
+    layers: ClassVar = {}
     ops: ClassVar = OPS
     modules: ClassVar = ("keras", "safetensors.numpy")
     trains_with: ClassVar = ("compiled",)
     taken: ClassVar = (
-        "keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model", "MaskedLSTM", "MaskedAttention"
+        "keras", "layers", "ops", "load_file", "Path", "WEIGHTS", "load", "make_model", *CLASSES, "within", "from_state"
     )  # fmt: skip
     locals: ClassVar = ("self", "training", "kwargs", "input_shape")
     inlines_objects = True
+
+    def defaults(self, name: str) -> dict[str, Any]:
+        """Those of its constructor, as a row says the same; channels are last unless somebody changed Keras' configuration."""
+        cls = CLASSES[name] if name in CLASSES else keras_class(name)
+        found = {key: parameter.default for key, parameter in inspect.signature(cls.__init__).parameters.items()}
+        usual = {"data_format": "channels_last", "activation": "linear"}
+        return {key: usual.get(key) if value is None else one_of(value) for key, value in found.items()}
+
+    def argument(self, making: Making, value: Any) -> Any:
+        """An activation by Keras' name, or as a function of the file."""
+        if not callable(value):
+            return value
+        if value in ACTIVATIONS:
+            return ACTIVATIONS[value]
+        spec = TensorSpec((None,) * max(2, len(making.plan.output_shapes[0])), making.plan.dtype)
+        name = str(getattr(value, "name", None) or getattr(value, "__name__", "activation"))
+        return Code(making.author.function(value, spec, name))
+
+    def constructor(self, making: Making, name: str, args: list[Any], kwargs: dict[str, Any]) -> Code:
+        """With the layer's name; a class of the file is written there."""
+        if name in CLASSES:
+            making.author.helper(name, f"{REGISTERED}\n{printed(CLASSES[name])}")
+        return call(name, *args, **kwargs, name=making.name)
+
+    def tensor_name(self, native: Native, plan: LayerPlan, tensor: str) -> str:
+        """The variable's path in the layer; its parts have names of their own."""
+        *part, last = tensor.split(".")
+        return "/".join([*(PARTS.get(key, f"{plan.kind.lower()}_{key}") for key in part), last])
 
     def cast(self, code: Code, wanted: str) -> Code:
         """ops.cast."""
@@ -125,7 +160,7 @@ class Keras(Language):
             return None
         for key, child in plan.children.items():
             row = row_of(self, child)
-            if row is None or row.call is not called or child.path != f"{plan.path}/{key}":
+            if row is None or row.native is None or not row.native.is_direct(child) or child.path != f"{plan.path}/{key}":
                 return None
             parts.append(Code(author.constructor(child, author.members(plan).objects[key]).text))
         return call("keras.Sequential", parts, name=name).text
@@ -311,6 +346,11 @@ _OPERATIONS = frozenset([*dir(keras.ops), "get_item"])  # as Keras names them: b
 
 def _has_operations(plan: LayerPlan) -> bool:
     return any(isinstance(node, OpCall) for node in ancestors(plan.calls[0].outputs))
+
+
+def one_of(value: Any) -> Any:
+    """One number where all of a tuple are equal."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def _root_name(author: Author) -> str:
