@@ -250,7 +250,9 @@ def own_class(cls: type) -> Any:
 def initializers(plan: LayerPlan, cls: Any) -> dict[str, Any]:
     """What Keras would draw the weights from, should somebody start anew: the description's, by name, else Keras' own."""
     wanted = {name: getattr(plan.layer, name, None) for name in initializers_of(cls)}
-    return {name: wanted[name] if isinstance(wanted[name], str) else usual for name, usual in initializers_of(cls).items()}
+    return {
+        name: wanted[name] if isinstance(wanted[name], str) else usual for name, usual in initializers_of(cls).items()
+    }
 
 
 @contextmanager

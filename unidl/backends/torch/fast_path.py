@@ -172,7 +172,7 @@ def function_of(row: Native, plan: LayerPlan, make: Callable[[LayerPlan], nn.Mod
     """
     if not row.function:
         return None
-    cls: type[nn.Module] = row.runs or torch_class(row.class_of(plan))
+    cls: type[nn.Module] = row.runs_as(plan) or torch_class(row.class_of(plan))
     if cls not in _parameters:
         with torch.device("meta"):
             _parameters[cls] = tuple(make(plan)._parameters)

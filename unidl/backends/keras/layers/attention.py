@@ -19,7 +19,7 @@ from unidl.native.tie import Tie
 layers, ops = keras.layers, keras.ops  # as in the source code that has the class
 
 
-class MaskedAttention(layers.MultiHeadAttention):
+class MaskedAttention(layers.MultiHeadAttention):  # type: ignore[name-defined, misc]
     """Attention in which a place that may look nowhere sees zeros.
 
     Keras lets such a place look everywhere.
@@ -64,9 +64,10 @@ class NestedAttention(Nested, MaskedAttention):
             named = {"mask": attention_mask, "causal": use_causal_mask}
             return self.of_definition(query, value, key, **named, training=bool(training) and self.trainable)
         if attention_mask is None:
-            own = super(MaskedAttention, self)
+            own: Any = super(MaskedAttention, self)
             return own.call(query, value, key=key, use_causal_mask=use_causal_mask, training=training)
-        return super().call(query, value, key, attention_mask, use_causal_mask, training)
+        masked: Any = super()
+        return masked.call(query, value, key, attention_mask, use_causal_mask, training)
 
 
 def _masks(plan: LayerPlan) -> list[Any]:

@@ -80,5 +80,7 @@ ROWS: dict[type, Native] = {
     ),
     Dropout: Native("layers.Dropout", same("rate"), positional=1, runs=SeededDropout),
     Flatten: Native("layers.Flatten", LAST),
-    Reshape: Native("layers.Reshape", {"target_shape": lambda plan: tuple(plan.attributes["target_shape"])}, positional=1),
+    Reshape: Native(
+        "layers.Reshape", {"target_shape": lambda plan: tuple(plan.attributes["target_shape"])}, positional=1
+    ),
 }

@@ -20,7 +20,7 @@ from unidl.ops import flip
 layers, ops = keras.layers, keras.ops  # as in the source code that has the class and the helpers
 
 
-class MaskedLSTM(layers.LSTM):
+class MaskedLSTM(layers.LSTM):  # type: ignore[name-defined, misc]
     """An LSTM whose mask does not reach the layers behind it."""
 
     def compute_mask(self, *_):  # type: ignore[no-untyped-def]

@@ -66,7 +66,7 @@ class Keras(Language):
 
     def defaults(self, name: str) -> dict[str, Any]:
         """Those of its constructor, as a row says the same; channels are last unless somebody changed Keras' configuration."""
-        cls = CLASSES[name] if name in CLASSES else keras_class(name)
+        cls: Any = CLASSES[name] if name in CLASSES else keras_class(name)
         found = {key: parameter.default for key, parameter in inspect.signature(cls.__init__).parameters.items()}
         usual = {"data_format": "channels_last", "activation": "linear"}
         return {key: usual.get(key) if value is None else one_of(value) for key, value in found.items()}
@@ -160,7 +160,12 @@ class Keras(Language):
             return None
         for key, child in plan.children.items():
             row = row_of(self, child)
-            if row is None or row.native is None or not row.native.is_direct(child) or child.path != f"{plan.path}/{key}":
+            if (
+                row is None
+                or row.native is None
+                or not row.native.is_direct(child)
+                or child.path != f"{plan.path}/{key}"
+            ):
                 return None
             parts.append(Code(author.constructor(child, author.members(plan).objects[key]).text))
         return call("keras.Sequential", parts, name=name).text
