@@ -63,7 +63,7 @@ def test_what_runs_as_kerass_class_is_written_as_it_and_stands_in_files(traced):
     for name, plan, row in traced:
         written = row_of(SOURCE, plan) is not None
         runs, differs = row.refuses_to_run(plan) is None, row.differs(plan)
-        assert written == (runs or bool(differs) and row.unsupported(plan) is None), name
+        assert written == (runs or (bool(differs) and row.unsupported(plan) is None)), name
         beyond = {difference.kind for difference in differs} - {"training", "ties", "errors"}
         if not beyond and row.unsupported(plan) is None:
             assert vanilla.refuses(row, plan) is None, name
@@ -93,7 +93,8 @@ def test_a_helper_is_printed_as_it_is(helper):
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_that_is_printed_makes_itself(name):
     text = printed(CLASSES[name])
-    assert "type: ignore" not in text and "fmt:" not in text
+    assert "type: ignore" not in text
+    assert "fmt:" not in text
     known = {"layers": keras.layers, "ops": keras.ops}
     exec(text, known)
     assert issubclass(known[name], CLASSES[name].__mro__[1])
