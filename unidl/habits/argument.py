@@ -11,7 +11,7 @@ _CHANNELS = "Nothing: unidl infers the input's channels."
 _LAYOUT = "Nothing: data is channels-last on every backend."
 _BATCH_FIRST = "Nothing: the batch axis comes first on every backend."
 _RUNNING = "Nothing: unidl always keeps a moving mean and variance."
-_REGULARIZER = "self.add_loss(0.01 * ops.sum(ops.square(self.dense.kernel))) in a model's forward; AdamW(weight_decay=…) decays weights beside the loss"
+_REGULARIZER = "self.add_loss(0.01 * ops.sum(ops.square(layer.kernel))) in a model's forward; AdamW(weight_decay=…) decays weights beside the loss"
 _DEVICE = 'model.build(…, device="gpu"), or UNIDL_DEVICE=gpu'
 _PRECISION = 'model.build(…, precision="float64")'
 _SCHEDULE = "learning_rate, with a schedule of unidl.schedules"
