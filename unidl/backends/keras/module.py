@@ -9,9 +9,12 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
+import sys
 import threading
+import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -36,6 +39,8 @@ if ENGINE == "tensorflow":
     # AutoGraph converts the user's code and leaves alone what bears this mark of its own: unidl's code needs no conversion
     for _own in (Layer, op.Op, *(f for space in (Layer, ops) for f in vars(space).values() if inspect.isfunction(f))):
         _own.autograph_info__ = {}  # type: ignore[attr-defined]
+
+_SPARE = 200  # calls that Keras' constructor needs beside those that walk a graph
 
 # what Keras uses itself, attributes set in its constructors included
 _NAMES = (*dir(keras.Model(name="reserved")), "unidl")
@@ -282,8 +287,40 @@ def spec_of(leaf: Any) -> Any:
     return TensorSpec(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))
 
 
+def nodes_of(outputs: Any) -> list[Any]:
+    """The nodes of Keras' graph behind the tensors: each call of a layer or operation, once."""
+    found: dict[int, Any] = {}
+    waiting = [leaf for leaf in leaves(outputs) if isinstance(leaf, keras.KerasTensor)]
+    while waiting:
+        operation, index, _ = waiting.pop()._keras_history
+        node = operation._inbound_nodes[index]
+        if id(node) not in found:
+            found[id(node)] = node
+            waiting.extend(node.input_tensors)
+    return list(found.values())
+
+
 def functional(inputs: Any, outputs: Any, name: str) -> Any:
     """A functional model; a dict's keys may be texts that no tensor of Keras can be called, of which Keras warns."""
-    with warnings.catch_warnings():
+    with _recursion(len(nodes_of(outputs))), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "When providing `inputs` as a dict", UserWarning)
         return keras.Model(inputs, outputs, name=name)
+
+
+_deepening = threading.Lock()  # the limit is the process'
+
+
+@contextmanager
+def _recursion(calls: int) -> Iterator[None]:
+    """Python may call so deep here, and no deeper: Keras' constructor walks a graph by recursion, a call for each node on a path.
+
+    Python's own functions take no room on the thread's stack for that (since 3.11).
+    """
+    here = sum(1 for _ in traceback.walk_stack(None))
+    with _deepening:
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(before, here + calls + _SPARE))
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(before)

@@ -17,7 +17,7 @@ from unidl.backends.keras.ambient import ambient, is_disturbed
 from unidl.backends.keras.binding import Nested, add_children, bind_child, child_of, make_adapter, slots_of
 from unidl.backends.keras.engine import ENGINE, ROUNDS_FLOAT64, keras, outside_graph
 from unidl.backends.keras.layers import LOWERINGS
-from unidl.backends.keras.module import Adapter, Part, call_native, functional, input_name, layer_name
+from unidl.backends.keras.module import Adapter, Part, call_native, functional, input_name, layer_name, nodes_of
 from unidl.backends.keras.prediction import predicted
 from unidl.backends.keras.weight import Slot, build_blank, set_to_zero
 from unidl.backends.lowering import Lowering, Way, choose
@@ -204,14 +204,7 @@ def name_operations(outputs: Any, taken: set[str]) -> None:
 
     Keras names an operation by a counter of the process ("add", "add_1"), and refuses a model in which a layer has that name.
     """
-    waiting = [leaf for leaf in leaves(outputs) if isinstance(leaf, keras.KerasTensor)]
-    found: dict[int, Any] = {}
-    while waiting:
-        operation, node, _ = waiting.pop()._keras_history
-        if id(operation) not in found:
-            found[id(operation)] = operation
-            waiting.extend(operation._inbound_nodes[node].input_tensors)
-    for operation in reversed(list(found.values())):
+    for operation in reversed(list(dict.fromkeys(node.operation for node in nodes_of(outputs)))):
         if isinstance(operation, keras.layers.Layer):
             continue
         name = re.sub(r"_\d+$", "", operation.name)
