@@ -61,9 +61,12 @@ def replacing(path: Path, what: str) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str, what: str) -> None:
-    """Write a text file, whole or not at all (see `replacing`)."""
+    r"""Write a text file in UTF-8, whole or not at all (see `replacing`).
+
+    Half of a surrogate pair, which UTF-8 has not (a file's name may hold one), is written \ud800: so JSON reads it as it was.
+    """
     with replacing(path, what) as stream:
-        stream.write(text.encode())
+        stream.write(text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from unidl.description.plan import LayerPlan
 from unidl.graph.node import leaves, map_nest, symbols
 from unidl.graph.spec import is_float
 from unidl.insight.inspections import flops
+from unidl.insight.inspections.likeness import likeness
 from unidl.insight.inspections.lone_layer import run
 from unidl.insight.inspections.play import Play, spec_of
 from unidl.inspection.cost import LayerCost
@@ -26,11 +27,13 @@ from unidl.models.calling import calling
 from unidl.models.summary import LoweringRow, lowering_rows
 from unidl.ops.op import running
 
+Seconds = tuple[Timing | None, Timing | None]  # forward, backward
+
 ROUNDS = 9
 SECONDS = (
     4.0  # for all layers, forward and backward, after their first calls; a few rounds are taken whatever they take
 )
-AT_MOST = 0.2  # of it for one layer
+AT_MOST = 0.2  # of it for one kind of layer
 
 
 def costs(model: Model, call: Arguments, training: bool, times: bool) -> tuple[LayerCost, ...]:
@@ -40,7 +43,8 @@ def costs(model: Model, call: Arguments, training: bool, times: bool) -> tuple[L
     TensorFlow, Python on torch), several times over. `forward` is such a call, less one that computes nothing; `backward` is what
     the gradients of the sum of its outputs, by its weights and its inputs, take beyond a forward in training. Where a layer is
     called several times, it is all of them. What lies below a layer is included; a container's time and the sum of its layers'
-    differ by what stands between them, and by what a compiler makes of both.
+    differ by what stands between them, and by what a compiler makes of both. Layers that run the same operations on tensors of the
+    same shapes (`likeness`) are timed once: the first one's seconds are the others' too.
 
     Args:
         model: A copy, which is run.
@@ -49,13 +53,27 @@ def costs(model: Model, call: Arguments, training: bool, times: bool) -> tuple[L
         times: Whether to measure seconds.
     """
     play = Play(model, call)
-    found = []
     rows = lowering_rows(model._need_built())
-    limit = min(AT_MOST, SECONDS / len(rows)) / 2 if times else None
+    plans = {plan.path: plan for plan in reversed(list(play.plan.walk())) if plan.reached}
+    seconds = _all_seconds(play, rows, plans, training) if times else {}
+    return tuple(_cost(row, plans.get(row.path), seconds.get(row.path, (None, None))) for row in rows)
+
+
+def _all_seconds(
+    play: Play, rows: Sequence[LoweringRow], plans: Mapping[str, LayerPlan], training: bool
+) -> dict[str, Seconds]:
+    """Forward and backward of each layer that is called, by path; one of those alike is timed."""
+    alike: dict[Hashable, list[str]] = {}
     for row in rows:
-        plan = next((p for p in play.plan.walk() if p.path == row.path and p.reached), None)
-        found.append(_cost(play, row, plan, training, limit))
-    return tuple(found)
+        if row.path in plans and plans[row.path].calls:
+            alike.setdefault((row.native, row.way, likeness(plans[row.path])), []).append(row.path)
+    limit = min(AT_MOST, SECONDS / max(len(alike), 1)) / 2
+    return {
+        path: taken
+        for paths in alike.values()
+        for taken in [_seconds(play, plans[paths[0]], training, limit)]
+        for path in paths
+    }
 
 
 def parameters_alone(model: Model) -> tuple[LayerCost, ...]:
@@ -64,19 +82,16 @@ def parameters_alone(model: Model) -> tuple[LayerCost, ...]:
     return tuple(LayerCost(r.path, r.layer, r.native, r.way, (), r.parameters, r.states, None) for r in rows)
 
 
-def _cost(play: Play, row: LoweringRow, plan: LayerPlan | None, training: bool, limit: float | None) -> LayerCost:
+def _cost(row: LoweringRow, plan: LayerPlan | None, seconds: Seconds) -> LayerCost:
     shapes, operations, memory = [], flops.Count(), 0
     for traced in plan.calls if plan is not None else ():
         operations.add(flops.count(traced))
         for tensor in symbols(traced.outputs):
             shapes.append(tuple(axis or 0 for axis in tensor.shape))
             memory += math.prod(shapes[-1]) * _width(tensor.dtype)
-    forward, backward = None, None
-    if limit is not None and plan is not None and plan.calls:
-        forward, backward = _seconds(play, plan, training, limit)
     return LayerCost(
         row.path, row.layer, row.native, row.way, tuple(shapes), row.parameters, row.states, operations.total,
-        tuple(sorted(operations.uncounted)), memory, forward, backward,
+        tuple(sorted(operations.uncounted)), memory, *seconds,
     )  # fmt: skip
 
 
@@ -87,7 +102,7 @@ def _width(dtype: str) -> int:
 # -- time --------------------------------------------------------------------------------------------------------------------
 
 
-def _seconds(play: Play, plan: LayerPlan, training: bool, limit: float) -> tuple[Timing | None, Timing | None]:
+def _seconds(play: Play, plan: LayerPlan, training: bool, limit: float) -> Seconds:
     """Forward and backward of all calls of one layer."""
     built = play.built if plan is play.plan else play.lone(plan.layer)._need_built()
     backend = built.backend
