@@ -16,6 +16,7 @@ from unidl.graph.nesting import is_nested
 from unidl.graph.node import leaves, map_nest, pack
 from unidl.graph.spec import dtype_name, is_float
 from unidl.models import Model
+from unidl.models.calling import raise_meant
 from unidl.ops.op import backend_of, running
 
 Function = Callable[..., Any]
@@ -124,7 +125,10 @@ def jit(function: Function) -> Function:
             compiled[program] = backend.jit(function)
         given, named = map_nest(lambda leaf: _converted(backend, leaf), (args, kwargs))
         with _context(backend):
-            return compiled[program](*given, **named)
+            try:
+                return compiled[program](*given, **named)
+            except backend.ERRORS as error:
+                raise_meant(backend, error)
 
     return run
 

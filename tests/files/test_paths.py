@@ -1,6 +1,7 @@
 """Paths, names, modes and links of what is written, and what happens on a full disk."""
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -251,3 +252,10 @@ def test_what_cannot_be_flushed_leaves_the_old_file(tmp_path, monkeypatch):
         assert isinstance(told.value, UnidlError)
     assert os.listdir(tmp_path) == ["m.unidl"]
     assert (tmp_path / "m.unidl").read_bytes() == before
+
+
+def test_half_of_a_surrogate_pair_in_a_text_is_written_as_json_reads_it(tmp_path):
+    """A path, and so an error's text, may hold one; UTF-8 has none."""
+    text = json.dumps({"path": "a\udc80b", "name": "größe"}, ensure_ascii=False)
+    aside.write_text(tmp_path / "i.json", text, "A test")
+    assert json.loads((tmp_path / "i.json").read_text(encoding="utf-8")) == json.loads(text)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextvars import Token
 from threading import get_ident
-from typing import Any
+from typing import Any, NoReturn
 
 from unidl.access import Access
+from unidl.backends.contract import Backend
 from unidl.description.plan import LayerPlan
 from unidl.models.build import Built
 from unidl.ops.op import _running
@@ -25,6 +26,14 @@ class Title:
 
     def __str__(self) -> str:
         return f"{self._what} of {self._plan.title}"  # put together only where somebody is refused
+
+
+def raise_meant(backend: Backend, error: BaseException) -> NoReturn:
+    """Raise what a framework's error of a graph at work means in unidl's terms; the error itself where nothing is known of it."""
+    meant = backend.explained(error)
+    if meant is None:
+        raise error
+    raise meant from error
 
 
 _SHARED, _SWITCHED, _TAKEN = range(

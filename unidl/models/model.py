@@ -23,7 +23,7 @@ from unidl.errors import ArgumentError, DataError, NotBuiltError
 from unidl.graph.node import leaves, map_nest
 from unidl.models import change
 from unidl.models.build import Built, Part, build, build_once, refuse_built, weight_path
-from unidl.models.calling import begin, changing, end, reading
+from unidl.models.calling import begin, changing, end, raise_meant, reading
 from unidl.models.door import admit
 from unidl.models.input import PLAIN, check_described
 from unidl.models.paths import LayerMapping, matching
@@ -208,6 +208,8 @@ class Model(Layer, metaclass=_ModelType):
         begun = begin(built, training, "A call")
         try:
             return built.backend.run(built.native, args, kwargs, training)
+        except built.backend.ERRORS as error:
+            raise_meant(built.backend, error)
         finally:
             end(begun)
 
@@ -242,6 +244,8 @@ class Model(Layer, metaclass=_ModelType):
         try:
             with built.backend.training_mode(built.native, False):
                 return _predicted(built, inputs, count, batch_size)
+        except built.backend.ERRORS as error:
+            raise_meant(built.backend, error)
         finally:
             end(begun)
 

@@ -150,12 +150,15 @@ def squeezed(shape: Shape, axis: int | Sequence[int]) -> Shape:
     axes = canonical_axes(axis, len(shape))  # type: ignore[arg-type]
     for a in axes:
         if shape[a] not in (1, None):
-            raise ShapeError(
-                f"Only an axis of length 1 can be dropped, not axis {a}.",
-                expected="1",
-                received=f"{shape[a]}, in {shape}",
-            )
+            raise not_one(a, f"{shape[a]}, in {shape}")
     return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def not_one(axis: int, received: object) -> ShapeError:
+    """The one error for an axis of another length than 1 that is to be dropped."""
+    return ShapeError(
+        f"Only an axis of length 1 can be dropped, not axis {axis}.", expected="1", received=str(received)
+    )
 
 
 def _squeeze(x: Any, axis: int | Sequence[int]) -> TensorSpec:

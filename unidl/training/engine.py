@@ -19,7 +19,7 @@ from unidl.errors import ArgumentError, FileError, ShapeError
 from unidl.graph.node import map_nest
 from unidl.graph.spec import TensorSpec
 from unidl.models.build import weight_path
-from unidl.models.calling import calling
+from unidl.models.calling import calling, raise_meant
 from unidl.models.door import admit
 from unidl.models.model import Model, in_training_step, training_step
 from unidl.ops.stream import step_of
@@ -430,10 +430,7 @@ class Engine:
             try:
                 return program(load.data, load.order, load.first, load.count, load.batch_size, states, rates)
             except self.backend.ERRORS as error:
-                meant = self.backend.explained(error)
-                if meant is None:
-                    raise
-                raise meant from error
+                raise_meant(self.backend, error)
 
     def program(self, kind: str, data: Any, jit: bool) -> Steps:
         """The loop for data of that structure, whatever its length."""

@@ -21,7 +21,6 @@ from unidl.backends.tensorflow.generator import random_state as random_state
 from unidl.backends.tensorflow.gradient import jit as jit
 from unidl.backends.tensorflow.gradient import value_and_grad as value_and_grad
 from unidl.backends.tensorflow.ops import OPS as OPS
-from unidl.backends.tensorflow.ops.loss import explained as explained
 from unidl.backends.tensorflow.optimizers import optimizer as optimizer
 from unidl.backends.tensorflow.program import build as build
 from unidl.backends.tensorflow.program import child as child
@@ -46,6 +45,7 @@ from unidl.backends.tensorflow.tensor import is_compiling as is_compiling
 from unidl.backends.tensorflow.tensor import to_numpy as to_numpy
 from unidl.backends.tensorflow.tensor import to_tensor as to_tensor
 from unidl.backends.tensorflow.training import compile_steps as compile_steps
+from unidl.backends.tensorflow.training import explained as explained
 from unidl.backends.tensorflow.training import repeat as repeat
 from unidl.backends.tensorflow.training import training_mode as training_mode
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+import unidl
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.tensorflow.invariant import steps_of
 from unidl.backends.tensorflow.module import Adapter
+from unidl.backends.tensorflow.ops.loss import explained as explained_targets
 from unidl.backends.tensorflow.tensor import to_tensor
 from unidl.backends.tensorflow.tracing import Traced, asked_nothing, in_mode
+from unidl.errors import UnidlError
 from unidl.graph.node import leaves, map_nest, pack
+from unidl.ops.indexing import index_error
+from unidl.ops.manipulation import not_one
+from unidl.ops.undefined import no_quotient
 
 
 def repeat(step: Step, width: int | None = None) -> Steps:
@@ -156,6 +166,40 @@ def _traced(steps: Steps, native: Adapter, width: int | None, data: list[tf.Tens
             return steps(*pack(blank, tensors))
 
     return Traced(run, f"{type(native).__name__}_steps", signature, width is not None)
+
+
+def explained(error: BaseException) -> UnidlError | None:
+    """What it means that a graph refused a number or a shape as it ran, with the line of the user's that computes it."""
+    meant = explained_targets(error)
+    if meant is None:
+        text = str(error)
+        for pattern, make in _MEANT.items():
+            if found := re.search(pattern, text):
+                meant = make(found)
+                break
+    if meant is not None and (line := _line_of_the_user(error)):
+        meant.locate(line)
+    return meant
+
+
+# a kernel's message -> the error that the same call has where it is not in a graph
+_MEANT: dict[str, Callable[[re.Match[str]], UnidlError]] = {
+    r"indices(\[[\d,]*\])? = (-?\d+) is not in \[0, (\d+)\)": lambda m: index_error(
+        int(m[2]), int(m[3]), tuple(int(i) for i in (m[1] or "").strip("[]").split(",") if i)
+    ),
+    r"Can ?not squeeze dim\[(\d+)\], expected a dimension of 1, got (\d+)": lambda m: not_one(int(m[1]), int(m[2])),
+    r"Integer division by zero": lambda _: no_quotient(),
+}
+_OWN = tuple(f"{Path(module).parent}{os.sep}" for module in (unidl.__file__, tf.__file__))
+
+
+def _line_of_the_user(error: BaseException) -> str:
+    """Where in a forward, a step or a loss the operation that failed was made: "net.py:12, in forward"; "" where in unidl's code."""
+    block = str(error).partition("defined at (most recent call last):")[2].partition("Detected at node")[0]
+    frames = re.findall(r'File "([^"\n]+)", line (\d+), in (\S+)', block)
+    inside = itertools.dropwhile(lambda frame: not frame[0].startswith(_OWN), frames)  # from the call of unidl on
+    lines = [frame for frame in inside if not frame[0].startswith(_OWN) and f"{os.sep}keras{os.sep}src" not in frame[0]]
+    return f"{Path(lines[-1][0]).name}:{lines[-1][1]}, in {lines[-1][2]}" if lines else ""
 
 
 def training_mode(native: tf.Module, training: bool) -> AbstractContextManager[object]:

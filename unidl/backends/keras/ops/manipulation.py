@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from unidl.backends.keras.deferred import Length, deferred, exact, is_plain
+from unidl.backends.keras.deferred import Length, deferred, exact, is_plain, of_engine
 from unidl.backends.keras.engine import keras
 from unidl.backends.keras.promotion import constant, meet, name_of
 from unidl.backends.keras.tensor import plain
@@ -55,8 +55,12 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
 
 
 def squeeze(x: Tensor, axis: int | Sequence[int]) -> Tensor:
-    squeezed(tuple(x.shape), axis)  # refuses a length that is known and not 1
-    return ops.squeeze(x, axis)
+    left = squeezed(tuple(x.shape), axis)  # refuses a length that is known and not 1
+    free = tuple(x.shape).count(None) > left.count(None)  # keras.ops refuses an axis whose length is not known yet
+    return _squeeze_later(x, axis) if free else ops.squeeze(x, axis)
+
+
+_squeeze_later = of_engine("squeeze", ops.squeeze)
 
 
 def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Tensor:
