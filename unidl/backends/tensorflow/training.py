@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import unidl
 from unidl.backends.contract import LONGEST, Step, Steps, Store
 from unidl.backends.tensorflow.invariant import steps_of
 from unidl.backends.tensorflow.module import Adapter
@@ -190,7 +189,7 @@ _MEANT: dict[str, Callable[[re.Match[str]], UnidlError]] = {
     r"Can ?not squeeze dim\[(\d+)\], expected a dimension of 1, got (\d+)": lambda m: not_one(int(m[1]), int(m[2])),
     r"Integer division by zero": lambda _: no_quotient(),
 }
-_OWN = tuple(f"{Path(module).parent}{os.sep}" for module in (unidl.__file__, tf.__file__))
+_OWN = (f"{Path(__file__).parents[2]}{os.sep}", f"{Path(tf.__file__).parent}{os.sep}")  # unidl, TensorFlow
 
 
 def _line_of_the_user(error: BaseException) -> str:
