@@ -167,7 +167,8 @@ def test_files_have_the_mode_that_the_umask_leaves(umask, tmp_path):
         m.save(tmp_path / "m.unidl")
         unidl.Trainer(m, "mse").save(tmp_path / "t.unidl")
         unidl.eject(m, "torch", tmp_path / "ejected")
-        unidl.export(m, "pt2", tmp_path / "m.pt2")
+        if umask == 0o077:  # it takes seconds
+            unidl.export(m, "pt2", tmp_path / "m.pt2")
     finally:
         os.umask(before)
     for path in [p for p in tmp_path.rglob("*") if p.is_file()]:
