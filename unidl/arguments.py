@@ -156,6 +156,23 @@ def per_axis(owner: Any, name: str, value: Any, axes: int) -> tuple[int, ...]:
     return tuple(positive(owner, name, v) for v in values)
 
 
+def pair_per_axis(owner: Any, name: str, value: Any, axes: int) -> tuple[tuple[int, int], ...]:
+    """(in front, behind) for each spatial axis: one integer for all, one or a pair for each; with a single axis, its pair."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes
+    if axes == 1 and isinstance(value, (tuple, list)):
+        values = (values,)
+    pairs = [tuple(v) if isinstance(v, (tuple, list)) else (v, v) for v in values]
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs):
+        wanted = (
+            "an integer or a pair"
+            if axes == 1
+            else f"an integer, or {axes} integers or pairs, one for each spatial axis"
+        )
+        raise refuse(owner, name, wanted, value)
+    low, high = zip(*pairs, strict=True)
+    return tuple(zip(*([integer(owner, name, v, 0, LARGEST_SIZE) for v in side] for side in (low, high)), strict=True))
+
+
 def axes(owner: Any, name: str, value: Any) -> tuple[int, ...]:
     """One axis or several different ones, as a tuple."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)

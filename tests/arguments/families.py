@@ -58,6 +58,7 @@ def word(right: str, *wrong: Any) -> Family:
 
 POSITIVE = Family(2, (*NO_INTEGER, 0, -1, 2**31))
 PER_AXIS = Family(2, (*NO_INTEGER, 0, -1, (1, 0), (1, 2, 3), (1, "2"), [1, None], (1.5, 2)))
+PAIRS = Family(1, (*NO_INTEGER, -1, (1, -1), (1, 2, 3, 4), (1, "2"), [1, None], (1.5, 2), ((1, 2, 3), 1)))
 COUNT = Family(1, (*NO_INTEGER, -1))
 SEED = Family(0, (*NO_INTEGER, -1, 2**63))
 FLAG = Family(True, NO_FLAG)
@@ -84,6 +85,7 @@ BY_NAME: dict[str, Family] = {
     **dict.fromkeys(("epochs", "warmup", "patience", "cooldown"), COUNT),
     **dict.fromkeys(("histograms", "validation_freq", "steps_per_epoch", "max_steps"), POSITIVE),
     "steps": Family(4, (*NO_INTEGER, 0, -1)),
+    "cropping": PAIRS,
     "seed": SEED,
     "axis": INTEGER,
     "shape": Family(
@@ -127,7 +129,14 @@ BY_NAME: dict[str, Family] = {
     "reduction": word("mean", "sum", "none"),
     # descriptions
     **dict.fromkeys(
-        ("kernel_initializer", "bias_initializer", "recurrent_initializer", "embeddings_initializer"), INITIALIZER
+        (
+            "alpha_initializer",
+            "kernel_initializer",
+            "bias_initializer",
+            "recurrent_initializer",
+            "embeddings_initializer",
+        ),
+        INITIALIZER,
     ),
     **dict.fromkeys(("activation", "recurrent_activation"), ACTIVATION),
     "initializer": INITIALIZER,

@@ -26,6 +26,7 @@ from tests.arguments.families import (
     NO_TEXT,
     NUMBER,
     OBJECT,
+    PAIRS,
     Family,
     Made,
     family_of,
@@ -37,13 +38,18 @@ from unidl import callbacks, layers, losses, metrics, optimizers, schedules, set
 
 HOOKS = [name for name in callbacks.callback.GIVEN if name.startswith("on_")]
 
+AXES = Family(-1, (*[w for w in NO_INTEGER if not isinstance(w, list)], (1, 1), (1, "2"), ["x"]))
+
 # where a parameter's name means something of its own
 SPECIAL: dict[str, Family] = {
     "unidl.layers.BatchNormalization(momentum)": real(0.9, -0.1, 1.1, 2),
     "unidl.optimizers.SGD(momentum)": real(0.9, -0.1, 1.0, 2),
     "unidl.optimizers.SGD(nesterov)": Family(False, NO_FLAG),
     "unidl.layers.Concatenate(axis)": Family(-1, NO_INTEGER),
-    "unidl.layers.LayerNormalization(axis)": Family(-1, (*[w for w in NO_INTEGER if not isinstance(w, list)], (1, 1), (1, "2"), ["x"])),
+    "unidl.layers.LayerNormalization(axis)": AXES,
+    "unidl.layers.PReLU(shared_axes)": AXES,
+    "unidl.layers.Rescaling(scale)": NUMBER,
+    **{f"unidl.layers.{name}(padding)": PAIRS for name in ("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "ReflectionPadding2D", "ReplicationPadding2D")},
     "unidl.initializers.VarianceScaling(mode)": word("fan_in", "fan"),
     "unidl.layers.BatchNormalization(scale)": Family(True, ("yes", 2, math.nan, [], OBJECT)),
     "unidl.layers.LayerNormalization(scale)": Family(True, ("yes", 2, math.nan, [], OBJECT)),

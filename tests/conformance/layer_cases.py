@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.conformance.case import Case
+from tests.conformance.definition_cases import CASES as DEFINITIONS
 from tests.conformance.inputs import integers, normal, nowhere_at, steps, ties, truths
 from tests.conformance.user_layers import Block, Centre, Doubled, Renamed, Scale, Stack, bent
 from tests.conformance.ways import (
@@ -314,4 +315,5 @@ CASES = [
     Case("a user's state", Centre(), (normal(3, 4),)),
     Case("a mask for the first layer alone", Stack(), (normal(3, 5, 4),), named={"mask": truths(3, 5)}),
     Case("a user's block", Block(4), (normal(3, 5),)),
+    *DEFINITIONS,
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.conformance.definition_cases import ORACLES as DEFINITIONS
 from unidl import layers
 
 Weights = dict[str, np.ndarray]
@@ -263,4 +264,5 @@ ORACLES: dict[type, Any] = {
     layers.Maximum: lambda layer, w, xs: np.maximum(*xs),
     layers.Minimum: lambda layer, w, xs: np.minimum(*xs),
     layers.Concatenate: lambda layer, w, xs: np.concatenate(xs, layer.axis),
+    **DEFINITIONS,
 }
