@@ -43,6 +43,7 @@ SECTIONS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ("Activations by name", "Understood.", habits.ACTIVATIONS),
     ("Initializers by name", "Understood.", habits.INITIALIZERS),
     ("Initializers", "Names in `unidl.initializers`, and names given as a text.", habits.INITIALIZER_NAMES),
+    ("Losses by name", "Understood.", habits.LOSS_ALIASES),
     ("Losses", "Names given to the Trainer, and names in `unidl.losses`.", habits.LOSSES),
     ("Metrics", "Names given to the Trainer, and names in `unidl.metrics`.", habits.METRICS),
     ("Optimizers", "Names given to the Trainer, and names in `unidl.optimizers`.", habits.OPTIMIZERS),

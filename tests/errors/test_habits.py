@@ -108,6 +108,11 @@ def test_initializers_are_understood(word):
     assert layers.Dense(2, kernel_initializer=word).output_shape((None, 3)) == (None, 2)
 
 
+@pytest.mark.parametrize("word", habits.LOSS_ALIASES)
+def test_losses_are_understood(word):
+    assert losses.get(word).reduction == "mean"
+
+
 @pytest.mark.parametrize("name", habits.ARGUMENTS_OF)
 def test_arguments_answer(name):
     """Each class and method is there, has not the foreign argument itself, and says unidl's way."""

@@ -133,7 +133,7 @@ class Loop:
         """
         alike, shape = self.predictions, self.predictions.shape
         given = [alike, *(TensorSpec(s, "int64") for s in ((shape[:-1], (*shape[:-1], 1)) if shape else ()))]
-        if self.classes:
+        if self.loss.of_classes:
             given = [given[1], alike]
         errors = []
         for spec in given:

@@ -29,6 +29,7 @@ from unidl.habits.record import SOURCES as SOURCES
 from unidl.habits.training import CALLBACKS as CALLBACKS
 from unidl.habits.training import INITIALIZER_NAMES as INITIALIZER_NAMES
 from unidl.habits.training import INITIALIZERS as INITIALIZERS
+from unidl.habits.training import LOSS_ALIASES as LOSS_ALIASES
 from unidl.habits.training import LOSSES as LOSSES
 from unidl.habits.training import METRICS as METRICS
 from unidl.habits.training import OPTIMIZERS as OPTIMIZERS

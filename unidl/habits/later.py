@@ -134,14 +134,7 @@ OPS: dict[str, str] = {
     "l1loss": "ops.mean(ops.abs(predictions - targets))",
 }  # fmt: skip
 
-LOSSES: dict[str, str] = {
-    **dict.fromkeys(("meanabsoluteerror", "mae", "l1loss", "l1", "absolutedifference"), "A function is a loss: loss=lambda t, p: ops.mean(ops.abs(t - p))."),
-    **dict.fromkeys(("logcosh",), "A function is a loss: loss=lambda t, p: ops.mean(ops.softplus(-2.0 * (p - t)) + (p - t) - math.log(2.0))."),
-    **dict.fromkeys(("hinge", "hingeloss"), "A function is a loss: loss=lambda t, p: ops.mean(ops.relu(1.0 - t * p)), with targets -1 and 1."),
-    **dict.fromkeys(("poisson", "poissonnllloss"), "A function is a loss: loss=lambda t, p: ops.mean(ops.exp(p) - t * p), with predictions that are logarithms."),
-    **dict.fromkeys(("huber", "huberloss"), "A function is a loss: with d = ops.abs(t - p) it is ops.mean(ops.where(ops.less(d, 1.0), 0.5 * d * d, d - 0.5))."),
-    **dict.fromkeys(("smoothl1loss",), "A function is a loss: with d = ops.abs(t - p) it is ops.mean(ops.where(ops.less(d, 1.0), 0.5 * d * d, d - 0.5))."),
-}  # fmt: skip
+LOSSES: dict[str, str] = {}
 
 METRICS: dict[str, str] = {
     **dict.fromkeys(("meanabsoluteerror", "mae"), "A function is a metric, its mean: metrics=[lambda t, p: ops.abs(t - p)]."),

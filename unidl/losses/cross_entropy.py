@@ -48,6 +48,7 @@ class CrossEntropy(Loss, name="cross_entropy"):
     """
 
     probabilities = "softmax"
+    of_classes = True
     of_positions = True
 
     def __init__(
@@ -68,11 +69,7 @@ class CrossEntropy(Loss, name="cross_entropy"):
         targets, predictions, integers = self._fitting(targets, predictions)
         if self.from_logits and integers and not self.label_smoothing:
             return ops.softmax_cross_entropy(predictions, targets, ignore_index=self.ignore_index)
-        predictions = ops.cast(predictions, float_dtype(predictions))
-        if self.from_logits:
-            log_p = ops.log_softmax(predictions, axis=-1)  # (batch, ..., classes)
-        else:
-            log_p = ops.log(ops.clip(predictions, 1e-7, 1.0))
+        log_p = self._log_probabilities(predictions)
         s = self.label_smoothing
         if integers:
             loss = ops.multiply(ops.negative_log_likelihood(log_p, targets, ignore_index=self.ignore_index), 1.0 - s)
@@ -83,6 +80,13 @@ class CrossEntropy(Loss, name="cross_entropy"):
             return loss
         spread, mask = ops.multiply(ops.mean(log_p, axis=-1), -s), self.mask(targets)
         return ops.add(loss, spread if mask is None else ops.where(mask, spread, 0.0))
+
+    def _log_probabilities(self, predictions: Any) -> Any:
+        """(batch, ..., classes), in the dtype of the loss."""
+        predictions = ops.cast(predictions, float_dtype(predictions))
+        if self.from_logits:
+            return ops.log_softmax(predictions, axis=-1)
+        return ops.log(ops.clip(predictions, 1e-7, 1.0))
 
     def mask(self, targets: Any) -> Any:
         """(batch, ...), False where the label is the one to leave out."""

@@ -18,7 +18,11 @@ from unidl.targets.function import Comparison, check_values
 
 REDUCTIONS = ("mean", "weighted_mean")
 LOSSES: Family[Loss] = Family(
-    "loss", "losses", habits.LOSSES, "an object of unidl.losses, or a function(targets, predictions)"
+    "loss",
+    "losses",
+    habits.LOSSES,
+    "an object of unidl.losses, or a function(targets, predictions)",
+    aliases=habits.LOSS_ALIASES,
 )
 
 
@@ -39,6 +43,7 @@ class Loss(Member, family=LOSSES, calls={"per_example": ("targets", "predictions
     reads_logits = False  # whether a softmax or sigmoid at the model's end would be a mistake
     probabilities: str | None = None  # the op that makes probabilities of such logits, which from_logits=False takes
     reduction = "mean"  # or "weighted_mean"
+    of_classes = False  # whether targets are usually integer labels without the predictions' class axis
     of_positions = False  # whether `per_example` has a value for each element of the targets, but for a class axis
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

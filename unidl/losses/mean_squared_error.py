@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from unidl import ops
-from unidl.arguments import one_of
-from unidl.graph.spec import TensorSpec
-from unidl.losses.loss import REDUCTIONS, Loss, float_dtype
+from unidl.losses.loss import float_dtype
+from unidl.losses.paired import Paired
 from unidl.targets.shapes import alike
 
 
-class MSE(Loss, name="mse"):
+class MSE(Paired, name="mse"):
     """Mean squared error loss.
 
         loss = mean((targets - predictions)^2)
@@ -32,29 +29,14 @@ class MSE(Loss, name="mse"):
     Where the frameworks differ: torch broadcasts (batch,) against (batch, 1) to (batch, batch) with a warning; unidl raises an error.
     """
 
-    of_positions = True
+    title = "MSE"
 
-    def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = one_of(self, "reduction", reduction, REDUCTIONS)
-
-    def per_example(self, targets: Any, predictions: Any) -> Any:
+    def values(self, targets: Any, predictions: Any) -> Any:
         """The square of each difference."""
-        return ops.square(ops.subtract(*self._together(targets, predictions)))
+        return ops.square(ops.subtract(targets, predictions))
 
     def _mean(self, targets: Any, predictions: Any) -> Any:
         """The mean, taken by the op itself."""
-        targets, predictions = self._together(targets, predictions)
-        return ops.mean_squared_error(predictions, targets)
-
-    def check(self, targets: np.ndarray, predictions: TensorSpec) -> None:
-        """Equal shapes."""
-        alike("MSE", targets, predictions)
-
-    def _each(self, targets: Any, predictions: Any) -> Any:
-        return self.per_example(targets, predictions)
-
-    def _together(self, targets: Any, predictions: Any) -> tuple[Any, Any]:
-        """Both in the dtype of the loss, if their shapes are the same."""
-        targets, predictions = alike("MSE", targets, predictions)
+        targets, predictions = alike(self.title, targets, predictions)
         dtype = float_dtype(predictions)
-        return ops.cast(targets, dtype), ops.cast(predictions, dtype)
+        return ops.mean_squared_error(ops.cast(predictions, dtype), ops.cast(targets, dtype))
