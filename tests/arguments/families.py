@@ -101,7 +101,6 @@ BY_NAME: dict[str, Family] = {
     "weight_decay": real(0.1, -0.1),
     "delta": real(1.0, 0.0, -1.0),
     "gamma": real(2.0, -0.1),
-    "alpha": real(0.5, -0.1),
     "beta": real(0.5, -0.1),
     "smooth": real(1.0, 0.0, -1.0),
     "clip_norm": real(1.0, 0.0, -1.0),

@@ -58,6 +58,7 @@ SPECIAL: dict[str, Family] = {
     "unidl.initializers.Uniform(high)": real(1.0, -2.0),
     "unidl.schedules.Constant(value)": real(0.1, -0.1),
     "unidl.schedules.Cosine(steps)": Family(4, (*NO_INTEGER, 0, -1)),
+    **{f"unidl.losses.{name}(alpha)": real(0.5, -0.1) for name in ("BinaryFocalCrossEntropy", "FocalCrossEntropy", "Tversky")},
     "unidl.Input(name)": Family("x", (*NO_TEXT, "")),
     "unidl.data.Arrays(parts)": Family(Made("x"), ("x", math.nan, OBJECT, np.array(["a"]), np.zeros((0, 3), "float32"), 3)),
     "unidl.data.Arrays(batch_size)": Family(2, (*NO_INTEGER, 0, -1)),
