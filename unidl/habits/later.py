@@ -11,7 +11,6 @@ _PREPROCESSING = "Prepare arrays before training, with NumPy or another package:
 _AUGMENTATION = "Augment batches in a function that yields them: trainer.fit(unidl.data.Stream(batches))."
 _RECURRENT = "In the forward of a subclass of unidl.Layer: ops.scan(step, initial, xs, axis=1) runs a step over time."
 _PAD = "In forward: ops.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)){})."
-_GROUPS = "In the forward of a subclass of unidl.Layer, with mean and variance of each group: ops.reshape the channels to (groups, -1) first."
 _LINE = "layers.Reshape((length, 1, channels)), then layers.{}, then layers.Reshape((-1, channels))"
 _CLASSIFIED = "A subclass of unidl.metrics.Metric, whose state counts what it needs, with initial, update and result."
 _FOREIGN_LAYER = "A framework's own module cannot stand in a model: describe it with unidl.layers, and unidl.load_weights takes its weights."
@@ -37,12 +36,6 @@ LAYERS: dict[str, str] = {
     "maxpool3d": _WINDOWS.format("ops.max_pool(x, size)"),
     "averagepooling3d": _WINDOWS.format("ops.average_pool(x, size)"),
     "avgpool3d": _WINDOWS.format("ops.average_pool(x, size)"),
-    "globalaveragepooling1d": "In forward: ops.mean(x, axis=1).",
-    "globalavgpool1d": "In forward: ops.mean(x, axis=1).",
-    "globalaveragepooling3d": "In forward: ops.mean(x, axis=(1, 2, 3)).",
-    "globalmaxpooling1d": "In forward: ops.max(x, axis=1).",
-    "globalmaxpool1d": "In forward: ops.max(x, axis=1).",
-    "globalmaxpooling3d": "In forward: ops.max(x, axis=(1, 2, 3)).",
     "simplernn": _RECURRENT,
     "rnn": _RECURRENT,
     "lstmcell": _RECURRENT,
@@ -51,14 +44,6 @@ LAYERS: dict[str, str] = {
     "simplernncell": _RECURRENT,
     "convlstm2d": _RECURRENT,
     "timedistributed": "layers.Dense works on the last axis of any input; for other layers ops.reshape time into the batch axis, and back",
-    "repeatvector": "In forward: ops.repeat(ops.expand_dims(x, 1), n, axis=1).",
-    "permute": "In forward: ops.transpose(x, axes), where the batch axis 0 comes first.",
-    "groupnormalization": _GROUPS,
-    "groupnorm": _GROUPS,
-    "instancenorm2d": "In the forward of a subclass of unidl.Layer: (x - ops.mean(x, (1, 2), keepdims=True)) * ops.rsqrt(ops.var(x, (1, 2), keepdims=True) + 1e-5).",
-    "rmsnormalization": "In the forward of a subclass of unidl.Layer: x * ops.rsqrt(ops.mean(ops.square(x), -1, keepdims=True) + 1e-6) * self.scale.",
-    "rmsnorm": "In the forward of a subclass of unidl.Layer: x * ops.rsqrt(ops.mean(ops.square(x), -1, keepdims=True) + 1e-6) * self.scale.",
-    "unitnormalization": "In forward: x / ops.norm(x, -1, keepdims=True).",
     "constantpad2d": _PAD.format(", value=value"),
     "circularpad2d": _PAD.format(', mode="wrap"'),
     "upsampling1d": "In forward: ops.repeat(x, size, axis=1).",

@@ -23,6 +23,8 @@ from unidl.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from unidl.layers.embedding import Embedding as Embedding
 from unidl.layers.function import Identity as Identity
 from unidl.layers.function import Lambda as Lambda
+from unidl.layers.group_normalization import GroupNormalization as GroupNormalization
+from unidl.layers.group_normalization import InstanceNormalization as InstanceNormalization
 from unidl.layers.gru import GRU as GRU
 from unidl.layers.layer_normalization import LayerNormalization as LayerNormalization
 from unidl.layers.merging import Add as Add
@@ -39,15 +41,24 @@ from unidl.layers.padding import ReplicationPadding2D as ReplicationPadding2D
 from unidl.layers.padding import ZeroPadding1D as ZeroPadding1D
 from unidl.layers.padding import ZeroPadding2D as ZeroPadding2D
 from unidl.layers.padding import ZeroPadding3D as ZeroPadding3D
+from unidl.layers.pixel_shuffle import PixelShuffle as PixelShuffle
 from unidl.layers.pooling import AveragePooling2D as AveragePooling2D
+from unidl.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
 from unidl.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from unidl.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from unidl.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from unidl.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from unidl.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
 from unidl.layers.pooling import MaxPooling2D as MaxPooling2D
 from unidl.layers.prelu import PReLU as PReLU
 from unidl.layers.recurrent import LSTM as LSTM
 from unidl.layers.rescaling import Rescaling as Rescaling
 from unidl.layers.resizing import UpSampling2D as UpSampling2D
+from unidl.layers.rms_normalization import RMSNormalization as RMSNormalization
+from unidl.layers.rms_normalization import UnitNormalization as UnitNormalization
 from unidl.layers.shape import Flatten as Flatten
+from unidl.layers.shape import Permute as Permute
+from unidl.layers.shape import RepeatVector as RepeatVector
 from unidl.layers.shape import Reshape as Reshape
 from unidl.layers.transposed_convolution import Conv2DTranspose as Conv2DTranspose
 

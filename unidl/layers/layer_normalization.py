@@ -46,18 +46,7 @@ class LayerNormalization(Layer):
     def setup(self, shape: Shape) -> None:
         """gamma and beta, of the shape of the normalised axes."""
         self.check_rank(shape, 2, "(batch, ..., units)")
-        self.axes = tuple(sorted(canonical_axis(axis, len(shape)) for axis in self.axis))
-        if self.axes[0] == 0 or len(set(self.axes)) < len(self.axes):
-            raise ArgumentError(
-                "LayerNormalization normalises each example by itself, over different axes.",
-                expected=f"axes from 1 to {len(shape) - 1}, or -1 for the last",
-                received=repr(self.axis),
-            )
-        lengths = tuple(self.check_known(shape, axis, "normalised") for axis in self.axes)
-        # a weight has the normalised axes only; with 1 for the others it meets the input at its places
-        self.beside = tuple(length if axis in self.axes else 1 for axis, length in enumerate(shape))
-        if 0 in lengths:
-            raise ShapeError("LayerNormalization cannot normalise over no element.", received=str(shape))
+        self.axes, lengths, self.beside = normalized_axes(self, shape, self.axis)
         if self.scale:
             self.add_weight("gamma", lengths, "ones")
         if self.center:
@@ -67,12 +56,40 @@ class LayerNormalization(Layer):
         """(batch, ..., units) -> the same shape."""
         if self.scale or self.center:
             x = as_float(x, self.gamma if self.scale else self.beta)
-        mean = ops.mean(x, axis=self.axes, keepdims=True)  # (batch, ..., 1)
-        centred = ops.subtract(x, mean)
-        variance = ops.mean(ops.square(centred), axis=self.axes, keepdims=True)  # (batch, ..., 1)
-        y = centred * ops.rsqrt(variance + self.epsilon)
+        y = standardized(x, self.axes, self.epsilon)
         if self.scale:
             y = y * ops.reshape(self.gamma, self.beside)
         if self.center:
             y = y + ops.reshape(self.beta, self.beside)
         return y
+
+
+def normalized_axes(
+    layer: Layer, shape: Shape, axis: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int | None, ...]]:
+    """(the axes in order, their lengths, the shape in which a weight of these lengths meets the input).
+
+    Raises:
+        ShapeError: There is no such axis, its length is unknown, or it is 0.
+        ArgumentError: The batch axis is among them, or one axis twice.
+    """
+    name = type(layer).__name__
+    found = tuple(sorted(canonical_axis(one, len(shape)) for one in axis))
+    if found[0] == 0 or len(set(found)) < len(found):
+        raise ArgumentError(
+            f"{name} normalises each example by itself, over different axes.",
+            expected=f"axes from 1 to {len(shape) - 1}, or -1 for the last",
+            received=repr(axis),
+        )
+    lengths = tuple(layer.check_known(shape, one, "normalised") for one in found)
+    if 0 in lengths:
+        raise ShapeError(f"{name} cannot normalise over no element.", received=str(shape))
+    return found, lengths, tuple(length if one in found else 1 for one, length in enumerate(shape))
+
+
+def standardized(x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
+    """(x - mean) / sqrt(variance + epsilon), mean and biased variance over the axes."""
+    mean = ops.mean(x, axis=axes, keepdims=True)  # (batch, ..., 1)
+    centred = ops.subtract(x, mean)
+    variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)  # (batch, ..., 1)
+    return centred * ops.rsqrt(variance + epsilon)

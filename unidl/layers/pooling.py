@@ -81,18 +81,21 @@ class AveragePooling2D(_Pooling2D):
         return ops.average_pool(x, self.pool_size, self.strides, self.padding)
 
 
-class _GlobalPooling2D(Layer):
-    """What both global poolings share: their argument."""
+class _GlobalPooling(Layer):
+    """What all global poolings share: their argument, and all spatial axes."""
+
+    _axes = _AXES
 
     def __init__(self, keepdims: bool = False) -> None:
         self.keepdims = flag(self, "keepdims", keepdims)
 
     def setup(self, shape: Shape) -> None:
-        """Check that there are two spatial axes."""
-        self.check_rank(shape, 4, _AXES, most=4)
+        """Check the number of spatial axes."""
+        rank = self._axes.count(",") + 1
+        self.check_rank(shape, rank, self._axes, most=rank)
 
 
-class GlobalAveragePooling2D(_GlobalPooling2D):
+class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel over the whole image.
 
         y[b, c] = mean_{i, j} x[b, i, j, c]
@@ -114,7 +117,7 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
         return ops.mean(x, axis=(1, 2), keepdims=self.keepdims)
 
 
-class GlobalMaxPooling2D(_GlobalPooling2D):
+class GlobalMaxPooling2D(_GlobalPooling):
     """The largest value of each channel over the whole image.
 
         y[b, c] = max_{i, j} x[b, i, j, c]
@@ -136,3 +139,103 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
     def forward(self, x: Any) -> Any:
         """(batch, height, width, channels) -> (batch, channels)."""
         return ops.max(x, axis=(1, 2), keepdims=self.keepdims)
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean of each channel over all positions.
+
+        y[b, c] = mean_{t} x[b, t, c]
+
+    Args:
+        keepdims: Whether the spatial axes stay, with length 1.
+    Input: (batch, steps, channels)
+    Output: (batch, channels), same dtype; with keepdims (batch, 1, channels)
+    Raises:
+        ShapeError: The input has another number of axes.
+    Example:
+        >>> GlobalAveragePooling1D().output_shape((None, 10, 64))
+        (None, 64)
+    Where the frameworks differ: torch calls this `AdaptiveAvgPool1d(1)` and keeps the axes.
+    """
+
+    _axes = "(batch, steps, channels)"
+
+    def forward(self, x: Any) -> Any:
+        """(batch, steps, channels) -> (batch, channels)."""
+        return ops.mean(x, axis=1, keepdims=self.keepdims)
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The largest value of each channel over all positions.
+
+        y[b, c] = max_{t} x[b, t, c]
+
+    At a tie the gradient is split evenly, as that of `ops.max`.
+
+    Args:
+        keepdims: Whether the spatial axes stay, with length 1.
+    Input: (batch, steps, channels)
+    Output: (batch, channels), same dtype; with keepdims (batch, 1, channels)
+    Raises:
+        ShapeError: The input has another number of axes.
+    Example:
+        >>> GlobalMaxPooling1D().output_shape((None, 10, 64))
+        (None, 64)
+    Where the frameworks differ: torch calls this `AdaptiveMaxPool1d(1)` and keeps the axes.
+    """
+
+    _axes = "(batch, steps, channels)"
+
+    def forward(self, x: Any) -> Any:
+        """(batch, steps, channels) -> (batch, channels)."""
+        return ops.max(x, axis=1, keepdims=self.keepdims)
+
+
+class GlobalAveragePooling3D(_GlobalPooling):
+    """The mean of each channel over all positions.
+
+        y[b, c] = mean_{i, j, k} x[b, i, j, k, c]
+
+    Args:
+        keepdims: Whether the spatial axes stay, with length 1.
+    Input: (batch, depth, height, width, channels)
+    Output: (batch, channels), same dtype; with keepdims (batch, 1, 1, 1, channels)
+    Raises:
+        ShapeError: The input has another number of axes.
+    Example:
+        >>> GlobalAveragePooling3D().output_shape((None, 4, 7, 7, 64))
+        (None, 64)
+    Where the frameworks differ: torch calls this `AdaptiveAvgPool3d(1)` and keeps the axes.
+    """
+
+    _axes = "(batch, depth, height, width, channels)"
+
+    def forward(self, x: Any) -> Any:
+        """(batch, depth, height, width, channels) -> (batch, channels)."""
+        return ops.mean(x, axis=(1, 2, 3), keepdims=self.keepdims)
+
+
+class GlobalMaxPooling3D(_GlobalPooling):
+    """The largest value of each channel over all positions.
+
+        y[b, c] = max_{i, j, k} x[b, i, j, k, c]
+
+    At a tie the gradient is split evenly, as that of `ops.max`.
+
+    Args:
+        keepdims: Whether the spatial axes stay, with length 1.
+    Input: (batch, depth, height, width, channels)
+    Output: (batch, channels), same dtype; with keepdims (batch, 1, 1, 1, channels)
+    Raises:
+        ShapeError: The input has another number of axes.
+    Example:
+        >>> GlobalMaxPooling3D().output_shape((None, 4, 7, 7, 64))
+        (None, 64)
+    Where the frameworks differ: torch calls this `AdaptiveMaxPool3d(1)` and keeps the axes.
+    """
+
+    _axes = "(batch, depth, height, width, channels)"
+
+    def forward(self, x: Any) -> Any:
+        """(batch, depth, height, width, channels) -> (batch, channels)."""
+        return ops.max(x, axis=(1, 2, 3), keepdims=self.keepdims)

@@ -1,4 +1,4 @@
-"""Layers that only reorder axes: Flatten, Reshape."""
+"""Layers that only reorder and repeat: Flatten, Reshape, Permute, RepeatVector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from unidl import arguments, ops
 from unidl.description.layer import Layer
-from unidl.errors import ShapeError
+from unidl.errors import ArgumentError, ShapeError
 from unidl.graph.spec import Shape
 
 
@@ -63,3 +63,68 @@ class Reshape(Layer):
     def forward(self, x: Any) -> Any:
         """One reshape."""
         return ops.reshape(x, (ops.shape(x)[0], *self.target_shape))
+
+
+class Permute(Layer):
+    """The axes of each example in another order.
+
+        y[b, i, j] = x[b, j, i]        for dims=(2, 1)
+
+    Args:
+        dims: For each axis of the output the axis of the input, from 1; the batch axis 0 stays.
+    Input: (batch, ...)
+    Output: (batch, ...), the same axes in the order `dims`, same dtype
+    Raises:
+        ArgumentError: It is no order of 1 to n.
+        ShapeError: The input has another number of axes.
+    Example:
+        >>> Permute((2, 1)).output_shape((None, 10, 8))
+        (None, 8, 10)
+    Where the frameworks differ: torch's `permute` counts from 0 and takes the batch axis too.
+    """
+
+    def __init__(self, dims: tuple[int, ...]) -> None:
+        self.dims = arguments.axes(self, "dims", dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(
+                "Permute: invalid value for dims.",
+                expected="each axis after the batch axis once, from 1: (2, 1)",
+                received=repr(dims),
+            )
+
+    def setup(self, shape: Shape) -> None:
+        """Check the number of axes."""
+        rank = len(self.dims) + 1
+        self.check_rank(shape, rank, f"(batch and {rank - 1} more)", most=rank)
+
+    def forward(self, x: Any) -> Any:
+        """One transposition."""
+        return ops.transpose(x, (0, *self.dims))
+
+
+class RepeatVector(Layer):
+    """Each vector several times, one after another, as a series.
+
+        y[b, t, f] = x[b, f]        for t below n
+
+    Args:
+        n: How many times.
+    Input: (batch, features)
+    Output: (batch, n, features), same dtype
+    Raises:
+        ShapeError: The input has other than two axes.
+    Example:
+        >>> RepeatVector(3).output_shape((None, 8))
+        (None, 3, 8)
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = arguments.positive(self, "n", n)
+
+    def setup(self, shape: Shape) -> None:
+        """Check the number of axes."""
+        self.check_rank(shape, 2, "(batch, features)", most=2)
+
+    def forward(self, x: Any) -> Any:
+        """(batch, features) -> (batch, n, features)."""
+        return ops.repeat(ops.expand_dims(x, 1), self.n, axis=1)
