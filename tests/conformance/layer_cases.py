@@ -202,7 +202,10 @@ CASES = [
                 "other activations",
                 layers.GRU(3, activation="relu", recurrent_activation="hard_sigmoid"),
                 (normal(2, 5, 4),),
-                ways={"torch": "torch.nn.GRU has no activations but tanh and sigmoid"},
+                ways={
+                    "torch": "torch.nn.GRU has no activations but tanh and sigmoid",
+                    "keras on torch": "keras.activations has none that computes its activation",
+                },
             ),
             Case(
                 "from a state",

@@ -56,7 +56,7 @@ WAYS: dict[type, dict[str, str]] = {
         "tensorflow": f"{KERNELS}.recurrent.BlockLSTM",
         "tensorflow float64": "tf.raw_ops.BlockLSTM serves float32 alone",
     },
-    layers.GRU: {"torch": "torch.nn.GRU"},
+    layers.GRU: {"torch": "torch.nn.GRU", "keras": "keras.layers.GRU"},
     layers.Bidirectional: {},
     layers.MultiHeadAttention: {
         "torch": "torch.nn.MultiheadAttention",

@@ -152,3 +152,17 @@ def test_what_is_made_draws_nothing(traced):
             native = made_by(lowering_of(row), plan)
             for variable in native.weights:
                 assert not np.any(keras.ops.convert_to_numpy(variable)), name
+
+
+def test_weights_in_one_variable_train_as_apart():
+    """An optimizer's kernel would step the variable of a GRU's two biases twice."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(8, 5, 4)).astype("float32")
+    y = generator.normal(size=(8, 3)).astype("float32")
+    found = []
+    for backend in ("keras", "torch"):
+        model = unidl.Sequential([layers.GRU(3)])
+        unidl.Trainer(model, loss="mse", optimizer="sgd", backend=backend, seed=1).fit(x, y, epochs=2, progress=False)
+        found.append(model.weights())
+    for name, value in found[0].items():
+        np.testing.assert_allclose(value, found[1][name], atol=1e-6)

@@ -20,6 +20,7 @@ from unidl.backends.keras.generator import generator as generator
 from unidl.backends.keras.generator import random_state as random_state
 from unidl.backends.keras.gradient import jit as jit
 from unidl.backends.keras.gradient import value_and_grad as value_and_grad
+from unidl.backends.keras.native import lowering_of as lowering_of
 from unidl.backends.keras.ops import OPS as OPS
 from unidl.backends.keras.optimizers import optimizer as optimizer
 from unidl.backends.keras.program import build as build

@@ -22,8 +22,9 @@ FUSED = (SGD, Adam, AdamW)
 
 
 def optimizer(definition: Optimizer, slots: Mapping[str, Slot]) -> Stepper:
-    """The engine's kernels for exactly these classes, the definition for a subclass or another, and on jax."""
-    if type(definition) in FUSED and (own := own_backend()) is not None:
+    """The engine's kernels for exactly these classes; the definition for others, on jax, and for weights that share a variable."""
+    shared = len({id(slot.native) for slot in slots.values()}) < len(slots)  # a kernel would step it twice
+    if type(definition) in FUSED and not shared and (own := own_backend()) is not None:
         return own.optimizer(definition, {path: EngineSlot(slot) for path, slot in slots.items()})
     return Defined(definition, slots)
 

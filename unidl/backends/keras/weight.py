@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -120,7 +121,9 @@ class TiedSlot(Slot):
 
     def write(self, value: Any) -> None:
         """Overwrite the value; what belongs to other weights of the variable stays."""
-        write(self.tie, self._variable(), value)
+        variable = self._variable()
+        value = keras.ops.convert_to_tensor(value, variable.dtype)
+        variable.assign(written(self.tie, keras.ops.convert_to_tensor(variable), value, self._shape))
 
     def fill(self, array: LazyArray) -> None:
         """Overwrite the value."""
@@ -182,14 +185,17 @@ class TiedHeld(Held):
 
     def fill(self, array: LazyArray) -> None:
         """Overwrite the value."""
-        write(self.tie, self.variable, array.read())
+        native = np.array(to_numpy(super().read()))
+        self.tie.write(native, np.asarray(array.read(), native.dtype))
+        fill(self.variable, LazyArray(native.shape, native.dtype.name, native.__getitem__))
 
 
-def write(tie: Tie, variable: Any, value: Any) -> None:
-    """Put a canonical value into a variable, which may hold other weights, too."""
-    native = np.array(to_numpy(variable))
-    tie.write(native, np.asarray(to_numpy(value), native.dtype))
-    variable.assign(keras.ops.convert_to_tensor(native, variable.dtype))
+def written(tie: Tie, native: Any, value: Any, shape: tuple[int, ...]) -> Any:
+    """A tensor of the native layout in which a canonical value was put; in a graph, too."""
+    size = tuple(native.shape)
+    places = tie.read(np.arange(math.prod(size)).reshape(size), shape, NUMPY).reshape(-1, 1)
+    flat = keras.ops.scatter_update(keras.ops.reshape(native, (-1,)), places, keras.ops.reshape(value, (-1,)))
+    return keras.ops.reshape(flat, size)
 
 
 def read(variable: Any, index: Any) -> Any:

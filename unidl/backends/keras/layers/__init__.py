@@ -32,5 +32,7 @@ NATIVES: dict[type, Native] = {
 
 LOWERINGS: dict[type, Lowering] = {layer: lowering_of(row) for layer, row in NATIVES.items()}
 
-CLASSES: dict[str, type] = {cls.__name__: cls for cls in (recurrent.MaskedLSTM, attention.MaskedAttention)}
+CLASSES: dict[str, type] = {
+    cls.__name__: cls for cls in (recurrent.MaskedLSTM, recurrent.MaskedGRU, attention.MaskedAttention)
+}
 """Subclasses that a row's `cls` names: source code prints them whole."""

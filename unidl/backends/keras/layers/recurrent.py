@@ -1,4 +1,4 @@
-"""LSTM: Keras' own."""
+"""LSTM and GRU: Keras' own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unidl.backends.keras.native import activation_name
 from unidl.backends.lowering import always
 from unidl.description.plan import LayerPlan
 from unidl.graph.spec import TensorSpec
-from unidl.layers import LSTM
+from unidl.layers import GRU, LSTM
 from unidl.native.helper import Helper
 from unidl.native.row import Difference, Native, Output
 from unidl.native.tie import Tie
@@ -22,6 +22,13 @@ layers, ops = keras.layers, keras.ops  # as in the source code that has the clas
 
 class MaskedLSTM(layers.LSTM):  # type: ignore[name-defined, misc]
     """An LSTM whose mask does not reach the layers behind it."""
+
+    def compute_mask(self, *_):  # type: ignore[no-untyped-def]
+        return None
+
+
+class MaskedGRU(layers.GRU):  # type: ignore[name-defined, misc]
+    """A GRU whose mask does not reach the layers behind it."""
 
     def compute_mask(self, *_):  # type: ignore[no-untyped-def]
         return None
@@ -45,20 +52,23 @@ WITHIN = Helper(within, lambda sequence, lengths: TensorSpec(sequence.shape[:2],
 FROM_STATE = Helper(from_state, lambda y, mask, state: y.spec)
 
 
-def _lstm(layer: Any, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None) -> Any:
+def _recurrent(
+    layer: Any, native: Any, x: Any, initial_state: Any = None, mask: Any = None, lengths: Any = None
+) -> Any:
     """(batch, time, inputs) -> (batch, units) or (batch, time, units), and the state."""
     if lengths is not None:
         mask = WITHIN(x, lengths)
+    masked = {} if mask is None else {"mask": mask}
     if initial_state is None:
-        result = native(x) if mask is None else native(x, mask=mask)
+        result = native(x, **masked)
         return tuple(result) if layer.return_state else result
+    states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+    result = native(x, initial_state=states, **masked)
     if mask is None:
-        result = native(x, initial_state=list(initial_state))
         return tuple(result) if layer.return_state else result
-    result = native(x, initial_state=list(initial_state), mask=mask)
     y, *state = result if layer.return_state else [result]
     backwards = layer.go_backwards and layer.return_sequences
-    y = FROM_STATE(y, flip(mask, 1) if backwards else mask, initial_state[0])
+    y = FROM_STATE(y, flip(mask, 1) if backwards else mask, states[0])
     return (y, *state) if layer.return_state else y
 
 
@@ -66,7 +76,8 @@ def _outputs(plan: LayerPlan, x: Any, **_: Any) -> Any:
     (batch, time), units = x.shape[:2], plan.attributes["units"]
     state = TensorSpec((batch, units), plan.dtype)
     y = Output("y", TensorSpec((batch, time, units), plan.dtype) if plan.attributes["return_sequences"] else state)
-    return [y, Output("h", state), Output("c", state)] if plan.attributes["return_state"] else y
+    states = [Output(name, state) for name in ("hc" if plan.kind == "LSTM" else "h")]
+    return [y, *states] if plan.attributes["return_state"] else y
 
 
 def masks_on(plan: LayerPlan) -> bool:
@@ -95,10 +106,26 @@ ROWS: dict[type, Native] = {
         },
         {name: Tie(f"cell.{name}") for name in ("kernel", "recurrent_kernel", "bias")},
         positional=1,
-        call=_lstm,
+        call=_recurrent,
         outputs=_outputs,
         differs=_differs,
         keeps=always,
         runs=lambda plan: MaskedLSTM if masks_on(plan) else None,
-    )
+    ),
+    GRU: Native(
+        lambda plan: "MaskedGRU" if masks_on(plan) else "layers.GRU",
+        {**ARGUMENTS, **RETURNED},
+        {
+            "kernel": Tie("cell.kernel"),
+            "recurrent_kernel": Tie("cell.recurrent_kernel"),
+            "bias": Tie("cell.bias", "s g -> g", at={"s": (0, 2)}),
+            "recurrent_bias": Tie("cell.bias", "s g -> g", at={"s": (1, 2)}),
+        },
+        positional=1,
+        call=_recurrent,
+        outputs=_outputs,
+        differs=_differs,
+        keeps=always,
+        runs=lambda plan: MaskedGRU if masks_on(plan) else None,
+    ),
 }
