@@ -48,6 +48,8 @@ EITHER = ({"custom": "constants"}, *LAYERS)
 
 ROWS = [
     Row("litert", "LSTM", LOOPS, ({"batch_size": 2},)),
+    Row("litert", "GRU", LOOPS, ({"batch_size": 2},)),
+    Row("litert", "Bidirectional", LOOPS, ({"batch_size": 2},)),
     Row("litert", "Stack", LOOPS, ({"batch_size": 2},)),
     Row(
         "keras",
@@ -70,6 +72,8 @@ ROWS = [
         EITHER,
         ("a mask for each head",),
     ),
+    Row("keras", "GRU", "keras has no lowering of GRU", LAYERS),
+    Row("keras", "Bidirectional", "keras has no lowering of GRU", LAYERS, ("GRU, the mean, a mask",)),
     Row("keras", "Doubled", "Doubled changes Dense", EITHER),
     Row("keras", "Scale", "keras has no lowering of Scale", EITHER),
     Row("keras", "Centre", "keras has no lowering of Centre", EITHER),
