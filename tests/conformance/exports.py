@@ -72,8 +72,6 @@ ROWS = [
         EITHER,
         ("a mask for each head",),
     ),
-    Row("keras", "GRU", "keras has no lowering of GRU", LAYERS),
-    Row("keras", "Bidirectional", "keras has no lowering of GRU", LAYERS, ("GRU, the mean, a mask",)),
     Row("keras", "Doubled", "Doubled changes Dense", EITHER),
     Row("keras", "Scale", "keras has no lowering of Scale", EITHER),
     Row("keras", "Centre", "keras has no lowering of Centre", EITHER),
