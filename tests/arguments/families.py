@@ -130,6 +130,7 @@ BY_NAME: dict[str, Family] = {
     "dtype": word("float32", "float"),
     "format": word("pt2", "pth"),
     "layout": word("torch"),
+    "merge_mode": word("concat", "add", 1),
     "reduction": word("mean", "sum", "none"),
     # descriptions
     **dict.fromkeys(

@@ -46,6 +46,7 @@ SPECIAL: dict[str, Family] = {
     "unidl.layers.BatchNormalization(momentum)": real(0.9, -0.1, 1.1, 2),
     "unidl.optimizers.SGD(momentum)": real(0.9, -0.1, 1.0, 2),
     "unidl.optimizers.SGD(nesterov)": Family(False, NO_FLAG),
+    "unidl.layers.Bidirectional(layer)": Family(layers.LSTM(2), ("x", 3, None, [], layers.LSTM, OBJECT, layers.Dense(1))),
     "unidl.layers.Concatenate(axis)": Family(-1, NO_INTEGER),
     "unidl.layers.LayerNormalization(axis)": AXES,
     "unidl.layers.PReLU(shared_axes)": AXES,

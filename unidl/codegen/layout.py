@@ -79,7 +79,7 @@ def wrapped(text: str, margin: str, tail: str = "") -> list[str]:
         return [f"{margin}{head}(", *inside, f"{margin}{body[grouped:]}"]
     pair = _bracket(text, margin, tail)
     # a + f(…) that does not fit on one line is broken inside its last call, if what is before it fits
-    last = body.endswith(")") and len(_operators(body)) == 1 and len(margin) + 4 + len(body) > WIDTH
+    last = body.endswith(")") and len(_operators(body)) == 1
     last = last and pair is not None and pair[1] == len(text) - 1 and len(margin) + pair[0] < WIDTH
     if body and (_operators(body) or len(_chain(body)) > 1) and not tail and not last:
         return [f"{margin}{head}(", *_operands(body, margin + "    "), f"{margin})"]

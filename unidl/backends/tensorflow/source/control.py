@@ -50,7 +50,7 @@ def _scan(g: Given) -> Any:
     moved = [_moved(literal(x), len(x.shape), axis, 0) for x in leaves(g.xs)]
     states = scope.name("states")
     extra = ", reverse=True" if g.reverse else ""
-    elements = f"({', '.join(moved)},)"
+    elements = f"({', '.join(moved)}{',' * (len(moved) == 1)})"
     scope.say(f"{states} = tf.scan({step}, {elements}, ({', '.join(starts)}){extra})", names=[states])
     result = []
     end = 0 if g.reverse else -1
