@@ -72,6 +72,29 @@ ROWS = [
         EITHER,
         ("a mask for each head",),
     ),
+    *(
+        Row("keras", name, f"keras has no lowering of {name}", EITHER)
+        for name in (
+            *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+            *("GaussianNoise", "GaussianDropout", "AlphaDropout"),
+        )
+    ),
+    Row("keras", "PReLU", "keras has no lowering of PReLU", EITHER),
+    Row("keras", "RMSNormalization", "keras has no lowering of RMSNormalization", EITHER, ("last axis", "two axes")),
+    Row(
+        "keras",
+        "GroupNormalization",
+        "keras has no lowering of GroupNormalization",
+        EITHER,
+        ("images", "features", "one channel a group, scale alone"),
+    ),
+    Row(
+        "keras",
+        "InstanceNormalization",
+        "keras has no lowering of InstanceNormalization",
+        EITHER,
+        ("images", "series, offset alone"),
+    ),
     Row("keras", "Doubled", "Doubled changes Dense", EITHER),
     Row("keras", "Scale", "keras has no lowering of Scale", EITHER),
     Row("keras", "Centre", "keras has no lowering of Centre", EITHER),

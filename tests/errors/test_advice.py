@@ -216,8 +216,6 @@ def trainer():
 HISTORY = unidl.History([{"loss": 1.0}], np.ones(1))
 FIRST = {
     "Conv1D": (lambda: layers.Conv1D, "unidl.layers has no 'Conv1D' yet.\nFix: In the forward of a subclass of unidl.Layer: ops.conv("),
-    "RMSNormalization": (lambda: layers.RMSNormalization, "yet.\nFix: In the forward of a subclass of unidl.Layer: x * ops.rsqrt("),
-    "PReLU": (lambda: layers.PReLU, "unidl.layers has no 'PReLU' yet.\n"),
     "BinaryCrossentropy": (lambda: losses.BinaryCrossentropy, "Fix: Write unidl.losses.BinaryCrossEntropy(), on logits."),
     "fmod": (lambda: ops.fmod, "unidl.ops has no 'fmod' yet.\nFix: Write ops.sign(x) * ops.mod(ops.abs(x), ops.abs(y))"),
     "verbose": (lambda: trainer().fit(0, 0, verbose=1), "Fix: Use `progress=` instead of `verbose=`."),

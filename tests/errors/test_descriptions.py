@@ -183,7 +183,7 @@ def test_names_from_habit(refused, where, name, way):
 def test_an_unknown_name(refused):
     refused(
         ForeignNameError,
-        "unidl.losses has no 'Xyzzy'.\nExpected: one of BinaryCrossEntropy, CrossEntropy, Loss, MSE, get",
+        "unidl.losses has no 'Xyzzy'.\nExpected: one of BinaryCrossEntropy, …, Tversky, get",
         getattr,
         unidl.losses,
         "Xyzzy",

@@ -137,7 +137,7 @@ def test_validation_data_of_another_kind(model, refused):
 
 def test_unknown_names(model, refused):
     text = "There is no {} {!r}.\nExpected: one of {}, an object of unidl.{}, or a function(targets, predictions)\nReceived: {!r}{}"
-    losses_, fix = "'binary_cross_entropy', 'cross_entropy', 'mse'", "\nFix: Write 'cross_entropy'."
+    losses_, fix = "'binary_cross_entropy', …, 'squared_hinge'", "\nFix: Write 'cross_entropy'."
     word = "sparse_categorical_crossentropy"
     refused(ArgumentError, text.format("loss", word, losses_, "losses", word, fix), trainer, model, loss=word)
     refused(ArgumentError, text.format("loss", "foo", losses_, "losses", "foo", ""), trainer, model, loss="foo")

@@ -1,5 +1,7 @@
 """Layers that draw in training: what is drawn, by its statistics, and the same on every backend with random="portable"."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -65,4 +67,5 @@ PORTABLE = {
 def test_the_same_everywhere(name, backend):
     layer, shape = PORTABLE[name]
     x = np.random.default_rng(1).normal(size=shape).astype("float32")
-    np.testing.assert_allclose(drawn(layer, x, backend), drawn(layer, x, "tensorflow"), atol=1e-5)
+    here, there = (drawn(copy.deepcopy(layer), x, name) for name in (backend, "tensorflow"))
+    np.testing.assert_allclose(here, there, atol=1e-5)
