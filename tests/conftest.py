@@ -45,9 +45,10 @@ hypothesis.settings.register_profile("unidl", derandomize=True, deadline=None, d
 hypothesis.settings.load_profile("unidl")
 
 
-# a shell that runs the tests in its background has them ignore Ctrl-C, and what is under test is that it is heeded
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# a shell that runs the tests in its background, and nohup, have them ignore signals, and what is under test is that they are heeded
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
